@@ -1,0 +1,186 @@
+"""What a layer does to a shape: output sizes, layer tables, receptive fields. Pure functions of sizes and modules."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+_PIXELWISE = (
+    *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh),
+    *(nn.Identity, nn.BatchNorm2d, nn.Dropout, nn.Dropout2d),
+)
+
+
+class LayerShape(NamedTuple):
+    """One row of `layer_shapes`: the layer's name and kind, its output's shape without the batch axis, and its
+    parameters."""
+
+    layer: str
+    output_shape: tuple[int, ...]
+    parameters: int
+
+
+class ReceptiveField(NamedTuple):
+    """One row of `receptive_field`. Unit number i along an axis, counted from 0, sees the input's pixels from
+    ``start + i * jump`` up to, not including, ``start + i * jump + size``; those outside the picture are padding."""
+
+    layer: str
+    size: int
+    jump: int
+    start: int
+
+
+def conv_output_size(
+    input_size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
+) -> int:
+    """Return the length of a convolution's or pooling's output along one axis, in pixels.
+
+    The formula is the one in the documentation of ``torch.nn.Conv2d``. A kernel of size k whose taps lie d apart covers
+    ``d * (k - 1) + 1`` pixels; the rest is how many steps of the stride fit into what is left, and one for the start.
+
+    Raises:
+        TypeError: an argument is not an int.
+        ValueError: an argument is too small, or the kernel is larger than the padded input.
+    """
+    _require_ints(
+        input_size=input_size,
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+    )
+    padded = input_size + 2 * padding
+    covered = dilation * (kernel_size - 1) + 1
+    if covered > padded:
+        raise ValueError(
+            f"A kernel that covers {covered} pixels does not fit into {padded} (padding included)."
+        )
+    return (padded - covered) // stride + 1
+
+
+def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[LayerShape]:
+    """Send one blank input through `model`, and return a row for each layer in the order in which they ran.
+
+    Args:
+        model: any module; it is left in the mode, and with the weights and gradients, that it had.
+        input_size: the input's shape without the batch axis, for example ``(1, 28, 28)`` for ``C, H, W``.
+
+    A layer is a module without modules inside. Parameters of a layer that runs twice are counted once, so that the
+    column's sum is the model's number of parameters.
+
+    Raises:
+        ValueError: `input_size` is not a sequence of ints of at least 1, or the model does not take such an input.
+    """
+    if not (
+        isinstance(input_size, Sequence)
+        and input_size
+        and all(isinstance(size, int) and size > 0 for size in input_size)
+    ):
+        raise ValueError(
+            f"input_size is {input_size}; give the shape of one input, such as (1, 28, 28) for C, H, W."
+        )
+    first = next(model.parameters(), torch.empty(0))
+    blank = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
+    rows: list[LayerShape] = []
+    counted: set[int] = set()
+
+    def add_row(name: str, module: nn.Module, output: Tensor) -> None:
+        fresh = [weight for weight in module.parameters() if id(weight) not in counted]
+        counted.update(id(weight) for weight in fresh)
+        layer = f"{name} {type(module).__name__}".strip()
+        rows.append(
+            LayerShape(layer, tuple(output.shape[1:]), sum(weight.numel() for weight in fresh))
+        )
+
+    hooks = [
+        module.register_forward_hook(
+            lambda module, _, output, name=name: add_row(name, module, output)
+        )
+        for name, module in model.named_modules()
+        if not list(module.children())
+    ]
+    training_modes = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        with torch.no_grad():
+            model(blank)
+    except (RuntimeError, ValueError) as error:
+        last = f"the last layer that ran was {rows[-1].layer}" if rows else "no layer ran"
+        raise ValueError(
+            f"The model does not take an input of shape {list(blank.shape)}; {last}. {error}"
+        ) from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in training_modes:
+            module.training = mode
+    return rows
+
+
+def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveField]:
+    """Return, for each layer, which patch of the input one unit of its output sees.
+
+    Args:
+        layers: modules in the order in which they run; of a model, the modules in the order in which it holds them.
+            Convolutions and poolings with square kernels widen the patch; layers that work on each pixel by itself
+            (activations, batch norm, dropout) repeat the row before. At ``Flatten`` or ``Linear`` the list ends: from
+            there on a unit sees everything.
+
+    The recursion is the one of Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks"
+    (Distill, 2019): each layer widens the patch by (kernel - 1) steps of the present jump, and multiplies the jump by
+    its stride.
+
+    Raises:
+        ValueError: a layer's kernel, stride, padding or dilation differs between height and width, or the layer is of a
+            kind whose receptive field is not known here.
+    """
+    modules = (
+        _leaves(layers)
+        if isinstance(layers, nn.Module)
+        else [leaf for layer in layers for leaf in _leaves(layer)]
+    )
+    rows: list[ReceptiveField] = []
+    size, jump, start = 1, 1, 0
+    for module in modules:
+        if isinstance(module, (nn.Flatten, nn.Linear)):
+            break
+        if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+            kernel_size = _square(module, "kernel_size")
+            start -= _square(module, "padding") * jump
+            size += _square(module, "dilation") * (kernel_size - 1) * jump
+            jump *= _square(module, "stride")
+        elif not isinstance(module, _PIXELWISE):
+            raise ValueError(
+                f"{type(module).__name__}: which pixels such a layer sees is not known here."
+            )
+        rows.append(ReceptiveField(type(module).__name__, size, jump, start))
+    return rows
+
+
+def _leaves(module: nn.Module) -> list[nn.Module]:
+    # A module that is held twice also runs twice, so it has to be listed twice.
+    every = module.named_modules(remove_duplicate=False)
+    return [leaf for _, leaf in every if not list(leaf.children())]
+
+
+def _square(module: nn.Module, name: str) -> int:
+    value = getattr(module, name, 1)
+    if isinstance(value, int):
+        return value
+    if isinstance(value, tuple) and len(set(value)) == 1:
+        return value[0]
+    raise ValueError(
+        f"{type(module).__name__} has {name}={value!r}; it has to be the same for height and width."
+    )
+
+
+def _require_ints(**arguments: int) -> None:
+    for name, value in arguments.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise TypeError(
+                f"{name} is {value!r}, a {type(value).__name__}; it has to be an int, in pixels."
+            )
+        least = 0 if name == "padding" else 1
+        if value < least:
+            raise ValueError(f"{name} is {value}, and has to be at least {least}.")
