@@ -1,0 +1,40 @@
+# make lab        set up, and open the lessons in JupyterLab (make lab PORT=8899, make lab ARGS=--no-browser)
+# make test       set up, and run every test and every lesson (make test ARGS="tests/test_shapes.py": a part)
+# make notebooks  run every lesson from top to bottom and save its outputs (make notebooks ARGS=notebooks/02*: one)
+# make lint       ruff's checks and its format, lessons included (make lint ARGS=--fix mends what it can)
+
+PYTHON ?= python3
+PORT ?= 8888
+ARGS ?=
+
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+INSTALLED := .venv/installed
+# A container's user is often root, which Jupyter refuses unless told. The other two keep it from asking the network.
+LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.news_url=None \
+	--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+
+# How long torch's threads spin while they wait, set before torch loads: mnist_helpers/__init__.py says why.
+export GOMP_SPINCOUNT ?= 5000
+
+.PHONY: lab test notebooks lint
+
+lab: $(INSTALLED)
+	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --port=$(PORT) $(LAB_FLAGS) $(ARGS)
+
+test: $(INSTALLED)
+	@$(BIN)/python -m pytest $(ARGS)
+
+notebooks: $(INSTALLED)
+	$(BIN)/python tests/run_notebooks.py $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/python -m ruff check $(ARGS)
+	$(BIN)/python -m ruff format $(if $(findstring --fix,$(ARGS)),,--check)
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and \
+		'Python 3.11 or newer is needed; this is ' + sys.version + '. Name another: make PYTHON=python3.12')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -e .
+	@touch $@

@@ -1,0 +1,96 @@
+"""Run the lessons from top to bottom and save their outputs: ``make notebooks``, or with files ``ARGS=notebooks/02*``.
+
+What changes from run to run without meaning anything is not saved: execution times, widgets and their identifiers, the
+Python version, and in tracebacks the folders that lead to a file. The figure of the cell tagged ``readme-picture`` is
+saved once more, as the README's picture.
+"""
+
+import base64
+from collections.abc import Iterable
+from pathlib import Path
+import re
+import sys
+
+from nbclient import NotebookClient
+import nbformat
+from nbformat import NotebookNode
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "notebooks" / "images" / "predictions.png"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# What stands before `torch/nn/modules/linear.py` and the like in a traceback.
+_FOLDERS = re.compile(r"(?:[A-Za-z]:)?[^\s\x1b:\"'(]*(?:site-packages|lib/python3\.\d+)[/\\]")
+
+
+def lessons() -> list[Path]:
+    """Return the paths of all lessons, in order."""
+    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def execute(notebook: NotebookNode, folder: Path) -> None:
+    """Run all cells in `folder`, and keep their outputs in `notebook`. A cell that fails without the tag
+    ``raises-exception`` ends the run with its traceback."""
+    NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        resources={"metadata": {"path": str(folder)}},
+    ).execute()
+
+
+def strip(notebook: NotebookNode) -> None:
+    """Remove from the notebook what changes from run to run without meaning anything."""
+    notebook.metadata = {
+        "kernelspec": {
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+            "name": "python3",
+        },
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = _merged(out for out in cell.outputs if WIDGET not in out.get("data", {}))
+            for output in cell.outputs:
+                if output.output_type == "error":
+                    output.traceback = [_shorten(line) for line in output.traceback]
+
+
+def _merged(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
+    """Join neighbouring pieces of one stream: where the kernel happened to cut it means nothing."""
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        if (
+            merged
+            and output.output_type == "stream"
+            and output.get("name") == merged[-1].get("name")
+        ):
+            merged[-1].text += output.text
+        else:
+            merged.append(output)
+    return merged
+
+
+def _shorten(text: str) -> str:
+    return _FOLDERS.sub("", text).replace(str(ROOT) + "/", "")
+
+
+def main(paths: Iterable[Path]) -> None:
+    for path in paths:
+        print(f"running {path.name}", flush=True)
+        notebook = nbformat.read(path, as_version=4)
+        execute(notebook, path.parent)
+        strip(notebook)
+        nbformat.validate(notebook)
+        nbformat.write(notebook, path)
+        for cell in notebook.cells:
+            if "readme-picture" in cell.metadata.get("tags", []):
+                PICTURE.write_bytes(base64.b64decode(cell.outputs[0].data["image/png"]))
+
+
+if __name__ == "__main__":
+    main([Path(argument) for argument in sys.argv[1:]] or lessons())

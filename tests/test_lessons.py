@@ -1,0 +1,223 @@
+"""What every lesson has to keep, beyond what nbval compares: its skeleton, its outputs, and the code that it shows."""
+
+import ast
+import itertools
+from pathlib import Path
+import re
+
+import nbformat
+from nbformat import NotebookNode
+import pytest
+from run_notebooks import ROOT, lessons
+
+LESSONS = lessons()
+RAISES, IGNORED, LESSON_ONLY = "raises-exception", "nbval-ignore-output", "lesson-only"
+MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|private)/|[A-Z]:\\)")
+
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem[:2])
+
+
+def read(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(path: Path) -> list[NotebookNode]:
+    return [cell for cell in read(path).cells if cell.cell_type == "code"]
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def prose(path: Path) -> str:
+    return "\n\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+
+
+def output_texts(cell: NotebookNode) -> list[str]:
+    """Return all that a cell printed, returned or raised, but for its images."""
+    texts = []
+    for output in cell.outputs:
+        texts += [output.get("text", ""), *output.get("traceback", [])]
+        data = output.get("data", {})
+        texts += [value for kind, value in data.items() if not kind.startswith("image/")]
+    return texts
+
+
+def definitions(source: str) -> dict[str, str]:
+    """Return the functions and classes at the top of a module or cell, each as a syntax tree without what does not run:
+    docstrings, comments and type hints."""
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found[node.name] = ast.dump(_Bare().visit(node))
+    return found
+
+
+class _Bare(ast.NodeTransformer):
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        node.body = _without_docstring(node.body)
+        return self.generic_visit(node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.body = _without_docstring(node.body)
+        node.returns = None
+        return self.generic_visit(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+
+def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
+    first = body[0]
+    is_docstring = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return body[1:] if is_docstring else body
+
+
+@pytest.fixture(scope="module")
+def package_definitions() -> dict[str, str]:
+    found = {}
+    for module in sorted((ROOT / "mnist_helpers").glob("*.py")):
+        found |= definitions(module.read_text(encoding="utf-8"))
+    return found
+
+
+def test_the_comparison_of_definitions_sees_code_and_nothing_else() -> None:
+    one = definitions('def f(x: int) -> int:\n    """Say it."""\n    return x + 1  # why')
+    assert one == definitions("def f(x):\n    return x + 1")
+    assert one != definitions("def f(x):\n    return x + 2")
+
+
+def test_the_lessons_are_numbered_without_a_gap() -> None:
+    assert [int(path.name[:2]) for path in LESSONS] == list(range(1, len(LESSONS) + 1))
+    assert len(LESSONS) >= 4
+
+
+@each_lesson
+def test_every_code_cell_ran_once_from_top_to_bottom(path: Path) -> None:
+    counts = [cell.execution_count for cell in code_cells(path)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_lesson
+def test_cells_fail_where_they_are_meant_to_and_nowhere_else(path: Path) -> None:
+    meant = [number for number, cell in enumerate(code_cells(path)) if RAISES in tags(cell)]
+    failed = [
+        number
+        for number, cell in enumerate(code_cells(path))
+        if any(output.output_type == "error" for output in cell.outputs)
+    ]
+    assert failed == meant
+    assert meant, "each lesson breaks something on purpose"
+
+
+@each_lesson
+def test_no_output_names_a_folder_of_the_machine_or_holds_a_warning(path: Path) -> None:
+    for cell in code_cells(path):
+        for text in output_texts(cell):
+            assert not MACHINE_PATH.search(text), cell.source
+            assert str(ROOT) not in text
+        assert not [output for output in cell.outputs if output.get("name") == "stderr"], (
+            cell.source
+        )
+
+
+@each_lesson
+def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(path: Path) -> None:
+    ignored = [IGNORED in tags(cell) for cell in code_cells(path)]
+    assert sum(ignored) <= 0.15 * len(ignored)
+    assert not ignored[-1]
+    assert not any(a and b for a, b in itertools.pairwise(ignored))
+
+
+@each_lesson
+def test_tags_are_known(path: Path) -> None:
+    for cell in read(path).cells:
+        assert set(tags(cell)) <= {RAISES, IGNORED, LESSON_ONLY, "readme-picture"}
+
+
+@each_lesson
+def test_nothing_is_saved_that_changes_from_run_to_run(path: Path) -> None:
+    notebook = read(path)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info == {"name": "python"}
+    for cell in code_cells(path):
+        assert "execution" not in cell.metadata
+        assert not [out for out in cell.outputs if "widget-view" in str(out.get("data", {}))]
+
+
+@each_lesson
+def test_every_definition_is_the_packages_own(path: Path, package_definitions) -> None:
+    for cell in code_cells(path):
+        for name, tree in definitions(cell.source).items():
+            if LESSON_ONLY in tags(cell):
+                assert name not in package_definitions, f"{name} is in the package too"
+            else:
+                assert tree == package_definitions.get(name), f"{name} differs from the package's"
+
+
+@each_lesson
+def test_cells_are_short(path: Path) -> None:
+    lengths = [len(cell.source.splitlines()) for cell in code_cells(path)]
+    assert sorted(lengths)[len(lengths) // 2] <= 8, "the median cell"
+    assert sum(length > 15 for length in lengths) <= 5
+    assert max(lengths) <= 40
+
+
+@each_lesson
+def test_the_skeleton_is_there(path: Path) -> None:
+    text = prose(path)
+    assert text.startswith(f"# {path.name[:2]} ")
+    goals = re.search(r"\*\*After this lesson you can\*\*\n((?:- .*\n(?:  .*\n)*)+)", text)
+    assert 3 <= len(re.findall(r"^- ", goals[1], flags=re.M)) <= 5
+    for part in (r"\*\*You need\*\* ", r"\*\*Time\*\* \d+ minutes to read, .* to run on two cores"):
+        assert re.search(part, text), part
+    sections = re.findall(r"^## (.*)", text, flags=re.M)
+    numbers = [int(title.split(".")[0]) for title in sections if title[0].isdigit()]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert sections[-2:] == ["Your turn", "In short"]
+    summary = text.split("## In short")[1]
+    assert len(re.findall(r"^- ", summary, flags=re.M)) == 5
+    assert text.count("**Predict") >= 5
+    exercises = re.findall(rf"^\*\*{int(path.name[:2])}\.(\d)\*\*", text, flags=re.M)
+    assert exercises == [str(number) for number in range(1, len(exercises) + 1)]
+    assert len(exercises) == text.count("<details>") == text.count("</details>") >= 3
+
+
+@each_lesson
+def test_links_lead_to_files_and_to_the_neighbouring_lessons(path: Path) -> None:
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", prose(path))
+    for link in links:
+        assert (path.parent / link).is_file(), link
+    place = LESSONS.index(path)
+    neighbours = {other.name for other in LESSONS[max(0, place - 1) : place + 2]} - {path.name}
+    assert neighbours <= set(links)
+    assert not re.search(r"!\[\s*\]", prose(path)), "an image without a text that describes it"
+
+
+@each_lesson
+def test_every_figure_is_followed_by_a_line_that_says_what_to_see(path: Path) -> None:
+    cells = read(path).cells
+    for number, cell in enumerate(cells):
+        if cell.cell_type == "code" and "plots.plot_" in cell.source:
+            description = next(later for later in cells[number:] if later.cell_type == "markdown")
+            assert description.source.startswith("*What to see:*"), cell.source
+
+
+@each_lesson
+def test_mnist_helpers_is_imported_before_torch(path: Path) -> None:
+    # Only then is its setting in place when torch's threads read it.
+    modules = [
+        node.names[0].name if isinstance(node, ast.Import) else node.module
+        for node in ast.walk(ast.parse(code_cells(path)[0].source))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    package = [module.startswith("mnist_helpers") for module in modules]
+    torch = [module.split(".")[0] in ("torch", "torchvision") for module in modules]
+    assert package.index(True) < torch.index(True)
+
+
+@each_lesson
+def test_the_file_is_small(path: Path) -> None:
+    assert path.stat().st_size < 1_000_000
