@@ -9,9 +9,8 @@ ARGS ?=
 
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALLED := .venv/installed
-# A container's user is often root, which Jupyter refuses unless told. The other two keep it from asking the network.
-LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root) --LabApp.news_url=None \
-	--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+# A container's user is often root, which Jupyter refuses unless told.
+LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # How long torch's threads spin while they wait, set before torch loads: mnist_helpers/__init__.py says why.
 export GOMP_SPINCOUNT ?= 5000
@@ -37,4 +36,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -e .
+	@# Without this JupyterLab asks, over the first lesson, whether it may fetch news.
+	$(BIN)/python -m jupyterlab.labextensions disable --level=sys_prefix \
+		"@jupyterlab/apputils-extension:announcements"
 	@touch $@

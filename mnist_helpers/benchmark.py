@@ -4,7 +4,7 @@ The accuracy is the final epoch's on the test set; nothing is chosen by it.
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import statistics
 import time
 
@@ -75,12 +75,16 @@ def main() -> None:
         "--recipe", action="append", choices=RECIPES, help="repeatable; all where none is named"
     )
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 (default: 5)")
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's own number")
     arguments = parser.parse_args()
     for name in arguments.recipe or RECIPES:
-        print(f"{name}: {RECIPES[name]}", flush=True)
+        recipe = RECIPES[name]
+        if arguments.epochs is not None:
+            recipe = replace(recipe, epochs=arguments.epochs)
+        print(f"{name}: {recipe}", flush=True)
         results = []
         for seed in range(arguments.seeds):
-            results.append(run(RECIPES[name], seed))
+            results.append(run(recipe, seed))
             last = results[-1]
             print(
                 f"  seed {seed:2d}: {last.seconds:6.1f} s, test loss {last.loss:.3f}, accuracy {last.accuracy:.2%}"

@@ -181,6 +181,7 @@ def plot_receptive_fields(
             ax.set_facecolor("#BBBBBB")
             ax.grid(False)
             ax.set(xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
     return _finished(figure)
 
 
@@ -272,7 +273,7 @@ def _draw_probabilities(ax: Axes, probabilities: Tensor, label: int) -> None:
     bars = ax.barh(range(10), probabilities.detach().cpu(), color="#999999")
     answer = probabilities.argmax().item()
     if answer != label:
-        bars[answer].set(color=ORANGE, hatch="//", edgecolor="white")
+        bars[answer].set(facecolor=ORANGE, hatch="//", edgecolor="white")
     bars[label].set_color(BLUE)
     ax.axis("on")
     ax.set(xlim=(0, 1), xticks=[0, 1], yticks=range(10), ylim=(9.6, -0.6))
