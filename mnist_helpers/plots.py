@@ -50,7 +50,7 @@ def plot_images(images: Sequence[Tensor], titles: Sequence[str], signed: bool = 
         limit = max(picture.abs().max().item() for picture in pictures) or 1
         scale = {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit} if signed else {"cmap": "gray"}
         for ax, picture, title in zip(axes.flat, pictures, titles, strict=True):
-            shown = ax.imshow(picture, **scale)
+            shown = ax.imshow(picture.numpy(), **scale)
             ax.set_title(title)
             ax.axis("off")
         if signed:
@@ -67,18 +67,19 @@ def plot_pixels(image: Tensor, rows: slice, columns: slice) -> Figure:
     """
     picture = _picture(image)
     crop = picture[rows, columns]
-    if crop.numel() == 0:
+    if crop.numel() == 0 or {rows.step, columns.step} - {None, 1}:
         raise ValueError(
-            f"The crop {rows}, {columns} of an image {list(picture.shape)} holds no pixel."
+            f"The crop {rows}, {columns} of an image {list(picture.shape)} holds no pixel, or leaves some out; "
+            f"give two slices without a step, such as slice(5, 11)."
         )
     top, left = rows.indices(picture.shape[0])[0], columns.indices(picture.shape[1])[0]
     height, width = crop.shape
     with plt.style.context(STYLE):
         figure, (whole, part) = plt.subplots(1, 2, figsize=(13, 6), width_ratios=[1, 1.25])
-        whole.imshow(picture, vmin=0, vmax=1)
+        whole.imshow(picture.numpy(), vmin=0, vmax=1)
         whole.add_patch(_frame(left, top, width, height, ORANGE))
         whole.set_title(f"all {picture.shape[0]}×{picture.shape[1]} pixels")
-        part.imshow(crop, vmin=0, vmax=1)
+        part.imshow(crop.numpy(), vmin=0, vmax=1)
         for (row, column), value in _entries(crop):
             shade = "black" if value > 0.5 else "white"
             part.text(
@@ -99,10 +100,19 @@ def plot_class_counts(labels: Tensor) -> Figure:
         raise ValueError(f"The largest label is {len(counts) - 1}; labels are digits from 0 to 9.")
     with plt.style.context(STYLE):
         figure, ax = plt.subplots()
-        ax.bar(range(10), counts, color=BLUE)
+        ax.bar(range(10), counts.tolist(), color=BLUE)
         ax.axhline(len(labels) / 10, color="black", linestyle="--", linewidth=1.5)
         for digit, count in enumerate(counts.tolist()):
-            ax.text(digit, count / 2, f"{count:,}", ha="center", color="white", fontsize=12)
+            inside = count > len(labels) / 50
+            look = {"color": "white"} if inside else {"color": "black", "va": "bottom"}
+            ax.text(
+                digit,
+                count / 2 if inside else count,
+                f"{count:,}",
+                ha="center",
+                fontsize=12,
+                **look,
+            )
         ax.set(xticks=range(10), xlabel="digit", ylabel="how many")
         ax.grid(axis="x", visible=False)
     return _finished(figure)
@@ -174,7 +184,7 @@ def plot_receptive_fields(
         figure, axes = plt.subplots(1, len(fields), figsize=(3.1 * len(fields), 3.9), squeeze=False)
         for ax, (name, field) in zip(axes.flat, fields.items(), strict=True):
             corner = [_patch_start(field, centre) for centre in unit]
-            ax.imshow(picture)
+            ax.imshow(picture.numpy())
             ax.add_patch(_frame(corner[1], corner[0], field.size, field.size, ORANGE))
             ax.set_title(f"{name}\n{field.size}×{field.size}")
             ax.set(xlim=(-8.5, picture.shape[1] + 7.5), ylim=(picture.shape[0] + 7.5, -8.5))
@@ -188,7 +198,8 @@ def plot_receptive_fields(
 def plot_history(history: History) -> Figure:
     """Show the curves of a training: left the loss, right the accuracy, over epochs.
 
-    The pale line is the loss of every batch, the strong one its mean over 100 batches; losses over 1 are cut off.
+    The pale line is the loss of every batch, the strong one its mean over 100 batches. Losses over 1 are cut off,
+    unless that is where the training ends.
     Validation curves, where the history has them, are drawn as dots at the end of each epoch.
     """
     losses = [loss for epoch in history.losses for loss in epoch]
@@ -199,8 +210,10 @@ def plot_history(history: History) -> Figure:
     with plt.style.context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5))
         left.plot(progress, losses, color=BLUE, alpha=0.25, linewidth=0.8)
-        left.plot(progress, _running_mean(losses, 100), color=BLUE, label="training")
-        left.set(xlabel="epoch", ylabel="loss", ylim=(0, min(1, max(losses))))
+        means = _running_mean(losses, 100)
+        left.plot(progress, means, color=BLUE, label="training")
+        top = max(losses) if means[-1] > 1 else min(1, max(losses))
+        left.set(xlabel="epoch", ylabel="loss", ylim=(0, top))
         right.plot(
             epochs,
             [100 * value for value in history.train_accuracy],
@@ -262,7 +275,7 @@ def plot_predictions(images: Tensor, labels: Tensor, probabilities: Tensor) -> F
             zip(images, labels.tolist(), probabilities, strict=True)
         ):
             left, right = axes[number // 3, 2 * (number % 3) : 2 * (number % 3) + 2]
-            left.imshow(_picture(image))
+            left.imshow(_picture(image).numpy())
             answer = row.argmax().item()
             left.set_title(f"{label}" if answer == label else f"{label}, read as {answer}")
             _draw_probabilities(right, row, label)
@@ -270,7 +283,7 @@ def plot_predictions(images: Tensor, labels: Tensor, probabilities: Tensor) -> F
 
 
 def _draw_probabilities(ax: Axes, probabilities: Tensor, label: int) -> None:
-    bars = ax.barh(range(10), probabilities.detach().cpu(), color="#999999")
+    bars = ax.barh(range(10), probabilities.tolist(), color="#999999")
     answer = probabilities.argmax().item()
     if answer != label:
         bars[answer].set(facecolor=ORANGE, hatch="//", edgecolor="white")
@@ -296,7 +309,7 @@ def _plot_stack(stack: Tensor, name: str, cmap: str) -> Figure:
         for ax in axes.flat:
             ax.axis("off")
         for number, (ax, picture) in enumerate(zip(axes.flat, stack, strict=False)):
-            shown = ax.imshow(picture, cmap=cmap, vmin=low, vmax=high)
+            shown = ax.imshow(picture.numpy(), cmap=cmap, vmin=low, vmax=high)
             ax.set_title(f"{name} {number}" if number == 0 else f"{number}", fontsize=12)
         figure.colorbar(shown, ax=axes.ravel().tolist(), shrink=0.8)
     return _finished(figure)

@@ -192,8 +192,9 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file is damaged, is no checkpoint of this package, belongs to another network, or holds no
-            optimizer state where one is asked for.
+        ValueError: the file cannot be read, is no checkpoint of this package, belongs to another network, or holds no
+            optimizer state where one is asked for. (A changed bit within a tensor is not noticed: torch keeps no
+            checksum.)
     """
     path = Path(path)
     if not path.is_file():

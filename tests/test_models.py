@@ -1,0 +1,119 @@
+import itertools
+
+from mnist_helpers.models import CNN, MLP, WideCNN
+import pytest
+import torch
+from torch import nn
+
+NETWORKS = [CNN, WideCNN, MLP]
+
+
+def count(model):
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def leaves(model):
+    return [module for module in model.modules() if not list(module.children())]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("digits", [1, 3])
+def test_a_network_gives_ten_logits_for_each_digit(network, digits) -> None:
+    logits = network()(torch.rand(digits, 1, 28, 28))
+    assert (logits.shape, logits.dtype) == ((digits, 10), torch.float32)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_outputs_are_logits_and_not_probabilities(network) -> None:
+    logits = network()(torch.rand(3, 1, 28, 28))
+    assert logits.min() < 0
+    assert not torch.allclose(logits.exp().sum(dim=1), torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters"), [(CNN, 103_162), (WideCNN, 352_074), (MLP, 102_594)]
+)
+def test_a_network_has_the_parameters_that_its_docstring_counts(network, parameters) -> None:
+    assert count(network()) == parameters
+    assert f"{parameters:,}" in network.__doc__
+
+
+def test_the_mlp_is_within_one_per_cent_of_the_cnn() -> None:
+    assert abs(count(MLP()) - count(CNN())) < 0.01 * count(CNN())
+
+
+@pytest.mark.parametrize(
+    ("network", "shapes"),
+    [
+        (CNN, [(16, 14, 14), (32, 7, 7), (64, 7, 7)]),
+        (WideCNN, [(16, 14, 14), (64, 7, 7), (64, 7, 7)]),
+    ],
+)
+def test_each_block_gives_the_shape_that_the_comments_say(network, shapes) -> None:
+    model = network()
+    features = torch.rand(2, 1, 28, 28)
+    for block, shape in zip((model.block_1, model.block_2, model.block_3), shapes, strict=True):
+        features = block(features)
+        assert features.shape == (2, *shape)
+
+
+@pytest.mark.parametrize(("network", "convolutions"), [(CNN, 6), (WideCNN, 7)])
+def test_every_convolution_is_followed_by_a_relu(network, convolutions) -> None:
+    # Shapes and parameters would be the same without it.
+    layers = leaves(network())
+    after = [
+        type(following)
+        for layer, following in itertools.pairwise(layers)
+        if isinstance(layer, nn.Conv2d)
+    ]
+    assert after == [nn.ReLU] * convolutions
+
+
+@pytest.mark.parametrize(("network", "kernel"), [(CNN, (3, 3)), (WideCNN, (5, 5))])
+def test_all_kernels_of_a_network_are_of_one_size_and_keep_the_picture(network, kernel) -> None:
+    convolutions = [layer for layer in leaves(network()) if isinstance(layer, nn.Conv2d)]
+    assert {layer.kernel_size for layer in convolutions} == {kernel}
+    for layer in convolutions:
+        assert layer(torch.rand(1, layer.in_channels, 9, 9)).shape[2:] == (9, 9)
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_every_parameter_takes_part_in_the_answer(network) -> None:
+    model = network()
+    model(torch.rand(4, 1, 28, 28)).square().sum().backward()
+    assert [
+        name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()
+    ] == []
+
+
+@pytest.mark.parametrize("hidden_sizes", [(), (7,), [30, 20, 11]])
+def test_the_mlp_has_the_hidden_sizes_that_it_is_given(hidden_sizes) -> None:
+    model = MLP(hidden_sizes)
+    sizes = [784, *hidden_sizes, 10]
+    linear = [layer for layer in leaves(model) if isinstance(layer, nn.Linear)]
+    assert [(layer.in_features, layer.out_features) for layer in linear] == [
+        *itertools.pairwise(sizes)
+    ]
+    assert model(torch.rand(3, 1, 28, 28)).shape == (3, 10)
+
+
+@pytest.mark.parametrize(("hidden_sizes", "affine"), [((), True), ((50,), False)])
+def test_the_mlp_is_affine_only_without_a_hidden_layer(hidden_sizes, affine) -> None:
+    model = MLP(hidden_sizes).double()
+    one, other = torch.rand(2, 1, 1, 28, 28, dtype=torch.float64)
+    middle = model((one + other) / 2)
+    assert torch.allclose(middle, (model(one) + model(other)) / 2, atol=1e-12) == affine
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_saved_weights_make_another_copy_answer_alike(network) -> None:
+    model, copy = network(), network()
+    images = torch.rand(2, 1, 28, 28)
+    assert not torch.equal(model(images), copy(images))
+    copy.load_state_dict(model.state_dict())
+    assert torch.equal(model(images), copy(images))
