@@ -179,7 +179,10 @@ def _unpack(file: MNISTFile) -> bytes:
         DataError: the archive is not in the package, or does not unpack to the right content.
     """
     archive = resources.files("mnist_helpers") / "archives" / f"{file.name}.gz"
-    advice = "The installed package is damaged: install it again (`pip install --force-reinstall --no-deps -e .`)."
+    advice = (
+        "The package's own copy is damaged: in a clone, bring it back with "
+        "`git checkout -- mnist_helpers/archives`; elsewhere, install the package again."
+    )
     try:
         content = gzip.decompress(archive.read_bytes())
     except FileNotFoundError as error:
@@ -209,9 +212,9 @@ def _write_beside(path: Path, content: bytes) -> None:
 
 def _explain(root: Path, error: OSError) -> str:
     needed = sum(file.size for file in MNIST_FILES)
-    if error.errno == errno.ENOSPC:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         free = shutil.disk_usage(root).free if root.exists() else 0
-        cause = f"the disk is full: {free / 1e6:.0f} MB are free there, {needed / 1e6:.0f} MB are needed"
+        cause = f"the disk is full, or your share of it: {free / 1e6:.0f} MB are free, {needed / 1e6:.0f} MB are needed"
         mend = "Free some space"
     elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
         cause = f"it cannot be written ({error.strerror})"

@@ -32,7 +32,10 @@ class History:
 
 
 def get_device() -> torch.device:
-    """Return the fastest device here: CUDA (an NVIDIA or AMD card), else MPS (Apple's chips), else the CPU."""
+    """Return the device to train on: what ``$MNIST_DEVICE`` names, for example ``cpu``, where that is set; else CUDA
+    (an NVIDIA or AMD card) where there is one, else MPS (Apple's chips), else the CPU."""
+    if os.environ.get("MNIST_DEVICE"):
+        return torch.device(os.environ["MNIST_DEVICE"])
     if torch.cuda.is_available():
         return torch.device("cuda")
     if torch.backends.mps.is_available():
@@ -155,7 +158,8 @@ def save_checkpoint(
 ) -> None:
     """Save the model's weights, and where given the optimizer's state and the number of epochs done, in one file.
 
-    The file is written under another name and then moved into place, so that a crash leaves the old one whole.
+    The file is written under another name and then moved into place, so that an interrupted save leaves the
+    old one whole.
 
     Raises:
         FileNotFoundError: the folder of `path` does not exist.

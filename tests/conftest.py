@@ -1,7 +1,14 @@
 import os
+import sys
 
-# Before torch loads, here and in the kernels that nbval starts: see mnist_helpers/__init__.py.
+# Before torch loads, here and in the kernels that nbval starts: mnist_helpers/__init__.py says why.
 import mnist_helpers  # noqa: F401
+import torch  # noqa: F401
 
 # No test draws on a screen; the kernels of the notebooks choose Jupyter's own back end.
 os.environ.setdefault("MPLBACKEND", "agg")
+
+# Each thread of a kernel kept to its core: beside another training that is faster by a third. Not so for a learner's
+# kernel: what it starts would be kept to one core too. This process has read its own settings above, with torch.
+if sys.platform == "linux":
+    os.environ.setdefault("OMP_PROC_BIND", "true")

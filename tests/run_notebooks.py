@@ -19,8 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "notebooks" / "images" / "predictions.png"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-# What stands before `torch/nn/modules/linear.py` and the like in a traceback.
-_FOLDERS = re.compile(r"(?:[A-Za-z]:)?[^\s\x1b:\"'(]*(?:site-packages|lib/python3\.\d+)[/\\]")
+# In a traceback: "File", colour codes, and then the folders that lead to a library's or to this project's own file.
+_FOLDERS = re.compile(
+    r"(File (?:\x1b\[[\d;]*m)*)(?:~|[A-Za-z]:)?[/\\][^\x1b\n]*"
+    r"(?:(?:site-packages|lib[/\\]python3\.\d+)[/\\]|(?=mnist_helpers[/\\]))"
+)
 
 
 def lessons() -> list[Path]:
@@ -57,7 +60,7 @@ def strip(notebook: NotebookNode) -> None:
             cell.outputs = _merged(out for out in cell.outputs if WIDGET not in out.get("data", {}))
             for output in cell.outputs:
                 if output.output_type == "error":
-                    output.traceback = [_shorten(line) for line in output.traceback]
+                    output.traceback = [without_folders(line) for line in output.traceback]
 
 
 def _merged(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
@@ -75,8 +78,9 @@ def _merged(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
     return merged
 
 
-def _shorten(text: str) -> str:
-    return _FOLDERS.sub("", text).replace(str(ROOT) + "/", "")
+def without_folders(text: str) -> str:
+    """Return a traceback's text with ``torch/nn/modules/linear.py`` in place of the whole path to it."""
+    return _FOLDERS.sub(r"\1", text)
 
 
 def main(paths: Iterable[Path]) -> None:

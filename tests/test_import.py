@@ -140,6 +140,12 @@ def test_the_spinning_of_threads_is_shortened_unless_somebody_chose_already(
     assert (done.stdout.strip(), done.stderr) == (expected, "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems bring another OpenMP library")
+def test_the_threads_of_torch_take_the_short_spin() -> None:
+    done = python("-c", "import mnist_helpers, torch", OMP_DISPLAY_ENV="VERBOSE")
+    assert "GOMP_SPINCOUNT = '5000'" in done.stderr
+
+
 def test_the_package_itself_imports_no_torch_and_none_of_its_modules() -> None:
     # The variable above has to be set before torch is loaded.
     code = (

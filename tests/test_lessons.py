@@ -8,7 +8,7 @@ import re
 import nbformat
 from nbformat import NotebookNode
 import pytest
-from run_notebooks import ROOT, lessons
+from run_notebooks import ROOT, lessons, without_folders
 
 LESSONS = lessons()
 RAISES, IGNORED, LESSON_ONLY = "raises-exception", "nbval-ignore-output", "lesson-only"
@@ -88,6 +88,24 @@ def test_the_comparison_of_definitions_sees_code_and_nothing_else() -> None:
     assert one != definitions("def f(x):\n    return x + 2")
 
 
+@pytest.mark.parametrize(
+    ("folders", "file"),
+    [
+        ("/srv/a b/.venv/lib/python3.11/site-packages/", "torch/nn/modules/linear.py"),
+        ("~/.pyenv/versions/3.12.1/lib/python3.12/", "pickle.py"),
+        ("C:\\Users\\me\\.venv\\Lib\\site-packages\\", "torch\\_tensor.py"),
+        ("~/lessons/", "mnist_helpers/training.py"),
+    ],
+)
+def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them(folders, file) -> None:
+    line = "File \x1b[32m{}:134\x1b[39m, in \x1b[36mLinear.forward\x1b[39m(self)"
+    assert without_folders(line.format(folders + file)) == line.format(file)
+    assert (
+        without_folders("Cell \x1b[32mIn[4]\x1b[39m, line 2")
+        == "Cell \x1b[32mIn[4]\x1b[39m, line 2"
+    )
+
+
 def test_the_lessons_are_numbered_without_a_gap() -> None:
     assert [int(path.name[:2]) for path in LESSONS] == list(range(1, len(LESSONS) + 1))
     assert len(LESSONS) >= 4
@@ -117,6 +135,7 @@ def test_no_output_names_a_folder_of_the_machine_or_holds_a_warning(path: Path) 
         for text in output_texts(cell):
             assert not MACHINE_PATH.search(text), cell.source
             assert str(ROOT) not in text
+            assert "\x1b" not in re.sub(r"\x1b\[[\d;]*m", "", text), "a broken colour code"
         assert not [output for output in cell.outputs if output.get("name") == "stderr"], (
             cell.source
         )

@@ -71,7 +71,10 @@ def gradients(model):
 def test_the_device_is_cuda_before_mps_before_the_cpu(monkeypatch, cuda, mps, expected) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.delenv("MNIST_DEVICE", raising=False)
     assert get_device() == torch.device(expected)
+    monkeypatch.setenv("MNIST_DEVICE", "cpu")
+    assert get_device() == torch.device("cpu")
 
 
 def test_training_lowers_the_loss_and_reads_more_digits_rightly() -> None:
