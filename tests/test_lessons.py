@@ -205,6 +205,17 @@ def test_the_skeleton_is_there(path: Path) -> None:
 
 
 @each_lesson
+def test_every_section_and_every_page_of_the_slides_starts_a_cell(path: Path) -> None:
+    known = {"slide", "subslide", "fragment", "notes", "skip", "-"}
+    for cell in read(path).cells:
+        page = cell.metadata.get("slideshow", {}).get("slide_type")
+        assert page in known, cell.source
+        if cell.cell_type == "markdown":
+            assert "\n## " not in cell.source, "a section starts in the middle of a cell"
+            assert (page == "slide") == cell.source.startswith("#"), cell.source
+
+
+@each_lesson
 def test_links_lead_to_files_and_to_the_neighbouring_lessons(path: Path) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", prose(path))
     for link in links:
