@@ -1,0 +1,709 @@
+"""Every checker, with right answers, with the wrong ones that beginners give, and with nonsense."""
+
+import math
+
+from mnist_helpers import exercises
+from mnist_helpers.data import load_datasets
+from mnist_helpers.exercises import check, judge
+from mnist_helpers.models import CNN, MLP
+import numpy as np
+import pytest
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.utils.data import DataLoader, Subset
+
+
+def picked(scores, labels):
+    return scores[torch.arange(len(labels)), labels]
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    train_set, test_set = load_datasets()
+    return train_set.data / 255, train_set.targets, test_set.targets
+
+
+# 1.5, a loader
+
+
+def digit_loader(dataset, digits, batch_size):
+    indices = torch.isin(dataset.targets, torch.tensor(digits)).nonzero().flatten()
+    return DataLoader(Subset(dataset, indices.tolist()), batch_size, shuffle=True, drop_last=True)
+
+
+def digit_loader_with_tensor_indices(dataset, digits, batch_size):
+    indices = torch.isin(dataset.targets, torch.tensor(digits)).nonzero().flatten()
+    return DataLoader(Subset(dataset, indices), batch_size=batch_size, shuffle=True, drop_last=True)
+
+
+def loader_from_a_list(dataset, digits, batch_size):
+    chosen = [sample for sample in dataset if sample[1] in digits]
+    return DataLoader(chosen, batch_size=batch_size, shuffle=True, drop_last=True)
+
+
+def loader_of(**settings):
+    def make(dataset, digits, batch_size):
+        chosen = [sample for sample in dataset if sample[1] in settings.get("only", digits)]
+        return DataLoader(
+            chosen,
+            settings.get("batch_size", batch_size),
+            shuffle=settings.get("shuffle", True),
+            drop_last=settings.get("drop_last", True),
+        )
+
+    return make
+
+
+def endless(dataset, digits, batch_size):
+    while True:
+        yield from digit_loader(dataset, digits, batch_size)
+
+
+def mixed_up(dataset, digits, batch_size):
+    chosen = [
+        (dataset[index][0], digits[index % len(digits)])
+        for index, label in enumerate(dataset.targets.tolist())
+        if label in digits
+    ]
+    return DataLoader(chosen, batch_size, shuffle=True, drop_last=True)
+
+
+# 2.5, a convolution
+
+
+def convolve_by_hand(image, kernel, stride, padding):
+    image = F.pad(image, (padding,) * 4)
+    height = (image.shape[0] - kernel.shape[0]) // stride + 1
+    width = (image.shape[1] - kernel.shape[1]) // stride + 1
+    output = torch.zeros(height, width)
+    for row in range(height):
+        for column in range(width):
+            top, left = row * stride, column * stride
+            window = image[top : top + kernel.shape[0], left : left + kernel.shape[1]]
+            output[row, column] = (window * kernel).sum()
+    return output
+
+
+def through_conv2d(image, kernel, stride, padding):
+    return F.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)
+
+
+# 3.2 and 3.5, modules
+
+
+def halving(*layers):
+    return nn.Sequential(*layers)
+
+
+def small_network(*end, channels=8, flatten=None):
+    return nn.Sequential(
+        nn.Conv2d(1, channels, kernel_size=3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(4),
+        flatten or nn.Flatten(),
+        nn.Linear(channels * 7 * 7, 10),
+        *end,
+    )
+
+
+class UnusedLayer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = small_network()
+        self.forgotten = nn.Linear(10, 10)
+
+    def forward(self, images):
+        return self.layers(images)
+
+
+class Mixing(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = small_network()
+
+    def forward(self, images):
+        return self.layers(images) - self.layers(images).mean(dim=0)
+
+
+class WithoutForward(nn.Module):
+    pass
+
+
+class Unfinished(nn.Module):
+    def forward(self, images):
+        return ...
+
+
+def surest(logits):
+    probabilities = logits.softmax(dim=1)
+    place = probabilities.argmax().item()
+    return place // logits.shape[1], place % logits.shape[1]
+
+
+def surest_with_tensors(logits):
+    best = logits.softmax(dim=1).max(dim=1)
+    index = best.values.argmax()
+    return index, best.indices[index]
+
+
+# 4.4, a step
+
+
+def training_step(model, images, labels, loss_function, optimizer):
+    optimizer.zero_grad()
+    loss = loss_function(model(images), labels)
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def step_of(*order, returns=lambda loss: loss.item()):
+    def step(model, images, labels, loss_function, optimizer):
+        loss = loss_function(model(images), labels)
+        for part in order:
+            {"zero": optimizer.zero_grad, "back": loss.backward, "step": optimizer.step}[part]()
+        return returns(loss)
+
+    return step
+
+
+def step_with_later_loss(model, images, labels, loss_function, optimizer):
+    training_step(model, images, labels, loss_function, optimizer)
+    return loss_function(model(images), labels).item()
+
+
+# 4.5, an evaluation
+
+
+def accuracy_of_each_digit(model, loader, mode=False, by="labels", scale=1.0, grad=False):
+    model.train(mode)
+    correct, total, everything = torch.zeros(10), torch.zeros(10), 0
+    with torch.set_grad_enabled(grad):
+        for images, labels in loader:
+            answers = model(images).argmax(dim=1)
+            correct += labels[answers == labels].bincount(minlength=10)
+            total += (labels if by == "labels" else answers).bincount(minlength=10)
+            everything += len(labels)
+    if by == "all":
+        return correct / everything
+    if by == "counts":
+        return correct
+    if by == "overall":
+        return (correct.sum() / everything).expand(10)
+    return scale * correct / total
+
+
+def each_digit(**settings):
+    return lambda model, loader: accuracy_of_each_digit(model, loader, **settings)
+
+
+def by_batches(model, loader):
+    model.eval()
+    with torch.no_grad():
+        shares = [
+            torch.stack(
+                [
+                    (model(images).argmax(dim=1) == labels)[labels == digit].float().mean()
+                    for digit in range(10)
+                ]
+            )
+            for images, labels in loader
+        ]
+    return torch.stack(shares).mean(dim=0)
+
+
+IDENTITY = torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])
+BLUR = torch.full((3, 3), 1 / 9)
+X = torch.zeros(64, 1, 28, 28)
+SHAPES = {
+    "x[5]": [1, 28, 28],
+    "x[5, 0]": [28, 28],
+    "x[:, 0]": [64, 28, 28],
+    "x[5:6]": [1, 1, 28, 28],
+}
+WITHOUT_POOLING = {"in_features": 50_176, "parameters": 573_562, "receptive_field": 13}
+
+RIGHT = [
+    ("1.1", (235, 96)),
+    ("1.1", [np.int64(235), 96]),
+    ("1.1", torch.tensor([235, 96])),
+    ("1.2", 8),
+    ("1.2", [8]),
+    ("1.3", lambda pixels, labels, _: tuple(pixels[labels == d].mean() for d in (1, 0))),
+    ("1.3", (0.076, 0.173)),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 3].mean(dim=0)),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 3].double().mean(dim=0)),
+    ("1.5", digit_loader),
+    ("1.5", digit_loader_with_tensor_indices),
+    ("1.5", loader_from_a_list),
+    ("2.1", SHAPES),
+    ("2.1", [tuple(shape) for shape in SHAPES.values()]),
+    ("2.1", (X[5].shape, X[5, 0].shape, X[:, 0].shape, X[5:6].shape)),
+    ("2.2", lambda photo: photo.permute(2, 0, 1).unsqueeze(0)),
+    ("2.2", lambda photo: photo.unsqueeze(0).permute(0, 3, 1, 2).contiguous()),
+    ("2.2", lambda photo: torch.stack([photo.movedim(2, 0)])),
+    ("2.3", (14, 3)),
+    ("2.3", [14, 3]),
+    ("2.4", (IDENTITY, BLUR)),
+    ("2.4", (IDENTITY.long(), torch.ones(3, 3) / 9)),
+    ("2.5", convolve_by_hand),
+    ("2.5", through_conv2d),
+    ("3.1", 51_264),
+    ("3.1", sum(p.numel() for p in nn.Conv2d(32, 64, 5).parameters())),
+    ("3.2", halving(nn.Conv2d(1, 8, kernel_size=3, padding=1), nn.MaxPool2d(4))),
+    ("3.2", halving(nn.Conv2d(1, 8, 5, stride=2, padding=2), nn.ReLU(), nn.MaxPool2d(2))),
+    ("3.2", halving(nn.MaxPool2d(2), nn.Conv2d(1, 8, 2, stride=2))),
+    ("3.3", WITHOUT_POOLING),
+    ("3.3", (50_176, 573_562, 13)),
+    ("3.4", surest),
+    ("3.4", surest_with_tensors),
+    ("3.5", small_network()),
+    (
+        "3.5",
+        nn.Sequential(
+            nn.Conv2d(1, 4, 5), nn.ReLU(), nn.Flatten(), nn.MaxPool1d(8), nn.Linear(288, 10)
+        ),
+    ),
+    (
+        "3.5",
+        nn.Sequential(
+            nn.Conv2d(1, 6, 5),
+            nn.BatchNorm2d(6),
+            nn.ReLU(),
+            nn.MaxPool2d(8),
+            nn.Dropout(),
+            nn.Flatten(),
+            nn.Linear(54, 10),
+        ),
+    ),
+    ("4.1", (-math.log(0.5), -math.log(0.01))),
+    ("4.1", -torch.tensor([0.5, 0.01]).log()),
+    ("4.1", (0.69, 4.61)),
+    (
+        "4.2",
+        lambda losses, sizes: sum(a * b for a, b in zip(losses, sizes, strict=True)) / sum(sizes),
+    ),
+    ("4.2", lambda losses, sizes: (torch.tensor(losses) * torch.tensor(sizes)).sum() / sum(sizes)),
+    ("4.3", lambda x, y: -picked(x.exp() / x.exp().sum(dim=1, keepdim=True), y).log().mean()),
+    ("4.3", lambda x, y: (x.logsumexp(dim=1) - picked(x, y)).mean().item()),
+    ("4.4", training_step),
+    ("4.4", step_of("zero", "back", "step")),
+    ("4.4", step_of("back", "step", "zero")),
+    ("4.5", accuracy_of_each_digit),
+    ("4.5", lambda model, loader: accuracy_of_each_digit(model, loader).tolist()),
+    ("4.5", lambda model, loader: dict(enumerate(accuracy_of_each_digit(model, loader).tolist()))),
+]
+
+# The wrong answer, and a part of the message that tells why.
+WRONG = [
+    ("1.1", (234, 96), "one more"),
+    ("1.1", (96, 235), "wrong order"),
+    ("1.1", (234.375, 96), "float"),
+    ("1.1", (235, 256), "cannot be full"),
+    ("1.1", (235, 95), "not that"),
+    ("1.1", (40, 16), "test set"),
+    ("1.1", (938, 32), "batches of 64"),
+    ("1.1", (236, 0), "round up"),
+    ("1.1", (True, 96), "bool"),
+    ("1.1", 235, "2 values"),
+    ("1.1", (235,), "1 entries"),
+    ("1.1", (torch.tensor(235), 96), ".item()"),
+    ("1.2", 9, "from 0"),
+    ("1.2", 0, "training set"),
+    ("1.2", 15, "not the first"),
+    ("1.2", 1, "stands a 2"),
+    ("1.2", 10_000, "0 to 9,999"),
+    ("1.2", -1, "0 to 9,999"),
+    ("1.2", True, "bool"),
+    ("1.2", torch.tensor([8]), ".item()"),
+    ("1.2", torch.tensor([[8], [15]]), "[0]"),
+    ("1.2", [8, 15], "one index"),
+    ("1.3", (0.173, 0.076), "wrong order"),
+    ("1.3", (19.4, 44.2), "255"),
+    ("1.3", (0.1307, 0.173), "all digits"),
+    ("1.3", (0.1124, 0.173), "how frequent"),
+    ("1.3", (0.076, 0.126), "all other digits"),
+    ("1.3", (0.076, 0.2), "digit 0"),
+    ("1.3", (math.nan, 0.173), "nan"),
+    ("1.3", 0.076, "2 values"),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 3].mean(), "one number"),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 3].mean(dim=0)[None], "squeeze(0)"),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 3].mean(dim=1), "[6131, 28]"),
+    ("1.4", lambda pixels, labels, _: 255 * pixels[labels == 3].mean(dim=0), "255"),
+    ("1.4", lambda pixels, labels, _: pixels.mean(dim=0), "all digits"),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 8].mean(dim=0), "digit 8"),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 3].mean(dim=0).numpy(), "from_numpy"),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 3].median(dim=0).values, "not the mean"),
+    ("1.4", lambda pixels, labels, _: pixels[labels == 3], "2: H, W"),
+    ("1.5", loader_of(shuffle=False), "same order"),
+    ("1.5", loader_of(drop_last=False), "Leave it out"),
+    ("1.5", loader_of(only=range(10)), "other digits"),
+    (
+        "1.5",
+        lambda dataset, digits, size: digit_loader(dataset, digits[:1], size),
+        "samples, which make",
+    ),
+    ("1.5", loader_of(batch_size=2), "Hand batch_size on"),
+    ("1.5", lambda *arguments: iter(digit_loader(*arguments)), "second epoch"),
+    ("1.5", endless, "samples, which make"),
+    ("1.5", mixed_up, "do not belong together"),
+    ("1.5", lambda dataset, digits, batch_size: dataset, "has to be a DataLoader"),
+    ("1.5", lambda dataset, digits, batch_size: [], "no batch"),
+    ("1.5", lambda dataset, digits, batch_size: [1, 2], "has to be a pair"),
+    ("1.5", lambda dataset, digits, batch_size: list(dataset), "single samples"),
+    ("1.5", lambda dataset, digits: None, "TypeError"),
+    ("1.5", lambda dataset, digits, batch_size: None, "return"),
+    ("1.5", DataLoader([1, 2]), "function itself"),
+    ("2.1", SHAPES | {"x[5]": [1, 1, 28, 28]}, "drops its axis"),
+    ("2.1", SHAPES | {"x[5:6]": [1, 28, 28]}, "keeps its axis"),
+    ("2.1", SHAPES | {"x[:, 0]": [28, 28, 64]}, "order"),
+    ("2.1", SHAPES | {"x[:, 0]": [64, 1, 28]}, "one by one"),
+    ("2.1", SHAPES | {"x[5]": X[5]}, "gave a tensor"),
+    ("2.1", SHAPES | {"x[5]": "[1, 28, 28]"}, "A shape is a list"),
+    ("2.1", SHAPES | {"x[5]": [1.0, 28, 28]}, "whole number"),
+    ("2.1", {"x[5]": [1, 28, 28]}, "is missing"),
+    ("2.1", [[1, 28, 28]], "4 values"),
+    ("2.2", lambda photo: photo.reshape(1, 3, *photo.shape[:2]), "scrambled"),
+    ("2.2", lambda photo: photo.permute(2, 1, 0).unsqueeze(0), "swapped"),
+    ("2.2", lambda photo: photo.permute(2, 0, 1), "batch axis is missing"),
+    ("2.2", lambda photo: photo.unsqueeze(0), "still come last"),
+    ("2.2", lambda photo: photo.permute(2, 0, 1).unsqueeze(1), "wrong place"),
+    ("2.2", lambda photo: photo, "as it was"),
+    ("2.2", lambda photo: photo.permute(2, 0, 1).unsqueeze(0).numpy(), "NumPy"),
+    ("2.2", lambda photo: photo.permute(2, 0, 1).reshape(1, 3, 480, 640), "RuntimeError"),
+    (
+        "2.2",
+        lambda photo: photo.permute(2, 0, 1).unsqueeze(0).flip(1),
+        "photo[row, column, channel]",
+    ),
+    ("2.2", lambda photo: photo.permute(2, 0, 1).unsqueeze(0)[:, :1], "has to become"),
+    ("2.2", torch.zeros(1, 3, 480, 640), "function itself"),
+    ("2.3", (12, 3), "both sides"),
+    ("2.3", (10, 3), "left the padding out"),
+    ("2.3", (13, 3), "+ 1"),
+    ("2.3", (15, 3), "rounded up"),
+    ("2.3", (28, 3), "stride 1"),
+    ("2.3", (14.5, 3), "float"),
+    ("2.3", (99, 3), "first question"),
+    ("2.3", ([14, 14], 3), "one number"),
+    ("2.3", (14, 6), "half on each"),
+    ("2.3", (14, 2), "5×5"),
+    ("2.3", (14, 1), "3×3"),
+    ("2.3", (14, 0), "22"),
+    ("2.3", (14, -3), "Solve"),
+    ("2.4", (BLUR, IDENTITY), "wrong order"),
+    ("2.4", (torch.eye(3), BLUR), "torch.eye"),
+    ("2.4", (torch.ones(3, 3), BLUR), "nine pixels"),
+    ("2.4", (torch.zeros(3, 3), BLUR), "black"),
+    ("2.4", (IDENTITY.roll(1, 0), BLUR), "identity kernel turns"),
+    ("2.4", (IDENTITY, torch.ones(3, 3)), "nine times too bright"),
+    ("2.4", (IDENTITY, BLUR.long()), "whole number"),
+    ("2.4", (IDENTITY, (1 - IDENTITY) / 8), "one of the nine"),
+    ("2.4", (IDENTITY, 3 * BLUR), "sum to 1"),
+    ("2.4", (IDENTITY.reshape(1, 1, 3, 3), BLUR), "[1, 1, 3, 3]"),
+    ("2.4", (IDENTITY, BLUR[:2, :2]), "has to be [3, 3]"),
+    ("2.4", (IDENTITY.numpy(), BLUR), "NumPy"),
+    ("2.4", (IDENTITY.tolist(), BLUR), "torch.tensor"),
+    ("2.4", (IDENTITY, 1 / 9), "has to be a tensor"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k, 1, 0), "as the lesson has it"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k, s, 0), "padding makes no difference"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k, 1, p), "stride makes no difference"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k.flip(0, 1), s, p), "flipped"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k.T, s, p), "of the kernel are swapped"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k, s, p).T, "of the output are swapped"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(F.pad(x, (p, 0, p, 0)), k, s, 0), "counts twice"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k, s, p)[:-1], "without the fraction"),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k, s, p) + 1, "its window starts"),
+    ("2.5", lambda x, k, s: x, "TypeError"),
+    ("2.5", lambda x, k, s, p: None, "return"),
+    ("2.5", lambda x, k, s, p: x.numpy(), "NumPy"),
+    ("3.1", 51_200, "biases"),
+    ("3.1", 51_201, "of its own"),
+    ("3.1", 1_664, "32 input channels"),
+    ("3.1", 51_232, "swapped"),
+    ("3.1", 53_248, "pair of channels"),
+    ("3.1", 18_496, "3×3"),
+    ("3.1", 10_304, "25 numbers"),
+    ("3.1", 64 * 32 * 28 * 28, "size of the picture"),
+    ("3.1", 1, "out_channels"),
+    ("3.1", 51_264.0, "float"),
+    ("3.1", True, "bool"),
+    ("3.2", halving(nn.Conv2d(1, 8, 3, padding=1), nn.MaxPool2d(2)), "halved once"),
+    ("3.2", halving(nn.Conv2d(1, 8, 3), nn.MaxPool2d(4)), "Set the padding"),
+    ("3.2", halving(nn.Conv2d(1, 16, 3, padding=1), nn.MaxPool2d(4)), "out_channels"),
+    ("3.2", halving(nn.Conv2d(1, 8, 3, padding=1), nn.MaxPool2d(1)), "not made smaller"),
+    ("3.2", halving(nn.Conv2d(1, 8, 3, padding=1), nn.MaxPool2d(3)), "formula"),
+    (
+        "3.2",
+        halving(nn.Conv2d(1, 8, 3, padding=1), nn.MaxPool2d(4), nn.Flatten()),
+        "leave flatten out",
+    ),
+    ("3.2", halving(nn.Conv2d(8, 8, 3, padding=1), nn.MaxPool2d(4)), "RuntimeError"),
+    ("3.2", halving(nn.Conv2d(1, 8, 4, stride=4)), "one of each"),
+    ("3.2", nn.Conv2d(1, 8, 4, stride=4), "one of each"),
+    ("3.2", CNN, "calling it: CNN()"),
+    ("3.2", torch.zeros(2, 8, 7, 7), "is a tensor"),
+    ("3.2", lambda images: images, "has to be a module"),
+    ("3.3", WITHOUT_POOLING | {"in_features": 3136}, "no longer 7×7"),
+    ("3.3", WITHOUT_POOLING | {"in_features": 64 * 14 * 14}, "Both poolings"),
+    ("3.3", WITHOUT_POOLING | {"in_features": 784}, "one channel"),
+    ("3.3", WITHOUT_POOLING | {"in_features": 5}, "C×H×W"),
+    ("3.3", WITHOUT_POOLING | {"parameters": 103_162}, "as it was"),
+    ("3.3", WITHOUT_POOLING | {"parameters": 501_770}, "alone"),
+    ("3.3", WITHOUT_POOLING | {"parameters": 573_552}, "ten biases"),
+    ("3.3", WITHOUT_POOLING | {"parameters": 71_792}, "linear layer has"),
+    ("3.3", WITHOUT_POOLING | {"parameters": 5}, "six convolutions"),
+    ("3.3", WITHOUT_POOLING | {"receptive_field": 34}, "with the poolings"),
+    ("3.3", WITHOUT_POOLING | {"receptive_field": 12}, "Start from 1"),
+    ("3.3", WITHOUT_POOLING | {"receptive_field": 3}, "one convolution"),
+    ("3.3", WITHOUT_POOLING | {"receptive_field": 18}, "overlap"),
+    ("3.3", WITHOUT_POOLING | {"receptive_field": 5}, "adds 2"),
+    ("3.3", {"in_features": 50_176}, "missing"),
+    ("3.4", lambda x: divmod(x.argmax().item(), x.shape[1]), "largest logit"),
+    ("3.4", lambda x: divmod(x.softmax(dim=0).argmax().item(), x.shape[1]), "dim=0"),
+    ("3.4", lambda x: surest(x)[::-1], "wrong order"),
+    (
+        "3.4",
+        lambda x: (
+            x.softmax(1).max(1).values.argmin().item(),
+            x[x.softmax(1).max(1).values.argmin()].argmax().item(),
+        ),
+        "least sure",
+    ),
+    ("3.4", lambda x: (0, 0), "largest probability"),
+    ("3.4", lambda x: (1, 0.9), "float"),
+    ("3.4", lambda x: x.softmax(dim=1), "2 values"),
+    ("3.4", lambda x: surest(x)[0], "2 values"),
+    ("3.5", CNN(), "103,162"),
+    ("3.5", MLP(), "no convolution"),
+    ("3.5", small_network(nn.Softmax(dim=1)), "softmax"),
+    ("3.5", small_network(nn.LogSoftmax(dim=1)), "log_softmax"),
+    ("3.5", small_network(nn.ReLU()), "very end"),
+    ("3.5", small_network(flatten=nn.Flatten(start_dim=0)), "RuntimeError"),
+    ("3.5", nn.Sequential(nn.Conv2d(1, 4, 3), nn.MaxPool2d(4)), "has to become [2, 10]"),
+    (
+        "3.5",
+        nn.Sequential(nn.Conv2d(1, 2, 3, stride=3), nn.Flatten(), nn.Linear(162, 10)),
+        "no bend",
+    ),
+    ("3.5", UnusedLayer(), "forgotten.weight"),
+    ("3.5", Mixing(), "other digits of the batch"),
+    ("3.5", CNN, "CNN()"),
+    ("3.5", WithoutForward(), "NotImplementedError"),
+    ("4.1", (math.log(0.5), math.log(0.01)), "sign"),
+    ("4.1", (0.301, 2.0), "base 10"),
+    ("4.1", (1.0, 6.644), "base 2"),
+    ("4.1", (0.5, 0.99), "1 − p"),
+    ("4.1", (0.693, 5.0), "natural logarithm"),
+    ("4.1", (0.693, math.inf), "inf"),
+    ("4.1", 0.693, "2 values"),
+    ("4.1", ("0.693", 4.605), "has to be a number"),
+    ("4.2", lambda losses, sizes: sum(losses) / len(losses), "plain mean"),
+    (
+        "4.2",
+        lambda losses, sizes: sum(a * b for a, b in zip(losses, sizes, strict=True)),
+        "added up",
+    ),
+    (
+        "4.2",
+        lambda losses, sizes: sum(a * b for a, b in zip(losses, sizes, strict=True)) / len(sizes),
+        "number of batches",
+    ),
+    ("4.2", lambda losses, sizes: sum(losses) / sum(sizes), "already a mean"),
+    ("4.2", lambda losses, sizes: 1.0, "weigh|multiply each loss"),
+    ("4.2", lambda losses, sizes: losses, "has to be a number"),
+    ("4.2", lambda losses, sizes: losses / sizes, "TypeError"),
+    ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="sum"), "added"),
+    ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="none"), "for each digit"),
+    ("4.3", lambda x, y: -F.cross_entropy(x, y), "sign"),
+    ("4.3", lambda x, y: -picked(x.softmax(dim=0), y).log().mean(), "dim=0"),
+    ("4.3", lambda x, y: -picked(x.exp() / x.exp().sum(), y).log().mean(), "whole batch"),
+    ("4.3", lambda x, y: -picked(x.softmax(dim=1), y).mean(), "logarithm is missing"),
+    ("4.3", lambda x, y: picked(x.softmax(dim=1), y).mean(), "probabilities themselves"),
+    ("4.3", lambda x, y: -picked(x.softmax(dim=1), y).mean().log(), "mean of the logarithms"),
+    ("4.3", lambda x, y: -x.log_softmax(dim=1).mean(), "all classes"),
+    ("4.3", lambda x, y: F.cross_entropy(x.softmax(dim=1), y), "twice"),
+    ("4.3", lambda x, y: -picked(x.softmax(dim=1), y).log10().mean(), "base 10"),
+    ("4.3", lambda x, y: -picked(x, y).mean(), "for probabilities"),
+    ("4.3", lambda x, y: x.mean(), "section 1"),
+    ("4.3", lambda x, y: x[y.float()], "IndexError"),
+    ("4.4", step_of("back", "step"), "pile up"),
+    ("4.4", step_of("back", "zero", "step"), "Nothing moves"),
+    ("4.4", step_of("zero", "back"), "Nothing moves"),
+    ("4.4", step_of(), "Nothing moves"),
+    ("4.4", step_of("step", "zero", "back"), "before `backward`"),
+    ("4.4", step_of("zero", "back", "step", "step"), "each once"),
+    ("4.4", step_of("zero", "back", "step", returns=lambda loss: loss), ".item()"),
+    ("4.4", step_of("zero", "back", "step", returns=lambda loss: None), "return"),
+    ("4.4", step_with_later_loss, "before the step"),
+    ("4.4", lambda model, images, labels: 0.0, "TypeError"),
+    ("4.5", each_digit(mode=True), "eval()"),
+    ("4.5", each_digit(by="all"), "number of all digits"),
+    ("4.5", each_digit(by="answers"), "how often the model answered"),
+    ("4.5", each_digit(by="overall"), "over all digits"),
+    ("4.5", each_digit(by="counts"), "counts"),
+    ("4.5", each_digit(scale=100), "per cent"),
+    ("4.5", each_digit(grad=True), "no_grad"),
+    ("4.5", each_digit(scale=0.5), "are not right"),
+    ("4.5", by_batches, "divide by 0"),
+    ("4.5", lambda model, loader: accuracy_of_each_digit(model, loader)[:9], "ten digits"),
+    ("4.5", lambda model, loader: 0.9, "has to be a tensor"),
+    ("4.5", lambda model, loader: accuracy_of_each_digit(model, loader).numpy(), "NumPy"),
+]
+
+
+class Hostile:
+    """An object that fails at nearly everything one can ask of it."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    def __call__(self, *arguments):
+        raise RuntimeError("a long text\nin two lines")
+
+    def __iter__(self):
+        raise RuntimeError("iter")
+
+    def __eq__(self, other):
+        raise RuntimeError("eq")
+
+    __hash__ = None
+
+
+NONSENSE = [
+    None,
+    "",
+    "235",
+    b"x",
+    1j,
+    -1,
+    0,
+    10**30,
+    math.nan,
+    math.inf,
+    True,
+    [],
+    {},
+    set(),
+    (None, None),
+    ("a", "b", "c", "d"),
+    [[], []],
+    {1: 2},
+    (1, 2, 3),
+    object(),
+    Hostile(),
+    (Hostile(), Hostile()),
+    len,
+    print,
+    int,
+    nn.Module,
+    nn.Module(),
+    nn.Identity(),
+    nn.Linear(784, 10),
+    nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2), nn.Identity()),
+    lambda: 1,
+    lambda *arguments: arguments,
+    lambda *arguments: "text",
+    lambda *arguments: torch.tensor(math.nan),
+    lambda *arguments: torch.zeros(0),
+    lambda *arguments: 1 / 0,
+    torch.zeros(0),
+    torch.tensor(3.0),
+    torch.zeros(2, dtype=torch.bool),
+    torch.zeros(2, dtype=torch.complex64),
+    torch.full((28, 28), math.nan),
+    np.zeros((3, 3)),
+    np.array(["a"]),
+    range(3),
+    (number for number in range(3)),
+]
+
+
+def made(answer, exercise, mnist):
+    """Some answers to 1.3 and 1.4 are made from the data."""
+    return answer(*mnist) if exercise in ("1.3", "1.4") and callable(answer) else answer
+
+
+def named(value):
+    return value if isinstance(value, str) else None
+
+
+@pytest.mark.parametrize(("exercise", "answer"), RIGHT, ids=named)
+def test_a_right_answer_is_told_so_with_a_sentence_worth_reading(exercise, answer, mnist) -> None:
+    verdict = judge(exercise, made(answer, exercise, mnist))
+    assert verdict.message.startswith("Right. ")
+    assert verdict.right
+    assert len(verdict.message) > 40
+
+
+@pytest.mark.parametrize(("exercise", "answer", "reason"), WRONG, ids=named)
+def test_a_wrong_answer_is_told_why(exercise, answer, reason, mnist) -> None:
+    verdict = judge(exercise, made(answer, exercise, mnist))
+    assert verdict.message.startswith("Not yet. ")
+    assert not verdict.right
+    assert any(part in verdict.message for part in reason.split("|")), verdict.message
+
+
+@pytest.mark.parametrize("exercise", exercises.exercise_numbers())
+def test_nonsense_is_neither_right_nor_raises(exercise) -> None:
+    for answer in NONSENSE:
+        verdict = judge(exercise, answer)
+        assert not verdict.right, answer
+        assert len(verdict.message) > 20
+
+
+@pytest.mark.parametrize("exercise", exercises.exercise_numbers())
+def test_an_unfinished_answer_gets_the_hint(exercise, capsys) -> None:
+    check(exercise, ...)
+    hint = capsys.readouterr().out.rstrip("\n")
+    assert hint.startswith("Hint: ")
+    assert len(hint) > 40
+    for unfinished in [(..., ...), [1, ...], {"x[5]": ...}]:
+        assert judge(exercise, unfinished) == (False, hint)
+
+
+@pytest.mark.parametrize("exercise", ["1.5", "2.2", "2.5", "3.4", "4.2", "4.3", "4.4", "4.5"])
+def test_a_function_that_still_returns_three_dots_gets_the_hint(exercise) -> None:
+    assert judge(exercise, lambda *arguments: ...) == judge(exercise, ...)
+
+
+def test_a_module_whose_forward_still_returns_three_dots_gets_the_hint() -> None:
+    assert judge("3.5", Unfinished()) == judge("3.5", ...)
+
+
+@pytest.mark.parametrize("unknown", ["9.9", "1", 2.1, None, ""])
+def test_an_unknown_exercise_is_an_error_that_lists_the_known_ones(unknown) -> None:
+    with pytest.raises(ValueError, match=r"in quotes, one of: 1\.1, 1\.2"):
+        check(unknown, 1)
+
+
+def test_there_are_three_to_five_exercises_in_each_lesson() -> None:
+    lessons = [number.split(".")[0] for number in exercises.exercise_numbers()]
+    for lesson in "1234":
+        assert 3 <= lessons.count(lesson) <= 5
+
+
+def test_every_exercise_has_several_right_and_several_wrong_answers_above() -> None:
+    for exercise in exercises.exercise_numbers():
+        assert sum(case[0] == exercise for case in RIGHT) >= 2
+        assert sum(case[0] == exercise for case in WRONG) >= 5
+
+
+def test_a_learners_module_is_left_in_its_mode_with_its_gradients() -> None:
+    module = small_network()
+    module.train()
+    judge("3.5", module)
+    assert module.training
+    assert all(weight.grad is None for weight in module.parameters())
+    module.eval()
+    judge("3.5", module)
+    assert not module.training
+
+
+def test_a_cross_entropy_that_overflows_is_right_with_a_remark() -> None:
+    plain = judge(
+        "4.3", lambda x, y: -picked(x.exp() / x.exp().sum(1, keepdim=True), y).log().mean()
+    )
+    assert "too large to store" in plain.message
+    assert "stays finite" in judge("4.3", lambda x, y: F.cross_entropy(x, y)).message
