@@ -1,5 +1,6 @@
 """The files around the package: the lock, conda's file, the Makefile, the README and what they promise each other."""
 
+import itertools
 import os
 from pathlib import Path
 import re
@@ -25,8 +26,8 @@ def locked() -> list[Requirement]:
 
 
 def wanted() -> list[Requirement]:
-    extra = PROJECT["optional-dependencies"]["test"]
-    return [Requirement(line) for line in PROJECT["dependencies"] + extra]
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(line) for line in itertools.chain(PROJECT["dependencies"], *extras)]
 
 
 def tracked_texts() -> list[Path]:
@@ -142,7 +143,7 @@ def test_the_readmes_modules_exist() -> None:
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_lab_passes_the_port_and_the_arguments_on() -> None:
     printed = dry_run("lab", "PORT=8899", "ARGS=--no-browser")
-    line = next(line for line in printed.splitlines() if "jupyterlab" in line)
+    line = next(line for line in printed.splitlines() if "--notebook-dir" in line)
     assert "--port=8899" in line
     assert "--no-browser" in line
     assert ("--allow-root" in printed) == (hasattr(os, "geteuid") and os.geteuid() == 0)
