@@ -1,6 +1,7 @@
 # make lab        set up, and open the lessons in JupyterLab (make lab PORT=8899, make lab ARGS=--no-browser)
 # make test       set up, and run every test and every lesson (make test ARGS="tests/test_shapes.py": a part)
 # make notebooks  run every lesson from top to bottom and save its outputs (make notebooks ARGS=notebooks/02*: one)
+# make slides     build a slide show of every lesson, in slides/ (make slides ARGS=notebooks/02*: one)
 # make lint       ruff's checks and its format, lessons included (make lint ARGS=--fix mends what it can)
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 # How long torch's threads spin while they wait, set before torch loads: mnist_helpers/__init__.py says why.
 export GOMP_SPINCOUNT ?= 5000
 
-.PHONY: lab test notebooks lint
+.PHONY: lab test notebooks slides lint
 
 lab: $(INSTALLED)
 	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --port=$(PORT) $(LAB_FLAGS) $(ARGS)
@@ -25,6 +26,9 @@ test: $(INSTALLED)
 
 notebooks: $(INSTALLED)
 	$(BIN)/python tests/run_notebooks.py $(ARGS)
+
+slides: $(INSTALLED)
+	$(BIN)/python tests/build_slides.py $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check $(ARGS)

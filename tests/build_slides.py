@@ -1,0 +1,192 @@
+"""Build a deck of slides from each lesson: ``make slides``, or from some of them ``ARGS=notebooks/02*``.
+
+Where a page starts, each cell's slide type says, as in JupyterLab's property inspector. A deck is one HTML file in
+``slides/``, beside the folder ``reveal.js`` that all of them share. It opens in a browser without any network: formulas
+are MathML, pictures lie in the file, and links lead to the neighbouring deck. How it looks is in ``slides_template``.
+"""
+
+from collections.abc import Iterable
+from importlib import resources
+import os
+from pathlib import Path
+import shutil
+import sys
+
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from latex2mathml.converter import convert as mathml
+from nbconvert.exporters import SlidesExporter
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+import nbformat
+from nbformat import NotebookNode
+from run_notebooks import ROOT, lessons
+from traitlets.config import Config
+
+FOLDER = ROOT / "slides"
+TEMPLATES = Path(__file__).resolve().parent
+REVEAL = "reveal.js"
+# What a deck loads of reveal.js; its other themes, and the plugins that fetch things from elsewhere, stay behind.
+REVEAL_FILES = (
+    "LICENSE",
+    "dist/reveal.js",
+    "dist/reveal.css",
+    "dist/theme/white.css",
+    "dist/theme/fonts/source-sans-pro",
+    "plugin/notes/notes.js",
+)
+OMITTED = "      ... the library's own lines ...\n"
+
+
+class Renderer(IPythonRenderer):
+    """Turn the text of a lesson that lies in `path` into HTML for a deck that lies in `folder`."""
+
+    def __init__(self, path: Path, folder: Path, attachments: dict[str, dict[str, str]]) -> None:
+        super().__init__(
+            escape=False,
+            embed_images=True,
+            exclude_anchor_links=True,
+            path=str(path),
+            attachments=attachments,
+        )
+        self.folder = folder
+
+    def link(self, text: str, url: str, title: str | None = None) -> str:
+        return super().link(text, deck_link(url, Path(self.path), self.folder), title)
+
+    def block_math(self, body: str) -> str:
+        return mathml(body, display="block")
+
+    def inline_math(self, body: str) -> str:
+        return mathml(body)
+
+
+class Exporter(SlidesExporter):
+    """nbconvert's exporter with the template and the text renderer of these lessons, for a deck in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        settings = {
+            "template_name": "slides_template",
+            "extra_template_basedirs": [str(TEMPLATES)],
+            "reveal_url_prefix": REVEAL,
+            "reveal_theme": "white",
+            "reveal_transition": "none",
+            "reveal_number": "c/t",
+            "reveal_width": "1280",
+            "reveal_height": "720",
+            "exclude_input_prompt": True,
+            "exclude_output_prompt": True,
+        }
+        super().__init__(
+            config=Config({"Exporter": settings, "CSSHTMLHeaderPreprocessor": {"style": "default"}})
+        )
+        self.folder = folder
+
+    @pass_context
+    def markdown2html(self, context: Context, source: str) -> str:
+        path = Path(context["resources"]["metadata"]["path"])
+        renderer = Renderer(path, self.folder, context["cell"].get("attachments", {}))
+        return MarkdownWithMath(renderer=renderer).render(source)
+
+
+def deck_link(url: str, path: Path, folder: Path) -> str:
+    """Return where a link in a lesson leads in its deck: to another lesson's deck, or from `folder` to the same file."""
+    address, mark, place = url.partition("#")
+    if not address or ":" in address:
+        return url
+    if address.endswith(".ipynb") and "/" not in address:
+        return address.removesuffix(".ipynb") + ".html"  # headings have other names there
+    return Path(os.path.relpath(path / address, folder)).as_posix() + mark + place
+
+
+def check_slide_types(notebook: NotebookNode, path: Path) -> None:
+    """End with a message unless every cell says where it stands in the slides."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        if not cell.metadata.get("slideshow", {}).get("slide_type"):
+            line = cell.source.strip().partition("\n")[0]
+            raise SystemExit(
+                f"{path}: cell {number} ({line!r}) has no slide type. Open the lesson in JupyterLab, select the cell, "
+                "and choose one in the property inspector (the gears at the top right)."
+            )
+
+
+def title(notebook: NotebookNode) -> str:
+    """Return the lesson's title, the text of its first heading."""
+    return notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+
+
+def name_sections(notebook: NotebookNode) -> None:
+    """Note the section's heading on each page that continues it; the page shows it small at its top."""
+    heading = ""
+    for cell in notebook.cells:
+        kind = cell.metadata.slideshow.slide_type
+        if kind == "slide" and cell.source.startswith("#"):
+            heading = cell.source.partition("\n")[0].lstrip("# ")
+        elif kind == "subslide":
+            # nbconvert writes what it finds here as the page's data- attributes.
+            cell.metadata.slideshow["data"] = {"section": heading}
+
+
+def shorten_tracebacks(notebook: NotebookNode) -> None:
+    """Leave of each traceback what a learner reads: the part with the learner's own line, and the last line."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            if output.output_type == "error":
+                output.traceback = shortened(output.traceback)
+
+
+def shortened(traceback: list[str]) -> list[str]:
+    """Return the first frame and the last line of a traceback as IPython writes it: a rule, a line with the error's
+    name, then frame by frame from the learner's own to the one that failed, and the error."""
+    _rule, _name, *frames, last = traceback
+    return [*frames[:1], *([OMITTED] if len(frames) > 1 else []), last]
+
+
+def read(path: Path) -> NotebookNode:
+    """Return the notebook, or end with a message if there is none."""
+    if not path.is_file():
+        known = ", ".join(lesson.name for lesson in lessons())
+        raise SystemExit(f"There is no notebook {path}. The lessons in notebooks/ are {known}.")
+    return nbformat.read(path, as_version=4)
+
+
+def deck(path: Path, folder: Path) -> str:
+    """Return the HTML of the lesson's deck, to be written into `folder`."""
+    notebook = read(path)
+    check_slide_types(notebook, path)
+    notebook.metadata.title = title(notebook)
+    name_sections(notebook)
+    shorten_tracebacks(notebook)
+    where = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
+    html, _ = Exporter(folder.resolve()).from_notebook_node(notebook, resources=where)
+    return html
+
+
+def copy_reveal(folder: Path) -> None:
+    """Copy reveal.js into `folder`, from the package that carries it, or end with a message if that is missing."""
+    try:
+        source = resources.files("sphinx_revealjs") / "_static" / "revealjs"
+    except ModuleNotFoundError:
+        raise SystemExit(
+            "The slides are shown by reveal.js, which the package sphinx-revealjs carries, and that is not installed. "
+            "`make slides` installs it; without make: python -m pip install -r requirements.lock"
+        ) from None
+    with resources.as_file(source) as files:
+        for name in REVEAL_FILES:
+            target = folder / REVEAL / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if (files / name).is_dir():
+                shutil.copytree(files / name, target, dirs_exist_ok=True)
+            else:
+                shutil.copyfile(files / name, target)
+
+
+def main(paths: Iterable[Path], folder: Path = FOLDER) -> None:
+    copy_reveal(folder)
+    for path in paths:
+        target = folder / f"{path.stem}.html"
+        target.write_text(deck(path, folder), encoding="utf-8")
+        print(f"built {target}", flush=True)
+
+
+if __name__ == "__main__":
+    main([Path(argument) for argument in sys.argv[1:]] or lessons())
