@@ -15,6 +15,7 @@ import sys
 from jinja2 import pass_context
 from jinja2.runtime import Context
 from latex2mathml.converter import convert as mathml
+from mistune import HTMLRenderer
 from nbconvert.exporters import SlidesExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 import nbformat
@@ -53,6 +54,10 @@ class Renderer(IPythonRenderer):
     def link(self, text: str, url: str, title: str | None = None) -> str:
         return super().link(text, deck_link(url, Path(self.path), self.folder), title)
 
+    def block_html(self, html: str) -> str:
+        # nbconvert reads each piece by itself to find its pictures, and so closes a <details> that goes on.
+        return super().block_html(html) if "<img" in html else HTMLRenderer.block_html(self, html)
+
     def block_math(self, body: str) -> str:
         return mathml(body, display="block")
 
@@ -89,7 +94,7 @@ class Exporter(SlidesExporter):
 
 
 def deck_link(url: str, path: Path, folder: Path) -> str:
-    """Return where a link in a lesson leads in its deck: to another lesson's deck, or from `folder` to the same file."""
+    """Return where a link in a lesson leads in its deck: to another deck, or to the same file seen from `folder`."""
     address, mark, place = url.partition("#")
     if not address or ":" in address:
         return url
@@ -126,6 +131,21 @@ def name_sections(notebook: NotebookNode) -> None:
             cell.metadata.slideshow["data"] = {"section": heading}
 
 
+def hold_predicted_outputs_back(notebook: NotebookNode) -> None:
+    """Mark the code whose output the text before it asks to predict: that output waits for one more key.
+
+    In JupyterLab a `fragment` holds back a whole cell. Here its code is shown at once, to predict from.
+    """
+    predicted = False
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            predicted = "**Predict" in cell.source
+        elif predicted and cell.cell_type == "code":
+            cell.metadata["predicted"] = True
+            if cell.metadata.slideshow.slide_type == "fragment":
+                cell.metadata.slideshow.slide_type = "-"
+
+
 def shorten_tracebacks(notebook: NotebookNode) -> None:
     """Leave of each traceback what a learner reads: the part with the learner's own line, and the last line."""
     for cell in notebook.cells:
@@ -155,6 +175,7 @@ def deck(path: Path, folder: Path) -> str:
     check_slide_types(notebook, path)
     notebook.metadata.title = title(notebook)
     name_sections(notebook)
+    hold_predicted_outputs_back(notebook)
     shorten_tracebacks(notebook)
     where = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     html, _ = Exporter(folder.resolve()).from_notebook_node(notebook, resources=where)

@@ -1,9 +1,10 @@
-// Make every page fit: figures as large as the text leaves room for, then smaller text, and at last a page that scrolls.
+// Make every page fit: figures as large as the rest leaves room for, then smaller text, and at last a page that scrolls.
 // All sizes are in pixels of the page's own 1280×720; reveal.js scales the whole page to the screen.
 
 const SMALLEST_CODE = 15; // smaller than this, the back row cannot read it
-const LARGEST_ENLARGEMENT = 1.5; // of a figure; beyond it the pixels show
-const FIGURE_REDUCTIONS = [0.8, 0.65]; // the smallest a figure may get before the text shrinks, and after
+const LARGEST_FIGURE = 1.5; // times its own size; beyond it the pixels show
+const SMALLEST_FIGURES = [0.8, 0.65]; // before the text shrinks, and if that was not enough
+const NARROWEST_TEXT = 380; // beside a figure
 
 async function fitAllPages(height) {
   const pages = [...document.querySelectorAll(".slides section section")];
@@ -17,35 +18,48 @@ function fit(page, height) {
   const normal = parseFloat(getComputedStyle(page).fontSize);
   const code = page.querySelector("pre");
   const smallest = code ? (normal * SMALLEST_CODE) / parseFloat(getComputedStyle(code).fontSize) : 0.75 * normal;
-  for (const reduction of FIGURE_REDUCTIONS) {
+  const fits = SMALLEST_FIGURES.some((smallestFigure) => {
     for (let size = normal; size >= smallest; size -= 0.25) {
       page.style.fontSize = `${size}px`;
-      if (fitFigures(page, height, reduction)) {
-        page.style.height = `${height}px`;
-        return;
-      }
+      if (fitFigures(page, height, smallestFigure)) return true;
     }
-  }
+    return false;
+  });
   page.style.height = `${height}px`;
-  page.classList.add("scrolls");
+  page.classList.toggle("scrolls", !fits);
 }
 
-// Give the figures what height the rest of the page leaves, and say whether that is enough.
-function fitFigures(page, height, reduction) {
-  const figures = [...page.querySelectorAll(".jp-RenderedImage img")];
+// Choose the figures' size and whether text stands beside or below, and say whether all of it is on the page.
+function fitFigures(page, height, smallestFigure) {
   page.style.height = "auto";
-  figures.forEach((figure) => (figure.style.height = "0"));
-  const room = height - page.offsetHeight;
-  const heights = figures.map((figure) => {
-    const widest = figure.parentElement.clientWidth / figure.naturalWidth;
-    return figure.naturalHeight * Math.min(LARGEST_ENLARGEMENT, widest);
-  });
-  const wanted = heights.reduce((sum, value) => sum + value, 0);
-  const scale = wanted > 0 ? Math.min(1, Math.max(room, 0) / wanted) : 1;
-  figures.forEach((figure, index) => (figure.style.height = `${Math.floor(heights[index] * scale)}px`));
-  const readable = figures.every((figure, index) => {
-    const least = Math.min(figure.naturalHeight * reduction, heights[index]);
-    return heights[index] * scale >= least - 1;
-  });
-  return room >= 0 && readable;
+  const figures = [...page.querySelectorAll(".jp-RenderedImage img")];
+  if (figures.length === 0) return page.offsetHeight <= height;
+
+  const below = largestScale(page, figures, height, false);
+  const beside = textFollows(page, figures) ? largestScale(page, figures, height, true) : 0;
+  const scale = Math.max(below, beside);
+  arrange(page, figures, scale, beside > below);
+  return scale >= smallestFigure;
+}
+
+function textFollows(page, figures) {
+  const [drawing, text] = [...page.querySelectorAll(".jp-Cell")].slice(-2);
+  if (figures.length !== 1 || !text || !drawing.contains(figures[0])) return false;
+  return text.classList.contains("jp-MarkdownCell") && !text.querySelector("table, pre");
+}
+
+// Return the largest scale at which everything is on the page; 0.4 stands for none.
+function largestScale(page, figures, height, beside) {
+  for (let scale = LARGEST_FIGURE; scale > 0.4; scale -= 0.02) {
+    arrange(page, figures, scale, beside);
+    const width = figures[0].closest(".jp-Cell").clientWidth - (beside ? NARROWEST_TEXT : 0);
+    const narrow = figures.every((figure) => figure.clientWidth <= width);
+    if (narrow && page.offsetHeight <= height) return scale;
+  }
+  return 0.4;
+}
+
+function arrange(page, figures, scale, beside) {
+  page.classList.toggle("beside", beside);
+  figures.forEach((figure) => (figure.style.height = `${Math.floor(figure.naturalHeight * scale)}px`));
 }
