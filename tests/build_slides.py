@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from importlib import resources
 import os
 from pathlib import Path
+import re
 import shutil
 import sys
 
@@ -114,21 +115,21 @@ def check_slide_types(notebook: NotebookNode, path: Path) -> None:
             )
 
 
-def title(notebook: NotebookNode) -> str:
-    """Return the lesson's title, the text of its first heading."""
-    return notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+def heading(cell: NotebookNode) -> str:
+    """Return the heading that the cell starts with, without Markdown's marks."""
+    return re.sub("[`*]", "", cell.source.partition("\n")[0].lstrip("# "))
 
 
 def name_sections(notebook: NotebookNode) -> None:
     """Note the section's heading on each page that continues it; the page shows it small at its top."""
-    heading = ""
+    section = ""
     for cell in notebook.cells:
         kind = cell.metadata.slideshow.slide_type
         if kind == "slide" and cell.source.startswith("#"):
-            heading = cell.source.partition("\n")[0].lstrip("# ")
+            section = heading(cell)
         elif kind == "subslide":
             # nbconvert writes what it finds here as the page's data- attributes.
-            cell.metadata.slideshow["data"] = {"section": heading}
+            cell.metadata.slideshow["data"] = {"section": section}
 
 
 def hold_predicted_outputs_back(notebook: NotebookNode) -> None:
@@ -173,7 +174,7 @@ def deck(path: Path, folder: Path) -> str:
     """Return the HTML of the lesson's deck, to be written into `folder`."""
     notebook = read(path)
     check_slide_types(notebook, path)
-    notebook.metadata.title = title(notebook)
+    notebook.metadata.title = heading(notebook.cells[0])
     name_sections(notebook)
     hold_predicted_outputs_back(notebook)
     shorten_tracebacks(notebook)
