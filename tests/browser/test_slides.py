@@ -1,0 +1,51 @@
+"""A deck in a real browser: every page holds what it shows, and nothing comes from outside."""
+
+from pathlib import Path
+
+from build_slides import main
+from playwright.sync_api import Page
+import pytest
+from run_notebooks import lessons
+
+SMALLEST_CODE = 15  # pixels on a page of 1280×720
+# What reaches over the page's edges, and the smallest code on it. Folded text takes no room.
+LOOK = """() => {
+    const page = Reveal.getCurrentSlide();
+    const edges = page.getBoundingClientRect();
+    const over = [...page.querySelectorAll("*")].filter((element) => {
+        const box = element.getBoundingClientRect();
+        return element.checkVisibility() && (box.bottom > edges.bottom + 1 || box.right > edges.right + 1);
+    });
+    const sizes = [...page.querySelectorAll("pre")].map((code) => parseFloat(getComputedStyle(code).fontSize));
+    return {
+        over: over.map((element) => element.outerHTML.slice(0, 80)),
+        scrolls: page.scrollHeight > page.clientHeight,
+        code: Math.min(...sizes, 100),
+        starts: page.innerText.slice(0, 60),
+    };
+}"""
+
+
+@pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem[:2])
+def test_every_page_of_a_deck_holds_what_it_shows(path: Path, page: Page, tmp_path: Path) -> None:
+    main([path], tmp_path)
+    problems, addresses = [], []
+    page.on("console", lambda message: message.type == "error" and problems.append(message.text))
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: addresses.append(request.url))
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto((tmp_path / f"{path.stem}.html").as_uri())
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.evaluate("Reveal.configure({ fragments: false })")
+
+    for number in range(1, page.evaluate("Reveal.getTotalSlides()") + 1):
+        seen = page.evaluate(LOOK)
+        where = f"page {number}, {seen['starts']!r}"
+        assert not seen["over"], where
+        assert not seen["scrolls"], where
+        assert seen["code"] >= SMALLEST_CODE, where
+        page.keyboard.press("Space")
+
+    assert page.evaluate("Reveal.isLastSlide()")
+    assert not problems
+    assert not [address for address in addresses if address.split(":")[0] not in ("file", "data")]
