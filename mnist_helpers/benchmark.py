@@ -1,10 +1,12 @@
 """Train a recipe with many seeds and say how it ends: ``python -m mnist_helpers.benchmark --help``.
 
-The accuracy is the final epoch's on the test set; nothing is chosen by it.
+The accuracy is the final epoch's on the test set; nothing is chosen by it. ``--live-loss`` measures instead what the
+live loss curve of lesson 04 costs.
 """
 
 import argparse
 from dataclasses import dataclass, replace
+import itertools
 import statistics
 import time
 
@@ -13,6 +15,7 @@ import torch
 from .data import make_loaders
 from .models import CNN
 from .training import evaluate, fit, get_device
+from .widgets import LiveLoss
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,29 @@ def summary(results: list[Result]) -> str:
     return line
 
 
+def live_loss_ratios(rounds: int, batches: int) -> list[float]:
+    """Return, for each round, the time of training on some batches with a live loss curve over the time without one.
+
+    The two are trained one after the other, and who is first changes from round to round, so that a computer that
+    becomes slower or faster meanwhile favours neither.
+    """
+    train_loader, _ = make_loaders()
+    chosen = list(itertools.islice(train_loader, batches))
+    ratios = []
+    for number in range(rounds):
+        seconds = {}
+        for live in (True, False) if number % 2 else (False, True):
+            torch.manual_seed(number)
+            model = CNN().to(get_device(), memory_format=torch.channels_last)
+            optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
+            on_batch = LiveLoss(batches).add if live else None
+            start = time.perf_counter()
+            fit(model, chosen, optimizer, epochs=1, progress=False, on_batch=on_batch)
+            seconds[live] = time.perf_counter() - start
+        ratios.append(seconds[True] / seconds[False])
+    return ratios
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m mnist_helpers.benchmark", description=__doc__)
     parser.add_argument(
@@ -76,7 +102,16 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=5, help="how many seeds, from 0 (default: 5)")
     parser.add_argument("--epochs", type=int, help="instead of the recipe's own number")
+    parser.add_argument(
+        "--live-loss", action="store_true", help="measure what the live loss curve costs, and end"
+    )
     arguments = parser.parse_args()
+    if arguments.live_loss:
+        ratios = live_loss_ratios(rounds=11, batches=300)
+        print("training with the live loss curve, over training without it, 11 times:")
+        print(" ".join(f"{ratio:.3f}" for ratio in ratios))
+        print(f"median {statistics.median(ratios):.3f}")
+        return
     for name in arguments.recipe or RECIPES:
         recipe = RECIPES[name]
         if arguments.epochs is not None:

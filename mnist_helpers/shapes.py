@@ -21,6 +21,15 @@ class LayerShape(NamedTuple):
     parameters: int
 
 
+class LayerOutput(NamedTuple):
+    """What one layer of a model put out: the layer's name in the model, the layer, and its output with the batch
+    axis."""
+
+    name: str
+    module: nn.Module
+    output: Tensor
+
+
 class ReceptiveField(NamedTuple):
     """One row of `receptive_field`. Unit number i along an axis, counted from 0, sees the input's pixels from
     ``start + i * jump`` up to, not including, ``start + i * jump + size``; those outside the picture are padding."""
@@ -82,20 +91,33 @@ def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[LayerShape
         )
     first = next(model.parameters(), torch.empty(0))
     blank = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
-    rows: list[LayerShape] = []
-    counted: set[int] = set()
-
-    def add_row(name: str, module: nn.Module, output: Tensor) -> None:
+    rows, counted = [], set()
+    for name, module, output in layer_outputs(model, blank):
         fresh = [weight for weight in module.parameters() if id(weight) not in counted]
         counted.update(id(weight) for weight in fresh)
         layer = f"{name} {type(module).__name__}".strip()
-        rows.append(
-            LayerShape(layer, tuple(output.shape[1:]), sum(weight.numel() for weight in fresh))
-        )
+        parameters = sum(weight.numel() for weight in fresh)
+        rows.append(LayerShape(layer, tuple(output.shape[1:]), parameters))
+    return rows
 
+
+def layer_outputs(model: nn.Module, images: Tensor) -> list[LayerOutput]:
+    """Send a batch through `model`, in evaluation mode and without gradients, and return what each layer put out, in
+    the order in which they ran. A layer is a module without modules inside. The model is left in its mode.
+
+    Args:
+        images: a batch, on the model's device.
+
+    Raises:
+        ValueError: the model does not take such a batch.
+    """
+    outputs: list[LayerOutput] = []
     hooks = [
         module.register_forward_hook(
-            lambda module, _, output, name=name: add_row(name, module, output)
+            lambda module, _, output, name=name: outputs.append(
+                # A copy: a layer that works in place would write into it.
+                LayerOutput(name, module, output.clone())
+            )
         )
         for name, module in model.named_modules()
         if not list(module.children())
@@ -104,18 +126,21 @@ def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[LayerShape
     try:
         model.eval()
         with torch.no_grad():
-            model(blank)
+            model(images)
     except (RuntimeError, ValueError) as error:
-        last = f"the last layer that ran was {rows[-1].layer}" if rows else "no layer ran"
+        last = "no layer ran"
+        if outputs:
+            layer = f"{outputs[-1].name} {type(outputs[-1].module).__name__}".strip()
+            last = f"the last layer that ran was {layer}"
         raise ValueError(
-            f"The model does not take an input of shape {list(blank.shape)}; {last}. {error}"
+            f"The model does not take an input of shape {list(images.shape)}; {last}. {error}"
         ) from error
     finally:
         for hook in hooks:
             hook.remove()
         for module, mode in training_modes:
             module.training = mode
-    return rows
+    return outputs
 
 
 def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveField]:

@@ -1,6 +1,7 @@
 from dataclasses import replace
 import runpy
 import sys
+from types import SimpleNamespace
 
 from mnist_helpers import benchmark
 from mnist_helpers.benchmark import RECIPES, Recipe, Result, run, summary
@@ -177,3 +178,12 @@ def test_the_same_seed_runs_to_the_same_end_and_another_to_another(
     assert (first.loss, first.accuracy) == (second.loss, second.accuracy)
     assert first.loss != other.loss
     assert tuple(capfd.readouterr()) == ("", "")
+
+
+def test_the_live_curves_cost_is_a_ratio_for_each_round(monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr(benchmark, "LiveLoss", lambda batches: SimpleNamespace(add=drawn.append))
+    ratios = benchmark.live_loss_ratios(rounds=3, batches=2)
+    assert len(ratios) == 3
+    assert all(ratio > 0 for ratio in ratios)
+    assert len(drawn) == 3 * 2, "every batch of the live half, and none of the other"

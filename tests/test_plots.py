@@ -1,19 +1,26 @@
+import importlib
 import inspect
 import io
+import itertools
 import math
+import pkgutil
 
 import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
 from mnist_helpers import plots
-from mnist_helpers.plots import BLUE, ORANGE
+from mnist_helpers.explore import Patch, convolution_step, layer_views, seen_patch
+from mnist_helpers.models import CNN
+from mnist_helpers.plots import BLUE, GREEN, ORANGE
 from mnist_helpers.shapes import ReceptiveField
 from mnist_helpers.training import History
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 
 def picture(seed=0, size=28):
@@ -36,6 +43,13 @@ FIELDS = {
 IMAGE = picture().requires_grad_()
 WEIGHT = torch.linspace(-1, 3, 10 * 2 * 9).reshape(10, 2, 3, 3).requires_grad_()
 PROBABILITIES = torch.tensor([[0.05] * 3 + [0.55] + [0.05] * 6] * 4)
+# The kernel's sums are negative at some places, and the largest of all is one of those.
+KERNEL = torch.tensor([[0.5, -1.0, 0.0], [0.25, -3.0, 1.0], [0.0, -0.125, 0.5]])
+
+
+def step_at(place, **others):
+    return convolution_step(picture(size=9)[0, :8], KERNEL, place, **others)
+
 
 CALLS = {
     "plot_sample_grid": lambda: plots.plot_sample_grid(DATASET, range(9)),
@@ -52,6 +66,12 @@ CALLS = {
         torch.stack([IMAGE] * 4),
         torch.tensor([3, 8, 3, 3]),
         PROBABILITIES.clone().requires_grad_(),
+    ),
+    "plot_convolution_step": lambda: plots.plot_convolution_step(step_at(5)),
+    "plot_layer": lambda: plots.plot_layer(IMAGE, WEIGHT[0], Patch(-3, 2, 7, 7), (0, 1)),
+    "plot_live_losses": lambda: plots.plot_live_losses([(10, 1.5), (20, 0.5)], 100),
+    "plot_beliefs": lambda: plots.plot_beliefs(
+        torch.stack([IMAGE] * 4), torch.tensor([3, 8, 3, 3]), PROBABILITIES.repeat(5, 1, 1)
     ),
 }
 
@@ -72,18 +92,40 @@ def frames(ax):
     return [(*p.get_xy(), p.get_width(), p.get_height()) for p in found]
 
 
+def written(ax):
+    """What is written at each (row, column), and in which colour."""
+    return {
+        text.get_position()[::-1]: (text.get_text(), text.get_color())
+        for text in ax.texts
+        if text.get_text()
+    }
+
+
+def from_blue_over_white_to_red(image):
+    low, middle, high = image.get_cmap()([0.0, 0.5, 1.0])
+    return low[2] > low[0] and min(middle[:3]) > 0.95 and high[0] > high[2]
+
+
 def shown(ax):
     [image] = ax.images
     return np.asarray(image.get_array())
 
 
 def test_every_function_for_a_figure_is_tested_here() -> None:
-    functions = [
-        name
-        for name, function in inspect.getmembers(plots, inspect.isfunction)
-        if function.__module__ == plots.__name__ and not name.startswith("_")
+    parts = [
+        importlib.import_module(f"{plots.__name__}.{part.name}")
+        for part in pkgutil.iter_modules(plots.__path__)
     ]
-    assert sorted(functions) == sorted(CALLS)
+    assert parts
+    functions = {
+        name
+        for module in (plots, *parts)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
+        if name.startswith("plot_")
+    }
+    assert functions == set(CALLS)
+    # What stands in a part only could not be called as plots.plot_...
+    assert functions <= set(plots.__all__) <= set(dir(plots))
 
 
 @pytest.fixture(scope="module", params=CALLS)
@@ -173,8 +215,9 @@ def test_as_many_titles_as_images_are_needed() -> None:
         lambda image: plots.plot_images([image], ["one"]),
         lambda image: plots.plot_pixels(image, slice(3), slice(3)),
         lambda image: plots.plot_receptive_fields(image, FIELDS, (2, 2)),
+        lambda image: plots.plot_layer(image, torch.rand(2, 3, 3), Patch(0, 0, 3, 3), (0, 0)),
     ],
-    ids=["plot_images", "plot_pixels", "plot_receptive_fields"],
+    ids=["plot_images", "plot_pixels", "plot_receptive_fields", "plot_layer"],
 )
 def test_what_is_not_one_image_is_refused_with_its_shape(call, shape) -> None:
     with pytest.raises(ValueError, match=r"^An image has shape \[H, W\]") as caught:
@@ -187,16 +230,31 @@ def test_each_pixel_of_the_crop_has_its_value_written_into_it() -> None:
     image = picture()
     crop = image[0, 3:6, 10:14]
     _, part = plots.plot_pixels(image, slice(3, 6), slice(10, 14)).axes
-    written = {text.get_position(): (text.get_text(), text.get_color()) for text in part.texts}
-    assert len(part.texts) == 12
-    for row in range(3):
-        for column in range(4):
-            value = crop[row, column].item()
+    values = written(part)
+    assert len(part.texts) == len(values) == 12
+    for row in range(3, 6):
+        for column in range(10, 14):
+            value = image[0, row, column].item()
             # Black on bright pixels and white on dark ones, or the number could not be read.
             expected = (f"{value:.2f}", "black" if value > 0.5 else "white")
-            assert written[column, row] == expected
-    assert {colour for _, colour in written.values()} == {"black", "white"}
+            assert values[row, column] == expected
+    assert {colour for _, colour in values.values()} == {"black", "white"}
     assert np.array_equal(shown(part), crop)
+    # The crop's pixels lie where they lie in the whole.
+    assert tuple(part.images[0].get_extent()) == (9.5, 13.5, 5.5, 2.5)
+
+
+def test_a_pixel_is_framed_in_the_whole_and_in_the_crop_otherwise_than_the_crop() -> None:
+    whole, part = plots.plot_pixels(picture(), slice(3, 6), slice(10, 14), pixel=(4, 11)).axes
+    assert frames(whole) == [(9.5, 2.5, 4, 3), (10.5, 3.5, 1, 1)]
+    assert frames(part) == [(10.5, 3.5, 1, 1)]
+    colours = [to_hex(p.get_edgecolor()).upper() for p in (*whole.patches, *part.patches)]
+    assert colours == [ORANGE, GREEN, GREEN]
+
+
+def test_without_a_pixel_nothing_is_framed_in_the_crop() -> None:
+    _, part = plots.plot_pixels(picture(), slice(3, 6), slice(10, 14)).axes
+    assert frames(part) == []
 
 
 @pytest.mark.parametrize(
@@ -436,44 +494,143 @@ def test_several_losses_are_smoothed_lines_of_different_kinds_beside_ln_10() -> 
     assert ax.get_ylim()[0] == 0
 
 
-def test_predictions_stand_beside_their_probabilities() -> None:
-    images = torch.stack([picture(number) for number in range(4)])
-    probabilities = torch.softmax(torch.arange(40.0).reshape(4, 10).sin(), dim=1)
+def renderer_of(figure):
+    """Draw, so that everything has its place."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return canvas.get_renderer()
+
+
+def predictions(figure):
+    """For each picture: the picture, its title, and by the digit written beside it each bar as (length, look)."""
+    [ax] = figure.axes
+    renderer = renderer_of(figure)
+    found = []
+    for image in ax.images:
+        left, right, _, top = image.get_extent()
+        above = [
+            text
+            for text in ax.texts
+            if text.get_position()[1] <= top and left <= text.get_position()[0] <= right
+        ]
+        # The nearest above, where there are pictures above this one.
+        title = max(above, key=lambda text: text.get_position()[1])
+        assert not title.get_window_extent(renderer).overlaps(image.get_window_extent(renderer))
+        found.append((image, title.get_text(), {}))
+    for bar in ax.patches:
+        middle = bar.get_y() + bar.get_height() / 2
+        beside = [
+            entry
+            for entry in found
+            if entry[0].get_extent()[1] <= bar.get_x()
+            and entry[0].get_extent()[3] < middle < entry[0].get_extent()[2]
+        ]
+        # The nearest to the left, and so for the digit that names the bar.
+        _, _, bars = max(beside, key=lambda entry: entry[0].get_extent()[1])
+        names = [
+            text
+            for text in ax.texts
+            if text.get_position()[0] < bar.get_x()
+            and text.get_position()[1] == pytest.approx(middle)
+        ]
+        name = max(names, key=lambda text: text.get_position()[0])
+        bars.setdefault(int(name.get_text()), []).append(bar)
+    for number, (image, title, bars) in enumerate(found):
+        lengths = {}
+        for digit, (whole, part) in bars.items():
+            assert part.get_xy() == whole.get_xy()
+            assert part.get_height() == whole.get_height()
+            lengths[digit] = (part.get_width() / whole.get_width(), part)
+        found[number] = (image, title, lengths)
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 3, 7])
+def test_predictions_stand_beside_their_probabilities(count) -> None:
+    images = torch.stack([picture(number) for number in range(count)])
+    probabilities = torch.softmax(torch.arange(10.0 * count).reshape(count, 10).sin(), dim=1)
     labels = probabilities.argmax(dim=1)
-    figure = plots.plot_predictions(images, labels, probabilities)
-    assert len(figure.axes) == 12, "two rows of three digits, each with its bars"
-    for number in range(4):
-        left, right = figure.axes[2 * number : 2 * number + 2]
-        assert np.array_equal(shown(left), images[number, 0])
-        assert [bar.get_width() for bar in right.patches] == pytest.approx(
+    found = predictions(plots.plot_predictions(images, labels, probabilities))
+    assert len(found) == count
+    for number, (image, title, bars) in enumerate(found):
+        assert np.array_equal(image.get_array(), images[number, 0])
+        assert image.get_clim() == (images[number].min(), images[number].max())
+        assert image.get_cmap().name == "gray"
+        assert title == str(labels[number].item())
+        assert sorted(bars) == list(range(10))
+        assert [bars[digit][0] for digit in range(10)] == pytest.approx(
             probabilities[number].tolist()
         )
-        assert right.get_xlim() == (0, 1)
-        # Digit 0 stands above digit 9.
-        assert right.get_ylim()[0] > right.get_ylim()[1]
-    assert [bool(ax.images or ax.patches) for ax in figure.axes[8:]] == [False] * 4
+        # Digit 0 stands above digit 9, and the bars do not touch.
+        tops = [bars[digit][1].get_y() for digit in range(10)]
+        heights = [bars[digit][1].get_height() for digit in range(10)]
+        assert all(
+            top + height < below
+            for top, height, below in zip(tops, heights, tops[1:], strict=False)
+        )
+
+
+def test_digits_stand_upright_and_square_three_a_row() -> None:
+    images = torch.stack([picture(number) for number in range(7)])
+    [ax] = plots.plot_predictions(images, torch.full((7,), 3), PROBABILITIES[:1].repeat(7, 1)).axes
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "y grows downwards"
+    assert ax.get_aspect() == 1
+    corners = []
+    for image in ax.images:
+        left, right, bottom, top = image.get_extent()
+        assert right - left == bottom - top > 0
+        assert image.origin == "upper"
+        corners.append((left, top))
+    columns, rows = ({corner[axis] for corner in corners} for axis in (0, 1))
+    assert corners == [(x, y) for y in sorted(rows) for x in sorted(columns)][:7]
+    assert (len(columns), len(rows)) == (3, 3)
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_no_bar_and_no_number_of_the_predictions_covers_a_picture_or_is_cut_off(count) -> None:
+    wide = torch.zeros(count, 10)
+    wide[:, 9] = 1
+    figure = plots.plot_predictions(
+        torch.stack([IMAGE] * count), torch.zeros(count, dtype=torch.int64), wide
+    )
+    [ax] = figure.axes
+    renderer = renderer_of(figure)
+    pictures = [image.get_window_extent(renderer) for image in ax.images]
+    others = [*ax.patches, *ax.texts]
+    boxes = [other.get_window_extent(renderer) for other in others]
+    assert len(others) == count * (20 + 11)
+    for box in (*boxes, *pictures):
+        assert box.x0 >= figure.bbox.x0
+        assert box.x1 <= figure.bbox.x1
+        assert box.y0 >= figure.bbox.y0
+        assert box.y1 <= figure.bbox.y1
+    assert not any(box.overlaps(picture) for box in boxes for picture in pictures)
+    numbers = [text.get_window_extent(renderer) for text in ax.texts if text.get_ha() == "right"]
+    bars = [patch.get_window_extent(renderer) for patch in ax.patches if patch.get_width()]
+    assert len(numbers) == 10 * count
+    assert not any(number.overlaps(bar) for number in numbers for bar in bars)
 
 
 def test_a_wrong_answer_is_named_and_coloured_otherwise_than_the_right_digit() -> None:
     images = torch.stack([picture(0), picture(1)])
     figure = plots.plot_predictions(images, torch.tensor([3, 8]), PROBABILITIES[:2])
-    assert titles([figure.axes[0], figure.axes[2]]) == ["3", "8, read as 3"]
-    right_answer, wrong_answer = figure.axes[1].patches, figure.axes[3].patches
+    (_, right_title, right_bars), (_, wrong_title, wrong_bars) = predictions(figure)
+    assert [right_title, wrong_title] == ["3", "8, read as 3"]
 
     def colours(bars):
-        return {number: to_hex(bar.get_facecolor()).upper() for number, bar in enumerate(bars)}
+        return {digit: to_hex(bar.get_facecolor()).upper() for digit, (_, bar) in bars.items()}
 
     others = {"#999999"}
-    assert colours(right_answer).pop(3) == BLUE
-    assert {colour for digit, colour in colours(right_answer).items() if digit != 3} == others
-    assert colours(wrong_answer)[8] == BLUE
-    assert colours(wrong_answer)[3] == ORANGE
+    assert colours(right_bars)[3] == BLUE
+    assert {colour for digit, colour in colours(right_bars).items() if digit != 3} == others
+    assert colours(wrong_bars)[8] == BLUE
+    assert colours(wrong_bars)[3] == ORANGE
     assert {
-        colour for digit, colour in colours(wrong_answer).items() if digit not in (3, 8)
+        colour for digit, colour in colours(wrong_bars).items() if digit not in (3, 8)
     } == others
     # Told apart without seeing colour.
-    assert [number for number, bar in enumerate(wrong_answer) if bar.get_hatch()] == [3]
-    assert [bar for bar in right_answer if bar.get_hatch()] == []
+    assert [digit for digit, (_, bar) in wrong_bars.items() if bar.get_hatch()] == [3]
+    assert [digit for digit, (_, bar) in right_bars.items() if bar.get_hatch()] == []
 
 
 @pytest.mark.parametrize(("images", "labels", "rows"), [(3, 2, 2), (2, 3, 2), (2, 2, 3)])
@@ -497,3 +654,284 @@ def test_logits_are_not_taken_for_probabilities(row) -> None:
     with pytest.raises(ValueError, match="softmax"):
         plots.plot_predictions(torch.rand(1, 1, 28, 28), torch.tensor([0]), torch.tensor([row]))
     assert plt.get_fignums() == []
+
+
+PLACES = [
+    # place, stride, padding, and by hand: row and column of the output; top and left of the window
+    (0, 1, 0, (0, 0), (0, 0)),
+    (5, 1, 0, (0, 5), (0, 5)),
+    (41, 1, 0, (5, 6), (5, 6)),
+    (7, 2, 1, (1, 2), (2, 4)),
+    (19, 2, 1, (3, 4), (6, 8)),
+]
+
+
+@pytest.mark.parametrize(("place", "stride", "padding", "pixel", "corner"), PLACES)
+def test_the_window_is_framed_where_the_convolution_is(
+    place, stride, padding, pixel, corner
+) -> None:
+    figure = plots.plot_convolution_step(step_at(place, stride=stride, padding=padding))
+    image, window, _, output = figure.axes
+    padded = np.pad(picture(size=9)[0, :8], padding)
+    assert np.array_equal(shown(image), padded)
+    top, left = corner
+    assert frames(image) == [(left - 0.5, top - 0.5, 3, 3)]
+    under = padded[top : top + 3, left : left + 3]
+    assert np.array_equal(shown(window), under)
+    assert frames(output) == [(pixel[1] - 0.5, pixel[0] - 0.5, 1, 1)]
+    total = (under * KERNEL.numpy()).sum()
+    words = [f"image, padding {padding}" if padding else "image", "under the window", "× kernel"]
+    assert titles(figure.axes) == [*words, f"sum {total:.2f}, at [{pixel[0]}, {pixel[1]}]"]
+
+
+@pytest.mark.parametrize(("place", "stride", "padding", "pixel", "corner"), PLACES)
+def test_the_output_is_filled_up_to_the_place_and_not_beyond(
+    place, stride, padding, pixel, corner
+) -> None:
+    step = step_at(place, stride=stride, padding=padding)
+    output = plots.plot_convolution_step(step).axes[3]
+    image = picture(size=9)[:, :8]
+    whole = torch.conv2d(image[None], KERNEL[None, None], stride=stride, padding=padding)[0, 0]
+    numbers = np.arange(whole.numel()).reshape(whole.shape)
+    filled = np.ma.filled(np.ma.asarray(shown(output)), np.nan)
+    assert np.array_equal(~np.isnan(filled), numbers <= place)
+    assert filled[numbers <= place] == pytest.approx(whole.numpy()[numbers <= place], abs=1e-5)
+    # One scale around zero for all places, or a pixel would change its colour when the window moves on.
+    limit = whole.abs().max().item()
+    assert output.images[0].get_clim() == pytest.approx((-limit, limit))
+    assert whole.min().item() == pytest.approx(-limit)
+    assert from_blue_over_white_to_red(output.images[0])
+
+
+def test_the_numbers_written_are_those_under_the_window_and_those_of_the_kernel() -> None:
+    padded = np.pad(picture(size=9)[0, :8], 1)
+    _, window, kernel, _ = plots.plot_convolution_step(step_at(7, stride=2, padding=1)).axes
+    brightness = (padded.min(), padded.max())
+    # A pixel is as bright under the window as on the image.
+    assert window.images[0].get_clim() == pytest.approx(brightness)
+    values, weights = written(window), written(kernel)
+    assert sorted(values) == sorted(weights) == [(r, c) for r in range(3) for c in range(3)]
+    for (row, column), (text, colour) in values.items():
+        value = padded[2 + row, 4 + column]
+        assert text == f"{value:.2f}"
+        assert colour == ("black" if value > sum(brightness) / 2 else "white")
+    assert {colour for _, colour in values.values()} == {"black", "white"}
+    # Weights are small beside what would darken their field.
+    assert {place: float(text) for place, (text, _) in weights.items()} == {
+        (r, c): KERNEL[r, c].item() for r in range(3) for c in range(3)
+    }
+    assert {colour for _, colour in weights.values()} == {"black"}
+    field = kernel.images[0]
+    assert field.get_cmap()(field.norm(shown(kernel)))[..., :3].min() > 0.9
+
+
+def test_a_convolution_of_nothing_but_zero_can_be_shown() -> None:
+    step = convolution_step(torch.zeros(5, 5), KERNEL, 4)
+    assert plots.plot_convolution_step(step).axes[3].images[0].get_clim() == (-1, 1)
+
+
+def places_of(maps, sheet):
+    """Top and left of each map on the sheet, found by its values."""
+    corners = []
+    for feature_map in maps:
+        [(top, left)] = np.argwhere(sheet == feature_map[0, 0]).tolist()
+        height, width = feature_map.shape
+        assert np.array_equal(sheet[top : top + height, left : left + width], feature_map)
+        corners.append((top, left))
+    return corners
+
+
+@pytest.mark.parametrize(
+    ("count", "height", "width", "columns"),
+    [(1, 5, 4, 1), (2, 3, 3, 2), (3, 4, 6, 2), (16, 28, 28, 4), (7, 1, 1, 3), (5, 14, 14, 3)],
+)
+def test_each_feature_map_lies_in_the_sheet_with_the_unit_framed_in_it(
+    count, height, width, columns
+) -> None:
+    maps = torch.randn(
+        count, height, width, generator=torch.Generator().manual_seed(0)
+    ).requires_grad_()
+    unit = (height - 1, width // 2)
+    left, right = plots.plot_layer(IMAGE, maps, Patch(1, 2, 3, 3), unit).axes
+    values = maps.detach().numpy()
+    sheet = np.ma.filled(np.ma.asarray(shown(right)), np.nan)
+    corners = places_of(values, sheet)
+    assert np.count_nonzero(~np.isnan(sheet)) == values.size, "nothing else, and nothing covered"
+    # In reading order, in a sheet about as many maps wide as high, with a gap between any two.
+    tops, lefts = (sorted({corner[axis] for corner in corners}) for axis in (0, 1))
+    assert corners == [(top, left) for top in tops for left in lefts][:count]
+    assert len(lefts) == columns
+    assert all(
+        after - before > size
+        for starts, size in ((tops, height), (lefts, width))
+        for before, after in itertools.pairwise(starts)
+    )
+    assert frames(right) == [
+        (left + unit[1] - 0.5, top + unit[0] - 0.5, 1, 1) for top, left in corners
+    ]
+    # One grey scale for all, and no value cut off.
+    assert right.images[0].get_clim() == pytest.approx((values.min(), values.max()))
+    assert right.images[0].get_cmap().name == "gray"
+    assert titles([left, right]) == [
+        "what the framed unit sees",
+        f"{count} feature maps, {height}×{width}",
+    ]
+
+
+def within_view(ax, frame):
+    left, top, width, height = frame
+    x, y = sorted(ax.get_xlim()), sorted(ax.get_ylim())
+    return x[0] <= left and left + width <= x[1] and y[0] <= top and top + height <= y[1]
+
+
+@pytest.mark.parametrize("number", range(15))
+def test_the_patch_is_framed_on_the_digit_and_in_view_though_it_reaches_over_the_edge(
+    number,
+) -> None:
+    view = layer_views(CNN(), IMAGE.detach())[number]
+    last = [size - 1 for size in view.output.shape[1:]]
+    units = [None] if view.field is None else [(0, 0), (0, last[1]), tuple(last)]
+    for unit in units:
+        patch = seen_patch(view, IMAGE, unit or (0, 0))
+        left, _ = plots.plot_layer(IMAGE, view.output[:10], patch, unit).axes
+        assert np.array_equal(shown(left), IMAGE[0].detach())
+        frame = (patch.left - 0.5, patch.top - 0.5, patch.width, patch.height)
+        assert frames(left) == [frame]
+        assert within_view(left, frame)
+        assert within_view(left, (-0.5, -0.5, 28, 28)), "the digit itself"
+        assert left.get_ylim()[0] > left.get_ylim()[1], "upright"
+
+
+def test_the_patch_of_a_layer_that_sees_all_is_the_whole_digit_and_the_view_no_larger() -> None:
+    left, _ = plots.plot_layer(IMAGE, torch.randn(10), Patch(0, 0, 28, 28)).axes
+    assert frames(left) == [(-0.5, -0.5, 28, 28)]
+    assert (left.get_xlim(), left.get_ylim()) == ((-0.5, 27.5), (27.5, -0.5))
+    assert titles([left]) == ["what each unit sees"]
+
+
+def test_ten_numbers_are_bars_one_for_each_digit() -> None:
+    logits = torch.linspace(-2, 3, 10).requires_grad_()
+    _, right = plots.plot_layer(IMAGE, logits, Patch(0, 0, 28, 28)).axes
+    assert [bar.get_height() for bar in right.patches] == pytest.approx(logits.tolist())
+    assert [bar.get_x() + bar.get_width() / 2 for bar in right.patches] == pytest.approx(range(10))
+    assert list(right.get_xticks()) == list(range(10))
+    assert titles([right]) == ["10 logits"]
+    [zero] = right.lines
+    assert set(zero.get_ydata()) == {0}
+    assert not right.images
+
+
+@pytest.mark.parametrize(("count", "columns"), [(64, 8), (120, 10), (90, 9), (1, 1)])
+def test_other_numbers_are_pixels_in_reading_order(count, columns) -> None:
+    numbers = torch.randn(count, generator=torch.Generator().manual_seed(0))
+    _, right = plots.plot_layer(IMAGE, numbers, Patch(0, 0, 28, 28)).axes
+    assert np.array_equal(shown(right), numbers.reshape(-1, columns))
+    assert frames(right) == []
+    assert titles([right]) == [f"{count} numbers, {columns} in each row"]
+
+
+POINTS = [(100, 2.25), (200, 1.0), (230, 0.5)]
+
+
+@pytest.mark.parametrize("points", [[], POINTS[:1], POINTS])
+def test_live_losses_lie_on_an_axis_as_long_as_the_training_with_no_point_yet_too(points) -> None:
+    [ax] = plots.plot_live_losses(points, 938).axes
+    dotted, curve = ax.lines
+    assert list(zip(curve.get_xdata(), curve.get_ydata(), strict=True)) == points
+    assert ax.get_xlim() == (0, 938)
+    # The same height at each drawing, or the curve would seem not to move.
+    assert ax.get_ylim() == (0, 2.5)
+    assert list(dotted.get_ydata()) == pytest.approx([math.log(10)] * 2)
+    assert dotted.get_linestyle() == ":"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("batch", "loss")
+
+
+@pytest.mark.parametrize(("count", "epochs"), [(1, 1), (4, 7)])
+def test_the_beliefs_in_a_digit_are_a_field_of_classes_and_epochs_beside_it(count, epochs) -> None:
+    images = torch.stack([picture(number) for number in range(count)])
+    labels = torch.tensor([3, 8, 0, 9])[:count]
+    logits = torch.randn(epochs, count, 10, generator=torch.Generator().manual_seed(0))
+    probabilities = logits.softmax(dim=2)
+    figure = plots.plot_beliefs(images, labels, probabilities)
+    assert len(figure.axes) == 6 * math.ceil(count / 3)
+    for number in range(count):
+        left, right = figure.axes[2 * number : 2 * number + 2]
+        label = labels[number].item()
+        assert np.array_equal(shown(left), images[number, 0])
+        assert titles([left]) == [str(label)]
+        assert shown(right).shape == (10, epochs)
+        for digit in range(10):
+            for epoch in range(epochs):
+                assert shown(right)[digit, epoch] == probabilities[epoch, number, digit]
+        assert right.images[0].get_clim() == (0, 1)
+        white, dark = right.images[0].get_cmap()([0.0, 1.0])
+        assert min(white[:3]) > 0.95
+        assert max(dark[:2]) < 0.25
+        assert dark[2] > 0.4
+        assert frames(right) == [(-0.5, label - 0.5, epochs, 1)]
+        # Class 0 on top, and the ticks are read.
+        assert right.get_ylim()[0] > right.get_ylim()[1]
+        assert list(right.get_yticks()) == list(range(10))
+        assert list(right.get_xticks()) == list(range(0, epochs, 2))
+        assert right.get_xlabel() == "epoch"
+        assert right.axison
+        assert not left.axison
+    for ax in figure.axes[2 * count :]:
+        assert not any((ax.axison, ax.images, ax.patches))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "shape"),
+    [
+        (2, 2, (2, 10)),
+        (2, 2, (2, 5, 10)),
+        (2, 3, (5, 2, 10)),
+        (3, 2, (5, 2, 10)),
+        (2, 2, (1, 5, 2, 10)),
+        (2, 2, (5, 2)),
+        (2, 2, (5, 2, 10, 1)),
+    ],
+)
+def test_beliefs_that_are_not_of_each_epoch_and_digit_are_refused(images, labels, shape) -> None:
+    message = f"{images} images, {labels} labels and probabilities"
+    with pytest.raises(ValueError, match=message) as caught:
+        plots.plot_beliefs(
+            torch.rand(images, 1, 28, 28),
+            torch.zeros(labels, dtype=torch.int64),
+            torch.full(shape, 0.1),
+        )
+    assert f"{list(shape)} were given" in str(caught.value)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("count", [2, 3, 7, 50])
+def test_no_number_of_a_layer_is_left_out(count) -> None:
+    numbers = torch.randn(count, generator=torch.Generator().manual_seed(0))
+    _, right = plots.plot_layer(torch.rand(1, 28, 28), numbers, Patch(0, 0, 28, 28)).axes
+    sheet = np.ma.filled(np.ma.asarray(right.images[0].get_array()), np.nan)
+    assert sheet[~np.isnan(sheet)].tolist() == numbers.tolist()
+
+
+@pytest.mark.parametrize("name", ["plot_predictions", "plot_beliefs"])
+def test_an_image_of_three_channels_leaves_no_figure_behind(name) -> None:
+    plt.close("all")
+    shape = (1, 10) if name == "plot_predictions" else (2, 1, 10)
+    with pytest.raises(ValueError, match="An image has shape"):
+        getattr(plots, name)(torch.rand(1, 3, 28, 28), torch.tensor([0]), torch.full(shape, 0.1))
+    assert plt.get_fignums() == []
+
+
+def test_beliefs_in_other_than_ten_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match="10"):
+        plots.plot_beliefs(torch.rand(1, 1, 28, 28), torch.tensor([0]), torch.full((3, 1, 7), 0.1))
+
+
+def test_what_still_has_a_gradient_to_come_can_be_drawn() -> None:
+    weight = nn.Conv2d(1, 1, 3).weight[0, 0]
+    assert isinstance(
+        plots.plot_convolution_step(convolution_step(torch.rand(5, 5), weight, 0)), Figure
+    )
+    beliefs = torch.full((3, 1, 10), 0.1, requires_grad=True)
+    assert isinstance(
+        plots.plot_beliefs(torch.rand(1, 1, 28, 28), torch.tensor([0]), beliefs), Figure
+    )

@@ -6,6 +6,7 @@ from mnist_helpers.shapes import (
     LayerShape,
     ReceptiveField,
     conv_output_size,
+    layer_outputs,
     layer_shapes,
     receptive_field,
 )
@@ -244,6 +245,74 @@ def test_an_input_size_that_is_no_shape_is_refused(input_size) -> None:
         layer_shapes(CNN(), input_size)
 
 
+def test_the_outputs_are_those_of_the_layers_one_after_the_other() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU()), nn.Flatten(), nn.Linear(48, 2)
+    )
+    images = torch.rand(5, 1, 6, 6)
+    outputs = layer_outputs(model, images)
+    layers = [model[0][0], model[0][1], model[1], model[2]]
+    assert [output.name for output in outputs] == ["0.0", "0.1", "1", "2"]
+    expected = images
+    for layer, (_, module, output) in zip(layers, outputs, strict=True):
+        assert module is layer
+        with torch.no_grad():
+            expected = layer(expected)
+        assert torch.equal(output, expected)
+        assert len(output) == 5
+        assert not output.requires_grad
+    assert torch.equal(outputs[-1].output, model(images))
+
+
+def test_the_outputs_of_a_layer_that_runs_twice_are_there_twice() -> None:
+    shared = nn.Linear(4, 4)
+    outputs = layer_outputs(nn.Sequential(shared, nn.ReLU(), shared), torch.rand(2, 4))
+    assert [output.name for output in outputs] == ["0", "1", "0"]
+    assert torch.equal(outputs[2].output, shared(outputs[1].output))
+    assert not torch.equal(outputs[2].output, outputs[0].output)
+
+
+@pytest.mark.parametrize("accepted", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+def test_layers_put_out_in_evaluation_mode_and_the_model_goes_back_to_its_own(
+    training, accepted
+) -> None:
+    model = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.9)).train(training)
+    model[0].train(not training)
+    statistics = model[1].running_mean.clone()
+    before = [module.training for module in model.modules()]
+    if accepted:
+        _, normed, dropped = layer_outputs(model, torch.rand(6, 4))
+        assert torch.equal(dropped.output, normed.output), "nothing was dropped"
+    else:
+        with pytest.raises(ValueError, match=r"of shape \[6, 5\]; no layer ran"):
+            layer_outputs(model, torch.rand(6, 5))
+    assert [module.training for module in model.modules()] == before
+    assert torch.equal(model[1].running_mean, statistics)
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_what_a_model_does_not_take_is_named_with_its_batch_and_the_last_layer_that_ran() -> None:
+    with pytest.raises(ValueError, match="does not take an input of shape") as caught:
+        layer_outputs(CNN(), torch.rand(7, 1, 27, 27))
+    assert "[7, 1, 27, 27]; the last layer that ran was output.0 Flatten" in str(caught.value)
+    with pytest.raises(ValueError, match="the last layer that ran was 0 ReLU"):
+        layer_outputs(nn.Sequential(nn.ReLU(), nn.Linear(3, 2)), torch.rand(1, 5))
+
+
+def test_the_shapes_are_those_of_the_outputs() -> None:
+    model = CNN()
+    outputs = layer_outputs(model, torch.rand(2, 1, 28, 28))
+    rows = layer_shapes(model, (1, 28, 28))
+    assert [tuple(output.output.shape[1:]) for output in outputs] == [
+        row.output_shape for row in rows
+    ]
+    assert [f"{output.name} {type(output.module).__name__}" for output in outputs] == [
+        row.layer for row in rows
+    ]
+
+
 def positive(module):
     """Make every weight positive: then no contribution cancels another, and no ReLU closes."""
     with torch.no_grad():
@@ -427,3 +496,13 @@ def test_a_layer_that_differs_between_height_and_width_is_refused_by_name(layer,
 def test_a_layer_of_unknown_kind_is_refused_by_name(layer) -> None:
     with pytest.raises(ValueError, match=rf"^{type(layer).__name__}: .*not known here"):
         receptive_field([nn.Conv2d(1, 1, 3), layer])
+
+
+def test_a_layer_that_writes_into_its_input_does_not_change_the_output_before_it() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(inplace=True))
+    images = torch.randn(3, 4)
+    first, second = layer_outputs(model, images)
+    with torch.no_grad():
+        assert torch.equal(first.output, model[0](images))
+    assert first.output.min() < 0 <= second.output.min()

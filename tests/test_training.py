@@ -317,6 +317,119 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others() -> None:
     assert trained[0] != trained[2]
 
 
+def test_the_loss_of_each_training_batch_is_told_in_order_and_none_of_the_validation() -> None:
+    told = []
+    history = fit_quietly(linear(), validation_loader=loader(12, seed=1), on_batch=told.append)
+    assert told == [loss for epoch in history.losses for loss in epoch]
+    assert len(told) == 10
+    assert {type(loss) for loss in told} == {float}
+
+
+def test_the_loss_is_told_before_the_step_that_follows_from_it() -> None:
+    model = linear()
+    batches = list(loader())
+    before = []
+
+    def tell(loss):
+        # What the model gives now for this batch is the loss: it has not yet learned from it.
+        images, labels = batches[len(before) % 5]
+        with torch.no_grad():
+            before.append((loss, nn.functional.cross_entropy(model(images), labels).item()))
+
+    fit_quietly(model, on_batch=tell)
+    assert len(before) == 10
+    for told, now in before:
+        assert now == pytest.approx(told)
+
+
+def test_the_epochs_are_told_from_one_on_each_after_its_training_and_its_validation(capsys) -> None:
+    events = []
+
+    class Watched:
+        """A loader that tells when it has been read to its end."""
+
+        def __init__(self, name, batches):
+            self.name, self.batches = name, batches
+
+        def __len__(self):
+            return len(self.batches)
+
+        def __iter__(self):
+            yield from self.batches
+            events.append(self.name)
+
+    def tell(epoch):
+        events.append(epoch)
+        # The epoch's line is out, and the next one's is not.
+        assert capsys.readouterr().out.startswith(f"epoch {epoch:2d} ")
+
+    model = linear()
+    history = fit(
+        model,
+        Watched("training", list(loader())),
+        torch.optim.SGD(model.parameters(), lr=0.1),
+        3,
+        validation_loader=Watched("validation", list(loader(12, seed=1))),
+        on_epoch=tell,
+    )
+    told = [("training", "validation", epoch) for epoch in (1, 2, 3)]
+    assert events == [event for epoch in told for event in epoch]
+    assert len(history.losses) == len(history.validation_accuracy) == 3
+
+
+def test_at_the_end_of_an_epoch_the_model_is_what_so_many_epochs_make_of_it() -> None:
+    model, seen = linear(), []
+    fit_quietly(model, epochs=3, on_epoch=lambda epoch: seen.append(weights(model)))
+    expected = []
+    for epochs in (1, 2, 3):
+        shorter = linear()
+        fit_quietly(shorter, epochs=epochs)
+        expected.append(weights(shorter))
+    assert seen == expected
+
+
+@pytest.mark.parametrize("validation", [False, True])
+def test_a_training_that_is_watched_is_bit_for_bit_the_one_that_is_not(validation) -> None:
+    def trained(**watching):
+        model = network(3)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        if validation:
+            watching["validation_loader"] = loader(12, seed=1)
+        history = fit(model, loader(shuffle=True), optimizer, 3, progress=False, **watching)
+        return history, weights(model), model.training, torch.get_rng_state().tolist()
+
+    told = []
+    alone = trained()
+    assert trained(on_batch=told.append, on_epoch=told.append) == alone
+    assert trained(on_epoch=told.append) == alone
+    assert trained(on_batch=told.append) == alone
+    assert len(told) == 2 * (15 + 3)
+
+
+def test_a_model_that_is_looked_at_after_an_epoch_is_trained_on_as_before() -> None:
+    def trained(look):
+        model = network()
+        history = fit_quietly(model, epochs=3, on_epoch=lambda _: look(model))
+        return history, weights(model)
+
+    looked_at = trained(lambda model: evaluate(model, loader(12, seed=1), nn.CrossEntropyLoss()))
+    assert looked_at == trained(lambda model: None)
+
+
+@pytest.mark.parametrize("name", ["on_batch", "on_epoch"])
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, StopIteration, KeyboardInterrupt])
+def test_an_error_of_the_one_who_watches_ends_the_training_at_once(name, error) -> None:
+    told = []
+
+    def fail(value):
+        told.append(value)
+        raise error("no more room")
+
+    with pytest.raises(error, match="no more room"):
+        fit_quietly(linear(), **{name: fail})
+    assert len(told) == 1
+
+
 def trained_network():
     model = network()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)

@@ -1,0 +1,276 @@
+"""What the widgets show, as plain functions: one pixel, one place of a convolution, one unit of a layer, and when to
+draw a live curve again."""
+
+from collections.abc import Callable, Sequence
+import time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+import torch.nn.functional as F
+
+from .shapes import ReceptiveField, conv_output_size, layer_outputs, receptive_field
+
+
+class ConvolutionStep(NamedTuple):
+    """One place of a convolution, counted from the top left, row by row.
+
+    image: the padded image ``[H, W]``.
+    kernel, window, products: ``[k, k]``; the window is what lies under the kernel, the products are the two multiplied.
+    top, left: where the window starts on the padded image.
+    row, column: which pixel of the output it is, and total: its value, the sum of the products.
+    output: ``[H, W]``, NaN where it is not yet filled.
+    scale: the largest absolute value of the whole output.
+    stride, padding: in pixels.
+    """
+
+    image: Tensor
+    kernel: Tensor
+    window: Tensor
+    products: Tensor
+    top: int
+    left: int
+    row: int
+    column: int
+    total: float
+    output: Tensor
+    scale: float
+    stride: int
+    padding: int
+
+
+class Patch(NamedTuple):
+    """A rectangle of pixels on an image; it may reach over the edge, into the padding."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class LayerView(NamedTuple):
+    """A layer of a model that has read one digit.
+
+    title: the layer's name and kind. output: ``[C, H, W]`` or ``[features]``. parameters: how many it has.
+    field: its receptive field, or None where each unit sees the whole image.
+    """
+
+    title: str
+    output: Tensor
+    parameters: int
+    field: ReceptiveField | None
+
+
+def kernels() -> dict[str, Tensor]:
+    """Return a few well-known 3×3 kernels by name."""
+    return {
+        "vertical edges": torch.tensor([[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]]),
+        "horizontal edges": torch.tensor([[-1.0, -1, -1], [0, 0, 0], [1, 1, 1]]),
+        "blur": torch.full((3, 3), 1 / 9),
+        "sharpen": torch.tensor([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+    }
+
+
+def indices_of(labels: Tensor, digit: int | None) -> list[int]:
+    """Return where in int labels ``[N]`` a digit from 0 to 9 stands, or all indices if `digit` is None."""
+    if digit is None:
+        return list(range(len(labels)))
+    return (labels == digit).nonzero().flatten().tolist()
+
+
+def crop_around(size: int, place: int, width: int = 5) -> slice:
+    """Return a slice of `width` pixels of an axis of `size` around a place, moved inwards at the edge."""
+    start = min(max(place - width // 2, 0), size - width)
+    return slice(start, start + width)
+
+
+def described_pixel(image: Tensor, row: int, column: int) -> str:
+    """Return a pixel of an image ``[1, H, W]`` in [0, 1] as a sentence, with its place as one indexes it."""
+    value = image[0, row, column].item()
+    return f"image[0, {row}, {column}] = {value:.4f} = {255 * value:.0f} / 255"
+
+
+def convolution_step(
+    image: Tensor, kernel: Tensor, place: int, stride: int = 1, padding: int = 0
+) -> ConvolutionStep:
+    """Return one place of a convolution of an image ``[H, W]`` with a square kernel ``[k, k]``.
+
+    Args:
+        place: which output pixel, from 0, row by row.
+
+    Raises:
+        ValueError: the kernel does not fit, or there is no such place.
+    """
+    kernel_size = len(kernel)
+    height, width = (conv_output_size(size, kernel_size, stride, padding) for size in image.shape)
+    if not 0 <= place < height * width:
+        raise ValueError(
+            f"The output has the places 0 to {height * width - 1}, and {place} is none of them."
+        )
+    row, column = divmod(place, width)
+    padded = F.pad(image, (padding,) * 4)
+    top, left = row * stride, column * stride
+    window = padded[top : top + kernel_size, left : left + kernel_size]
+    output = F.conv2d(padded[None, None], kernel[None, None], stride=stride)[0, 0]
+    filled = output.flatten().clone()
+    filled[place + 1 :] = torch.nan
+    return ConvolutionStep(
+        image=padded,
+        kernel=kernel,
+        window=window,
+        products=window * kernel,
+        top=top,
+        left=left,
+        row=row,
+        column=column,
+        total=(window * kernel).sum().item(),
+        output=filled.reshape(height, width),
+        scale=output.abs().max().item(),
+        stride=stride,
+        padding=padding,
+    )
+
+
+def places(height: int, width: int, kernel_size: int, stride: int, padding: int) -> int:
+    """Return at how many places a square kernel stops on an image: the number of pixels of the output."""
+    rows, columns = (
+        conv_output_size(size, kernel_size, stride, padding) for size in (height, width)
+    )
+    return rows * columns
+
+
+def written_sum(step: ConvolutionStep) -> str:
+    """Return the sum of products of a `ConvolutionStep`, a line for each row of the window, and its result."""
+    lines = [
+        " + ".join(
+            f"{pixel:z.2f} × {_short(weight)}"
+            for pixel, weight in zip(pixels.tolist(), weights.tolist(), strict=True)
+        )
+        for pixels, weights in zip(step.window, step.kernel, strict=True)
+    ]
+    sums = [f"{products.sum().item():z.2f}" for products in step.products]
+    width = max(map(len, lines))
+    written = [f"{line:<{width}}  = {part:>6}" for line, part in zip(lines, sums, strict=True)]
+    return "\n".join([*written, f"{'sum':>{width}}  = {step.total:z6.2f}"])
+
+
+def written_output_size(size: int, kernel_size: int, stride: int, padding: int) -> str:
+    """Return the formula of a convolution's output size along one axis, with its numbers."""
+    rest = size + 2 * padding - kernel_size
+    output_size = conv_output_size(size, kernel_size, stride, padding)
+    dropped = "" if rest % stride == 0 else f", without the fraction {rest // stride}"
+    return (
+        f"({size} + 2 · {padding} − {kernel_size}) / {stride} = {rest / stride:.4g}{dropped}, "
+        f"plus 1 is {output_size}"
+    )
+
+
+def described_step(step: ConvolutionStep) -> str:
+    """Return the sum of products of a `ConvolutionStep`, and how the output's size follows from the input's."""
+    sizes = [size - 2 * step.padding for size in step.image.shape]
+    height, width = (
+        written_output_size(size, len(step.kernel), step.stride, step.padding) for size in sizes
+    )
+    return f"{written_sum(step)}\n\noutput height: {height}\noutput width:  {width}"
+
+
+def layer_views(model: nn.Module, image: Tensor) -> list[LayerView]:
+    """Return what each layer of a model makes of one digit ``[1, H, W]``, in the order in which the layers run, but for
+    ``Flatten``, which changes no number.
+
+    The receptive fields are right for models that run their layers in the order in which they hold them.
+    """
+    device = next(model.parameters(), image).device
+    fields = receptive_field(model)
+    views = []
+    for number, (name, module, output) in enumerate(layer_outputs(model, image[None].to(device))):
+        if isinstance(module, nn.Flatten):
+            continue
+        views.append(
+            LayerView(
+                title=f"{name} {type(module).__name__}".strip(),
+                output=output[0].cpu(),
+                parameters=sum(weight.numel() for weight in module.parameters()),
+                field=fields[number] if number < len(fields) else None,
+            )
+        )
+    return views
+
+
+def seen_patch(view: LayerView, image: Tensor, unit: tuple[int, int]) -> Patch:
+    """Return the patch of an image ``[1, H, W]`` that the unit at (row, column) of a layer's output sees."""
+    if view.field is None:
+        return Patch(0, 0, *image.shape[1:])
+    top, left = (view.field.start + place * view.field.jump for place in unit)
+    return Patch(top, left, view.field.size, view.field.size)
+
+
+def described_layer(view: LayerView) -> str:
+    """Return a layer's shape, parameters and receptive field as a sentence."""
+    axes = "C, H, W" if view.output.ndim == 3 else "features"
+    seen = "all pixels" if view.field is None else f"{view.field.size}×{view.field.size} pixels"
+    return (
+        f"{view.title}: output {list(view.output.shape)}  {axes}; "
+        f"{view.parameters:,} parameters; one unit sees {seen}"
+    )
+
+
+def described_belief(epoch: int, labels: Tensor, probabilities: Tensor) -> str:
+    """Return how many of the digits with int labels ``[N]`` are read rightly with probabilities ``[N, 10]``."""
+    right = (probabilities.argmax(dim=1) == labels).sum().item()
+    mean = probabilities[torch.arange(len(labels)), labels].mean().item()
+    when = "before training" if epoch == 0 else f"after epoch {epoch}"
+    return f"{when}: {right} of {len(labels)} right; probability of the right digit {mean:.2f} on average"
+
+
+def described_losses(losses: Sequence[float], batches: int) -> str:
+    """Return how far a training of so many batches is, with the mean of its last hundred losses."""
+    if not losses:
+        return f"batch 0 of {batches:,}"
+    last = losses[-100:]
+    mean = sum(last) / len(last)
+    return f"batch {len(losses):,} of {batches:,}; mean loss of the last {len(last)}: {mean:.3f}"
+
+
+def thinned(values: Sequence[float], points: int = 300) -> list[tuple[int, float]]:
+    """Return at most `points` means over equal stretches of the values, each with the number of its last value."""
+    length = max(1, -(-len(values) // points))
+    stretches = [values[start : start + length] for start in range(0, len(values), length)]
+    ends = [min(start + length, len(values)) for start in range(0, len(values), length)]
+    return [
+        (end, sum(stretch) / len(stretch)) for end, stretch in zip(ends, stretches, strict=True)
+    ]
+
+
+class Pace:
+    """Says when something may be drawn again while a computation runs: at most every `interval` seconds, and so seldom
+    that drawing takes no more than a `share` of the time. It is a class because it has to remember the last drawing.
+    """
+
+    def __init__(
+        self,
+        interval: float = 0.5,
+        share: float = 0.02,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._interval = interval
+        self._share = share
+        self._clock = clock
+        self._next = clock()
+
+    def due(self) -> bool:
+        """Return whether it is time to draw."""
+        return self._clock() >= self._next
+
+    def run(self, draw: Callable[[], None]) -> None:
+        """Draw, and note how long it took: the longer, the later the next time."""
+        start = self._clock()
+        draw()
+        end = self._clock()
+        self._next = end + max(self._interval, (end - start) / self._share)
+
+
+def _short(number: float) -> str:
+    """Return a kernel's number with at most two decimals, in brackets if it is negative."""
+    text = f"{number:z.2f}".rstrip("0").rstrip(".")
+    return f"({text})" if text.startswith("-") else text

@@ -1,0 +1,49 @@
+"""A figure for each thing worth seeing. Every function returns its `Figure`, and neither trains nor loads anything.
+
+In a notebook a figure that a cell returns is shown; elsewhere ``figure.savefig("name.png")`` keeps it.
+"""
+
+from .digits import (
+    plot_beliefs,
+    plot_class_counts,
+    plot_images,
+    plot_pixels,
+    plot_predictions,
+    plot_sample_grid,
+)
+from .layers import (
+    plot_convolution_step,
+    plot_feature_maps,
+    plot_kernels,
+    plot_layer,
+    plot_receptive_fields,
+    plot_windows,
+)
+from .losses import (
+    plot_history,
+    plot_live_losses,
+    plot_losses,
+)
+from .style import BLUE, GREEN, ORANGE, STYLE
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "ORANGE",
+    "STYLE",
+    "plot_beliefs",
+    "plot_class_counts",
+    "plot_convolution_step",
+    "plot_feature_maps",
+    "plot_history",
+    "plot_images",
+    "plot_kernels",
+    "plot_layer",
+    "plot_live_losses",
+    "plot_losses",
+    "plot_pixels",
+    "plot_predictions",
+    "plot_receptive_fields",
+    "plot_sample_grid",
+    "plot_windows",
+]

@@ -1,0 +1,660 @@
+import base64
+from collections import OrderedDict
+from html.parser import HTMLParser
+import io
+import itertools
+
+import ipywidgets
+from matplotlib.figure import Figure
+from mnist_helpers import plots, widgets
+from mnist_helpers.explore import (
+    Pace,
+    convolution_step,
+    crop_around,
+    described_belief,
+    described_layer,
+    described_losses,
+    described_pixel,
+    described_step,
+    kernels,
+    layer_views,
+    seen_patch,
+    thinned,
+)
+from mnist_helpers.training import fit
+import pytest
+import torch
+from torch import nn
+
+
+def randomly(*shape, seed=0):
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
+
+
+class Digits:
+    """Stands for MNIST: the same labels and images wherever one looks, but few, and no file."""
+
+    def __init__(self, labels):
+        self.targets = torch.tensor(labels)
+
+    def __getitem__(self, index):
+        return randomly(1, 28, 28, seed=index), self.targets[index].item()
+
+
+LABELS = [3, 1, 3, 0, 4, 5, 6, 7, 8, 9, 2, 3]
+PICTURES = {"wide": randomly(5, 8), "high": randomly(7, 4, seed=1), "least": randomly(3, 3)}
+IMAGES, IMAGE_LABELS = randomly(3, 1, 12, 12), torch.tensor([7, 0, 4])
+BELIEFS = (6 * randomly(5, 3, 10)).softmax(dim=2)
+
+
+def network():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(4, 5, 3),
+        nn.Flatten(),
+        nn.Linear(80, 10),
+    )
+
+
+MAKERS = {
+    "leaf_through": lambda: widgets.leaf_through(Digits(LABELS)),
+    "convolution_in_slow_motion": lambda: widgets.convolution_in_slow_motion(PICTURES),
+    "layer_explorer": lambda: widgets.layer_explorer(network(), IMAGES, IMAGE_LABELS),
+    "belief_by_epoch": lambda: widgets.belief_by_epoch(IMAGES, IMAGE_LABELS, BELIEFS),
+}
+
+
+def everything(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from everything(child)
+
+
+def controls(widget):
+    return [
+        part
+        for part in everything(widget)
+        if hasattr(part, "value") and not isinstance(part, ipywidgets.HTML)
+    ]
+
+
+def control(widget, name):
+    """The one that a learner finds under this name."""
+    [found] = [part for part in controls(widget) if name in (part.description, part.tooltip)]
+    return found
+
+
+def boxes(widget):
+    """The nine numbers of the kernel, in reading order."""
+    names = [f"[{row}, {column}]" for row in range(3) for column in range(3)]
+    return [control(widget, name) for name in names]
+
+
+class Page(HTMLParser):
+    """What a browser makes of a widget's HTML: its tags, the picture's attributes, and the text."""
+
+    def __init__(self, widget):
+        super().__init__()
+        self.tags, self.image, self.text = [], {}, ""
+        for part in everything(widget):
+            if isinstance(part, ipywidgets.HTML):
+                self.feed(part.value)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        if tag == "img":
+            self.image = dict(attrs)
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def text(widget):
+    return Page(widget).text
+
+
+def picture(widget):
+    kind, data = Page(widget).image["src"].split(",")
+    assert kind == "data:image/png;base64"
+    return base64.b64decode(data)
+
+
+def saved(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def coarse_pictures(monkeypatch):
+    """The pictures that are saved here, by the widgets and to compare with them, are small, to be fast."""
+    save = Figure.savefig
+    monkeypatch.setattr(
+        Figure,
+        "savefig",
+        lambda figure, *arguments, **named: save(figure, *arguments, dpi=30, **named),
+    )
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The calls of functions that draw, as (name, arguments); what they return is a blank sheet, to be fast."""
+    calls = []
+
+    def counted(name):
+        def blank(*arguments, **named):
+            calls.append((name, arguments, *([named] if named else [])))
+            return Figure(figsize=(0.1, 0.1))
+
+        return blank
+
+    for name in plots.__all__:
+        if name.startswith("plot_"):
+            monkeypatch.setattr(widgets.plots, name, counted(name))
+    return calls
+
+
+@pytest.fixture(params=MAKERS)
+def make(request):
+    return MAKERS[request.param]
+
+
+def another_value(part):
+    if isinstance(part, ipywidgets.IntSlider):
+        return part.min if part.value > part.min else part.max
+    if isinstance(part, ipywidgets.Dropdown):
+        values = [option[1] if isinstance(option, tuple) else option for option in part.options]
+        return values[(values.index(part.value) + 1) % len(values)]
+    return part.value + 0.5
+
+
+def test_every_control_says_what_it_is_for(make) -> None:
+    parts = controls(make())
+    assert parts
+    names = [part.description or part.tooltip for part in parts]
+    assert all(names)
+    assert len(set(names)) == len(names)
+
+
+def test_a_name_is_not_cut_off(make) -> None:
+    for part in controls(make()):
+        if part.description:
+            # In most typefaces a character is narrower than half a height, and commas much so.
+            width = float(part.style.description_width.removesuffix("em"))
+            assert width >= 0.45 * len(part.description)
+
+
+def test_the_picture_is_described_by_the_text_below_it(make) -> None:
+    widget = make()
+    for _ in range(2):
+        page = Page(widget)
+        assert page.text.strip()
+        assert page.image["alt"] == page.text
+        assert page.tags == ["img", "pre"]
+        assert "max-width" in page.image["style"]
+        assert picture(widget).startswith(b"\x89PNG")
+        controls(widget)[-1].value = another_value(controls(widget)[-1])
+
+
+def test_each_change_draws_once(make, drawn) -> None:
+    widget = make()
+    assert len(drawn) == 1
+    for part in controls(widget):
+        # To the first other value, and on, and to where it was: sliders may move with it.
+        for value in (another_value(part), part.value):
+            drawn.clear()
+            before = part.value
+            part.value = value
+            assert len(drawn) == (part.value != before), part.description or part.tooltip
+
+
+def test_every_control_of_the_picture_changes_it(make) -> None:
+    widget = make()
+    # The first, which moves others, is the last to be changed.
+    for part in reversed(controls(widget)):
+        before = picture(widget)
+        part.value = another_value(part)
+        assert picture(widget) != before, part.description or part.tooltip
+
+
+def test_two_widgets_know_nothing_of_each_other(make) -> None:
+    first, second = make(), make()
+    beginning = text(first), picture(first), [part.value for part in controls(first)]
+    for part in controls(second):
+        part.value = another_value(part)
+    assert (text(second), picture(second)) != beginning[:2]
+    assert (text(first), picture(first), [part.value for part in controls(first)]) == beginning
+    after = text(second), picture(second)
+    last = controls(first)[-1]
+    last.value = another_value(last)
+    assert picture(first) != beginning[1]
+    assert (text(second), picture(second)) == after
+
+
+def test_making_one_again_gives_the_same(make) -> None:
+    assert picture(make()) == picture(make())
+
+
+def test_the_ends_of_every_slider_can_be_shown(make) -> None:
+    widget = make()
+    lists = [part for part in controls(widget) if isinstance(part, ipywidgets.Dropdown)]
+    sliders = [part for part in controls(widget) if isinstance(part, ipywidgets.IntSlider)]
+
+    def go_to(end):
+        for slider in sliders:
+            slider.value = getattr(slider, end)
+            assert slider.min <= slider.value <= slider.max
+        assert Page(widget).image["alt"] == text(widget) != ""
+
+    go_to("max")
+    for part in lists:
+        # From the last entry, which has the fewest pixels, with all sliders at their ends.
+        part.index = len(part.options) - 1
+        go_to("max")
+        part.index = 0
+        go_to("min")
+
+
+def test_sliders_follow_the_arrow_keys_by_one_and_draw_while_they_move(make) -> None:
+    for part in controls(make()):
+        if isinstance(part, ipywidgets.IntSlider):
+            assert part.step == 1
+            assert part.continuous_update
+
+
+def sample_told(dataset, index, row, column):
+    image, label = dataset[index]
+    return f"sample {index:,} is a {label}; {described_pixel(image, row, column)}"
+
+
+def test_leafing_begins_with_the_first_digit_and_shows_the_pixel_under_the_sliders() -> None:
+    dataset = Digits(LABELS)
+    widget = widgets.leaf_through(dataset)
+    assert [part.description for part in controls(widget)] == ["digit", "number", "row", "column"]
+    assert text(widget) == sample_told(dataset, 0, 8, 12)
+    control(widget, "number").value = 5
+    control(widget, "row").value = 27
+    control(widget, "column").value = 1
+    assert text(widget) == sample_told(dataset, 5, 27, 1)
+    expected = plots.plot_pixels(dataset[5][0], slice(23, 28), slice(0, 5), pixel=(27, 1))
+    assert picture(widget) == saved(expected)
+
+
+@pytest.mark.parametrize("place", [(8, 12), (0, 27), (13, 2)])
+def test_the_crop_of_a_digit_lies_around_its_pixel(place, drawn) -> None:
+    dataset = Digits(LABELS)
+    widget = widgets.leaf_through(dataset)
+    control(widget, "row").value, control(widget, "column").value = place
+    name, (image, rows, columns), named = drawn[-1]
+    assert name == "plot_pixels"
+    assert torch.equal(image, dataset[0][0])
+    assert (rows, columns) == tuple(crop_around(28, where) for where in place)
+    assert named == {"pixel": place}
+
+
+@pytest.mark.parametrize(
+    ("choice", "indices"), [("3", [0, 2, 11]), ("1", [1]), ("0", [3]), ("all", range(12))]
+)
+def test_a_class_can_be_leafed_through_from_its_first_digit_to_its_last(
+    choice, indices, drawn
+) -> None:
+    dataset = Digits(LABELS)
+    widget = widgets.leaf_through(dataset)
+    kind, number = control(widget, "digit"), control(widget, "number")
+    assert list(kind.options) == ["all", *map(str, range(10))]
+    assert kind.label == "all"
+    # From another class, and not from its first.
+    kind.label = "3"
+    number.value = 2
+    kind.label = "9" if choice == "3" else choice
+    kind.label = choice
+    assert kind.label == choice, "what is chosen stays chosen"
+    assert (number.value, number.min, number.max) == (0, 0, len(indices) - 1)
+    for position, index in enumerate(indices):
+        number.value = position
+        assert text(widget) == sample_told(dataset, index, 8, 12)
+    # The pixel's sliders leave the digit where it is.
+    control(widget, "row").value = 3
+    assert number.value == len(indices) - 1
+    assert text(widget) == sample_told(dataset, indices[-1], 3, 12)
+
+
+def test_large_numbers_of_samples_are_written_with_a_comma(drawn) -> None:
+    dataset = Digits([0] * 1_200 + [5])
+    widget = widgets.leaf_through(dataset)
+    control(widget, "digit").label = "5"
+    assert text(widget).startswith("sample 1,200 is a 5; ")
+
+
+def step_told(image, kernel, place, stride=1, padding=0):
+    return described_step(convolution_step(image, kernel, place, stride, padding))
+
+
+def test_slow_motion_begins_with_the_first_image_and_kernel_at_the_first_place() -> None:
+    widget = widgets.convolution_in_slow_motion(PICTURES)
+    assert [part.description for part in controls(widget)][:5] == [
+        "image",
+        "kernel",
+        "stride",
+        "padding",
+        "window's place",
+    ]
+    assert control(widget, "image").options == tuple(PICTURES)
+    assert control(widget, "kernel").options == (*kernels(), "your own")
+    kernel = kernels()["vertical edges"]
+    assert text(widget) == step_told(PICTURES["wide"], kernel, 0)
+    control(widget, "window's place").value = 7
+    assert text(widget) == step_told(PICTURES["wide"], kernel, 7)
+    step = convolution_step(PICTURES["wide"], kernel, 7)
+    assert picture(widget) == saved(plots.plot_convolution_step(step))
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_window_can_be_moved_to_each_place_there_is(name, drawn) -> None:
+    widget = widgets.convolution_in_slow_motion(PICTURES)
+    place = control(widget, "window's place")
+    control(widget, "image").value = "high"
+    control(widget, "image").value = name
+    assert (control(widget, "stride").min, control(widget, "stride").max) == (1, 3)
+    assert (control(widget, "padding").min, control(widget, "padding").max) == (0, 2)
+    kernel = kernels()["vertical edges"]
+    for stride, padding in itertools.product((2, 3, 1), (1, 2, 0)):
+        # Each change of what there is to walk over begins from the top left.
+        for part, value in (("stride", stride), ("padding", padding)):
+            place.value = place.max
+            changes = control(widget, part).value != value
+            control(widget, part).value = value
+            assert (place.value == 0) == (changes or place.max == 0)
+        output = torch.conv2d(
+            PICTURES[name][None, None], kernel[None, None], stride=stride, padding=padding
+        )
+        assert (place.min, place.max) == (0, output.numel() - 1)
+        place.value = place.max
+        assert text(widget) == step_told(PICTURES[name], kernel, place.max, stride, padding)
+
+
+def test_another_image_begins_from_the_top_left(drawn) -> None:
+    widget = widgets.convolution_in_slow_motion(PICTURES)
+    control(widget, "window's place").value = 11
+    control(widget, "image").value = "high"
+    assert control(widget, "window's place").value == 0
+    assert text(widget) == step_told(PICTURES["high"], kernels()["vertical edges"], 0)
+
+
+@pytest.mark.parametrize("name", kernels())
+def test_a_known_kernel_fills_the_nine_boxes_and_leaves_the_window_where_it_is(name, drawn) -> None:
+    widget = widgets.convolution_in_slow_motion(PICTURES)
+    place = control(widget, "window's place")
+    place.value = 7
+    control(widget, "kernel").value = "your own"
+    control(widget, "kernel").value = name
+    kernel = kernels()[name]
+    assert [box.value for box in boxes(widget)] == pytest.approx(
+        kernel.flatten().tolist(), abs=1e-4
+    )
+    assert all(len(str(box.value)) <= 7 for box in boxes(widget)), "it fits into its box"
+    assert control(widget, "kernel").value == name
+    assert place.value == 7
+    assert text(widget) == step_told(PICTURES["wide"], kernel, 7)
+    # What is shown is the kernel itself, not the rounded numbers in the boxes.
+    assert torch.equal(drawn[-1][1][0].kernel, kernel)
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_a_number_typed_into_a_box_makes_the_kernel_your_own(number, drawn) -> None:
+    widget = widgets.convolution_in_slow_motion(PICTURES)
+    control(widget, "kernel").value = "sharpen"
+    control(widget, "window's place").value = 7
+    boxes(widget)[number].value = -2.5
+    assert control(widget, "kernel").value == "your own"
+    kernel = kernels()["sharpen"].flatten()
+    kernel[number] = -2.5
+    assert [box.value for box in boxes(widget)] == kernel.tolist()
+    assert torch.equal(drawn[-1][1][0].kernel, kernel.reshape(3, 3))
+    assert control(widget, "window's place").value == 7
+    assert text(widget) == step_told(PICTURES["wide"], kernel.reshape(3, 3), 7)
+
+
+def test_a_kernel_of_your_own_stays_while_the_rest_changes(drawn) -> None:
+    widget = widgets.convolution_in_slow_motion(PICTURES)
+    for number, box in enumerate(boxes(widget)):
+        box.value = number / 2
+    kernel = torch.arange(9.0).reshape(3, 3) / 2
+    control(widget, "image").value = "high"
+    control(widget, "padding").value = 1
+    control(widget, "window's place").value = 5
+    assert control(widget, "kernel").value == "your own"
+    assert text(widget) == step_told(PICTURES["high"], kernel, 5, padding=1)
+
+
+def test_to_choose_your_own_begins_with_the_numbers_that_stand_there(drawn) -> None:
+    widget = widgets.convolution_in_slow_motion(PICTURES)
+    before = text(widget)
+    control(widget, "kernel").value = "your own"
+    assert text(widget) == before
+    assert [box.value for box in boxes(widget)] == kernels()["vertical edges"].flatten().tolist()
+
+
+def layer_told(model, digit, layer):
+    view = layer_views(model, IMAGES[digit])[layer]
+    return f"digit {digit} of the batch, a {IMAGE_LABELS[digit]}\n{described_layer(view)}"
+
+
+def test_the_explorer_shows_the_layer_and_the_digit_that_are_chosen() -> None:
+    model = network()
+    widget = widgets.layer_explorer(model, IMAGES, IMAGE_LABELS)
+    titles = [view.title for view in layer_views(model, IMAGES[0])]
+    assert len(titles) == 5, "all but Flatten"
+    layer, digit = control(widget, "layer"), control(widget, "digit")
+    assert [label for label, _ in layer.options] == titles
+    assert (digit.min, digit.max) == (0, 2)
+    assert text(widget) == layer_told(model, 0, 0)
+    digit.value = 2
+    for number, title in enumerate(titles):
+        layer.label = title
+        assert text(widget) == layer_told(model, 2, number)
+    assert picture(widget) == saved(
+        plots.plot_layer(
+            IMAGES[2],
+            layer_views(model, IMAGES[2])[4].output,
+            seen_patch(layer_views(model, IMAGES[2])[4], IMAGES[2], (0, 0)),
+        )
+    )
+
+
+def test_the_units_rows_and_columns_are_those_of_the_layer(drawn) -> None:
+    images = randomly(2, 1, 12, 10)
+    model = network()[:4]
+    widget = widgets.layer_explorer(model, images, IMAGE_LABELS)
+    row, column, layer = (control(widget, n) for n in ("unit's row", "unit's column", "layer"))
+    ends = [(11, 9), (11, 9), (5, 4), (3, 2)]
+    for number in (0, 3, 1, 2):
+        layer.value = number
+        assert (row.min, row.max, column.min, column.max) == (
+            0,
+            ends[number][0],
+            0,
+            ends[number][1],
+        )
+        assert not row.disabled
+        assert not column.disabled
+        row.value, column.value = row.max, column.max
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 3), (2, 1), (3, 0)])
+def test_the_unit_under_the_sliders_is_framed_with_the_patch_it_sees(row, column) -> None:
+    model = network()
+    widget = widgets.layer_explorer(model, IMAGES, IMAGE_LABELS)
+    control(widget, "layer").value = 3
+    control(widget, "unit's row").value, control(widget, "unit's column").value = row, column
+    view = layer_views(model, IMAGES[0])[3]
+    patch = seen_patch(view, IMAGES[0], (row, column))
+    assert picture(widget) == saved(plots.plot_layer(IMAGES[0], view.output, patch, (row, column)))
+
+
+def test_where_a_layer_has_no_map_there_is_no_unit_to_choose(drawn) -> None:
+    widget = widgets.layer_explorer(network(), IMAGES, IMAGE_LABELS)
+    row, column = control(widget, "unit's row"), control(widget, "unit's column")
+    control(widget, "layer").value = 4
+    assert row.disabled
+    assert column.disabled
+    _, (_, output, patch, unit) = drawn[-1]
+    assert (tuple(output.shape), tuple(patch), unit) == ((10,), (0, 0, 12, 12), None)
+    control(widget, "layer").value = 0
+    assert not row.disabled
+    assert not column.disabled
+
+
+def test_the_names_of_layers_are_shown_as_they_are_and_not_taken_for_html() -> None:
+    name = "<b>one & \"two\" 'three'</b>"
+    model = nn.Sequential(OrderedDict([(name, nn.Conv2d(1, 2, 3))]))
+    widget = widgets.layer_explorer(model, IMAGES, IMAGE_LABELS)
+    page = Page(widget)
+    assert page.tags == ["img", "pre"]
+    assert name in page.text
+    assert page.image["alt"] == page.text
+    assert set(page.image) == {"style", "alt", "src"}
+
+
+def test_the_model_that_is_explored_stays_in_its_mode(drawn) -> None:
+    model = network().train()
+    widget = widgets.layer_explorer(model, IMAGES, IMAGE_LABELS)
+    control(widget, "digit").value = 1
+    assert all(module.training for module in model.modules())
+
+
+def test_the_beliefs_of_each_epoch_can_be_shown_from_before_the_training_on() -> None:
+    widget = widgets.belief_by_epoch(IMAGES, IMAGE_LABELS, BELIEFS)
+    epoch = control(widget, "epoch")
+    assert (epoch.value, epoch.min, epoch.max) == (0, 0, 4)
+    for number in (0, 3, 4):
+        epoch.value = number
+        assert text(widget) == described_belief(number, IMAGE_LABELS, BELIEFS[number])
+    expected = plots.plot_predictions(IMAGES, IMAGE_LABELS, BELIEFS[4])
+    assert picture(widget) == saved(expected)
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+    def advance(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that a live curve goes by."""
+    clock = Clock()
+    monkeypatch.setattr(widgets.explore, "Pace", lambda: Pace(clock=clock))
+    return clock
+
+
+def test_a_live_curve_is_shown_before_the_first_batch(drawn) -> None:
+    live = widgets.LiveLoss(938)
+    assert live.losses == []
+    assert drawn == [("plot_live_losses", ([], 938))]
+    assert text(live.widget) == described_losses([], 938)
+    assert Page(live.widget).image["alt"] == text(live.widget)
+    assert picture(live.widget) == saved(plots.plot_live_losses([], 938))
+
+
+def test_a_live_curve_is_drawn_seldom_and_after_the_last_batch(clock, drawn) -> None:
+    live = widgets.LiveLoss(400)
+    losses = randomly(400).tolist()
+    when = []
+    for loss in losses:
+        drawn.clear()
+        live.add(loss)
+        if drawn:
+            when.append(clock.now)
+        clock.advance(0.01)
+    # At the first batch, then each half second, and at the last batch, which is due to nothing else.
+    assert when == pytest.approx([100, 100.5, 101, 101.5, 102, 102.5, 103, 103.5, 103.99], abs=0.02)
+    assert live.losses == losses
+    assert drawn == [("plot_live_losses", (thinned(losses), 400))]
+    assert text(live.widget) == described_losses(losses, 400)
+    assert text(live.widget).startswith("batch 400 of 400")
+
+
+def test_the_last_batch_is_drawn_though_no_time_has_passed(clock) -> None:
+    live = widgets.LiveLoss(3)
+    for loss in (2.0, 1.0, 0.5):
+        live.add(loss)
+    assert text(live.widget) == described_losses([2.0, 1.0, 0.5], 3)
+    assert picture(live.widget) == saved(plots.plot_live_losses([(1, 2), (2, 1), (3, 0.5)], 3))
+    assert Page(live.widget).image["alt"] == text(live.widget)
+
+
+def test_more_batches_than_announced_are_taken_and_drawn_when_it_is_time(clock) -> None:
+    live = widgets.LiveLoss(2)
+    for _ in range(5):
+        live.add(1.0)
+    assert text(live.widget) == described_losses([1.0] * 2, 2)
+    clock.advance(1)
+    live.add(1.0)
+    assert len(live.losses) == 6
+    assert text(live.widget) == described_losses([1.0] * 6, 2)
+
+
+def test_where_drawing_is_slow_the_curve_is_drawn_the_seldomer(clock, drawn, monkeypatch) -> None:
+    quick = widgets.plots.plot_live_losses
+
+    def slow(*arguments):
+        clock.advance(1)
+        return quick(*arguments)
+
+    monkeypatch.setattr(widgets.plots, "plot_live_losses", slow)
+    live = widgets.LiveLoss(100_000)
+    start, drawn[:] = clock.now, []
+    for _ in range(2_000):
+        live.add(1.0)
+        clock.advance(0.1)
+    # A second each, and so one in fifty at most.
+    assert 2 <= len(drawn) <= (clock.now - start) / 50 + 1
+
+
+def test_two_live_curves_share_no_loss(clock) -> None:
+    first, second = widgets.LiveLoss(10), widgets.LiveLoss(10)
+    first.add(1.0)
+    assert second.losses == []
+    assert text(second.widget) == described_losses([], 10)
+    assert text(first.widget) == described_losses([1.0], 10)
+
+
+def test_a_live_curve_is_fed_by_a_training() -> None:
+    images, labels = randomly(20, 4), torch.arange(20) % 3
+    model = nn.Linear(4, 3)
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(images, labels), batch_size=8
+    )
+    live = widgets.LiveLoss(2 * len(loader))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    history = fit(model, loader, optimizer, 2, progress=False, on_batch=live.add)
+    assert live.losses == [loss for epoch in history.losses for loss in epoch]
+    assert text(live.widget) == described_losses(live.losses, 6)
+
+
+def test_a_widget_can_be_made_after_all_others_were_closed() -> None:
+    arguments = torch.rand(1, 1, 28, 28), torch.tensor([0]), torch.full((2, 1, 10), 0.1)
+    widgets.belief_by_epoch(*arguments)
+    ipywidgets.Widget.close_all()
+    widgets.belief_by_epoch(*arguments)
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e39])
+@pytest.mark.filterwarnings("error")
+def test_a_number_too_large_for_a_pixel_is_shown_without_a_warning(value) -> None:
+    widget = widgets.convolution_in_slow_motion({"image": torch.rand(5, 5)})
+    first = widget.children[0].children[1].children[0]
+    first.value = value
+    assert first.value == 99, "the largest number that the box takes"
