@@ -147,6 +147,13 @@ def hold_predicted_outputs_back(notebook: NotebookNode) -> None:
                 cell.metadata.slideshow.slide_type = "-"
 
 
+def leave_hints_out(notebook: NotebookNode) -> None:
+    """Remove what the exercises print: on the wall the hint would come before anybody has tried."""
+    for cell in notebook.cells:
+        if "exercise" in cell.metadata.get("tags", []):
+            cell.outputs = []
+
+
 def shorten_tracebacks(notebook: NotebookNode) -> None:
     """Leave of each traceback what a learner reads: the part with the learner's own line, and the last line."""
     for cell in notebook.cells:
@@ -177,6 +184,7 @@ def deck(path: Path, folder: Path) -> str:
     notebook.metadata.title = heading(notebook.cells[0])
     name_sections(notebook)
     hold_predicted_outputs_back(notebook)
+    leave_hints_out(notebook)
     shorten_tracebacks(notebook)
     where = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     html, _ = Exporter(folder.resolve()).from_notebook_node(notebook, resources=where)

@@ -4,7 +4,10 @@ import ast
 import itertools
 from pathlib import Path
 import re
+import symtable
 
+import matplotlib.pyplot as plt
+from mnist_helpers.exercises import exercise_numbers, judge
 import nbformat
 from nbformat import NotebookNode
 import pytest
@@ -12,6 +15,7 @@ from run_notebooks import ROOT, lessons, without_folders
 
 LESSONS = lessons()
 RAISES, IGNORED, LESSON_ONLY = "raises-exception", "nbval-ignore-output", "lesson-only"
+EXERCISE = "exercise"
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|private)/|[A-Z]:\\)")
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem[:2])
@@ -77,7 +81,7 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
 @pytest.fixture(scope="module")
 def package_definitions() -> dict[str, str]:
     found = {}
-    for module in sorted((ROOT / "mnist_helpers").glob("*.py")):
+    for module in sorted((ROOT / "mnist_helpers").rglob("*.py")):
         found |= definitions(module.read_text(encoding="utf-8"))
     return found
 
@@ -152,7 +156,7 @@ def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(pa
 @each_lesson
 def test_tags_are_known(path: Path) -> None:
     for cell in read(path).cells:
-        assert set(tags(cell)) <= {RAISES, IGNORED, LESSON_ONLY, "readme-picture"}
+        assert set(tags(cell)) <= {RAISES, IGNORED, LESSON_ONLY, EXERCISE, "readme-picture"}
 
 
 @each_lesson
@@ -169,6 +173,8 @@ def test_nothing_is_saved_that_changes_from_run_to_run(path: Path) -> None:
 @each_lesson
 def test_every_definition_is_the_packages_own(path: Path, package_definitions) -> None:
     for cell in code_cells(path):
+        if EXERCISE in tags(cell):
+            continue
         for name, tree in definitions(cell.source).items():
             if LESSON_ONLY in tags(cell):
                 assert name not in package_definitions, f"{name} is in the package too"
@@ -201,7 +207,7 @@ def test_the_skeleton_is_there(path: Path) -> None:
     assert text.count("**Predict") >= 5
     exercises = re.findall(rf"^\*\*{int(path.name[:2])}\.(\d)\*\*", text, flags=re.M)
     assert exercises == [str(number) for number in range(1, len(exercises) + 1)]
-    assert len(exercises) == text.count("<details>") == text.count("</details>") >= 3
+    assert 3 <= len(exercises) == text.count("<details>") == text.count("</details>") <= 5
 
 
 @each_lesson
@@ -213,6 +219,94 @@ def test_every_section_and_every_page_of_the_slides_starts_a_cell(path: Path) ->
         if cell.cell_type == "markdown":
             assert "\n## " not in cell.source, "a section starts in the middle of a cell"
             assert (page == "slide") == cell.source.startswith("#"), cell.source
+
+
+def exercise_cells(path: Path) -> list[tuple[str, NotebookNode, str]]:
+    """Return of each exercise its number, the cell to answer it in, and the code of its solution."""
+    cells = read(path).cells
+    found = []
+    for number, cell in enumerate(cells):
+        if EXERCISE in tags(cell):
+            text, solution = cells[number - 1].source, cells[number + 1].source
+            exercise = re.match(r"\*\*(\d\.\d)\*\* ", text)[1]
+            assert solution.startswith("<details><summary>Solution</summary>"), exercise
+            assert solution.endswith("</details>"), exercise
+            found.append((exercise, cell, re.search(r"```python\n(.*?)```", solution, re.S)[1]))
+    return found
+
+
+def check_call(cell: NotebookNode) -> ast.Call:
+    """Return the call of `check` in which an exercise's cell ends."""
+    call = ast.parse(cell.source).body[-1].value
+    assert call.func.id == "check"
+    return call
+
+
+@each_lesson
+def test_every_exercise_has_a_cell_to_answer_it_in_which_prints_the_hint(path: Path) -> None:
+    numbers = [number for number, _, _ in exercise_cells(path)]
+    lesson = str(int(path.name[:2]))
+    assert numbers == [one for one in exercise_numbers() if one.split(".")[0] == lesson]
+    for number, cell, _ in exercise_cells(path):
+        assert check_call(cell).args[0].value == number
+        assert [output.text for output in cell.outputs] == [judge(number, ...).message + "\n"]
+
+
+def names_bound(node: ast.AST) -> set[str]:
+    """Return the names that a cell's code binds at its top level."""
+    bound = set()
+    for statement in node.body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            bound.add(statement.name)
+        elif isinstance(statement, (ast.Import, ast.ImportFrom)):
+            bound |= {alias.asname or alias.name.split(".")[0] for alias in statement.names}
+        else:
+            names = [part for part in ast.walk(statement) if isinstance(part, ast.Name)]
+            bound |= {name.id for name in names if isinstance(name.ctx, ast.Store)}
+    return bound
+
+
+def cells_needed(code: str, cells: list[str]) -> list[str]:
+    """Return those of the cells above that some code needs, in order: for each name that it reads the last cell that
+    binds it, and what that cell needs."""
+    wanted = names_read(code)
+    needed = []
+    for source in reversed(cells):
+        tree = ast.parse(source)
+        if names_bound(tree) & wanted:
+            needed.insert(0, source)
+            wanted -= names_bound(tree)
+            wanted |= names_read(source)
+    return needed
+
+
+def names_read(code: str) -> set[str]:
+    """Return the names that some code reads from outside its functions, and what its functions read from there."""
+    top = symtable.symtable(code, "lesson", "exec")
+    read = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_referenced()}
+    scopes = top.get_children()
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        read |= {symbol.get_name() for symbol in scope.get_symbols() if symbol.is_global()}
+    return read
+
+
+@pytest.mark.parametrize(
+    ("path", "exercise"),
+    [(path, number) for path in LESSONS for number, _, _ in exercise_cells(path)],
+    ids=lambda value: value if isinstance(value, str) else "lesson",
+)
+def test_every_solution_is_right_and_runs_with_what_the_lesson_defines(path, exercise) -> None:
+    cell, solution = next(found[1:] for found in exercise_cells(path) if found[0] == exercise)
+    answered = check_call(cell).args[1]
+    plain = [one.source for one in code_cells(path) if not {RAISES, EXERCISE} & {*tags(one)}]
+    names = {}
+    for source in [*cells_needed(solution, plain), solution]:
+        exec(source, names)
+    plt.close("all")
+    verdict = judge(exercise, eval(compile(ast.Expression(answered), "answer", "eval"), names))
+    assert verdict.right, verdict.message
 
 
 @each_lesson

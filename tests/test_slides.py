@@ -78,12 +78,18 @@ def build(folder: Path, *cells: NotebookNode) -> BeautifulSoup:
 
 
 @each_lesson
-def test_every_code_cell_is_in_the_deck_with_its_output(path: Path, folder: Path) -> None:
+def test_every_code_cell_is_in_the_deck_with_its_output_but_for_the_hints(
+    path: Path, folder: Path
+) -> None:
     wanted = [cell for cell in shown_cells(path) if cell.cell_type == "code"]
     found = deck(path, folder).select(".jp-CodeCell")
     codes = [tag.select_one(".jp-InputArea pre").get_text().strip() for tag in found]
     assert codes == [cell.source for cell in wanted]
     for tag, cell in zip(found, wanted, strict=True):
+        if "exercise" in cell.metadata.get("tags", []):
+            assert not tag.select(".jp-OutputArea-output")
+            assert "Hint:" not in tag.get_text()
+            continue
         figures = [out for out in cell.outputs if "image/png" in out.get("data", {})]
         assert len(tag.select("img")) == len(figures)
         for output in cell.outputs:

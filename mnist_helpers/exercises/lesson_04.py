@@ -70,7 +70,7 @@ def _mean_loss(answer: object) -> str:
 
     right = of(lambda losses, sizes: (losses * sizes).sum() / sizes.sum())
     if all(the_same(result, right(case)) for case, result in enumerate(results)):
-        return "Each digit counts once. In the test loop of section 4 the last 16 would otherwise count four times."
+        return "Each digit counts once. In the test loop of section 5 the last 16 would otherwise count four times."
     match_mistake(
         results,
         {
@@ -212,7 +212,7 @@ def _training_step(answer: object) -> str:
             },
         )
         raise NotYet(
-            "After three of your steps the parameters are not where the loop of section 3 takes them. The order is: "
+            "After three of your steps the parameters are not where the loop of section 4 takes them. The order is: "
             "logits, loss, zero_grad, backward, step, each once."
         )
     if not all(map(the_same, returned, right_returned)):
@@ -413,7 +413,7 @@ EXERCISES = {
         _cross_entropy,
     ),
     "4.4": Exercise(
-        "section 3 has these lines in its loop: logits, loss, zero_grad, backward, step. Return the loss as a number.",
+        "section 4 has these lines in its loop: logits, loss, zero_grad, backward, step. Return the loss as a number.",
         _training_step,
     ),
     "4.5": Exercise(
