@@ -166,12 +166,14 @@ def written_output_size(size: int, kernel_size: int, stride: int, padding: int) 
 
 
 def described_step(step: ConvolutionStep) -> str:
-    """Return the sum of products of a `ConvolutionStep`, and how the output's size follows from the input's."""
+    """Return the sum of products of a `ConvolutionStep`, which output pixel it is, and how the output's size follows
+    from the input's."""
     sizes = [size - 2 * step.padding for size in step.image.shape]
     height, width = (
         written_output_size(size, len(step.kernel), step.stride, step.padding) for size in sizes
     )
-    return f"{written_sum(step)}\n\noutput height: {height}\noutput width:  {width}"
+    pixel = f"output[{step.row}, {step.column}]:"
+    return f"{pixel}\n{written_sum(step)}\n\noutput height: {height}\noutput width:  {width}"
 
 
 def layer_views(model: nn.Module, image: Tensor) -> list[LayerView]:

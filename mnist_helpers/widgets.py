@@ -8,6 +8,7 @@ import base64
 from collections.abc import Callable, Mapping, Sequence
 import html
 import io
+import threading
 
 import ipywidgets
 from ipywidgets import Layout
@@ -20,6 +21,9 @@ from . import explore, plots
 
 _STYLE = {"description_width": "9em"}
 
+# Matplotlib is not made for several threads at once.
+_DRAWING = threading.RLock()
+
 
 def leaf_through(dataset: MNIST) -> ipywidgets.VBox:
     """Leaf through the digits of a data set, all or those of one class, and read the pixel under two sliders.
@@ -27,15 +31,11 @@ def leaf_through(dataset: MNIST) -> ipywidgets.VBox:
     Args:
         dataset: MNIST with ``ToTensor()``: each sample is an image ``[1, 28, 28]`` and its label.
     """
-    kind = ipywidgets.Dropdown(
-        options=["all", *map(str, range(10))],
-        description="digit",
-        style=_STYLE,
-    )
+    kind = _dropdown("digit", ["all", *map(str, range(10))])
     number, row, column = _slider("number", 0, 1), _slider("row", 8, 27), _slider("column", 12, 27)
     screen = _Screen()
 
-    @_unless_it_runs
+    @_one_at_a_time
     def show(control: ipywidgets.Widget | None = None) -> None:
         digit = None if kind.value == "all" else int(kind.value)
         indices = explore.indices_of(dataset.targets, digit)
@@ -51,7 +51,8 @@ def leaf_through(dataset: MNIST) -> ipywidgets.VBox:
         pixel = explore.described_pixel(image, row.value, column.value)
         screen.show(figure, f"sample {indices[number.value]:,} is a {label}; {pixel}")
 
-    return _connected(show, [kind, number, row, column], screen)
+    _connect(show, [kind, number, row, column])
+    return _above(screen, [kind, number, row, column])
 
 
 def convolution_in_slow_motion(images: Mapping[str, Tensor]) -> ipywidgets.VBox:
@@ -61,10 +62,8 @@ def convolution_in_slow_motion(images: Mapping[str, Tensor]) -> ipywidgets.VBox:
         images: what to choose from, by name, each ``[H, W]`` and at least 3×3.
     """
     well_known = explore.kernels()
-    picture = ipywidgets.Dropdown(options=list(images), description="image", style=_STYLE)
-    kernel = ipywidgets.Dropdown(
-        options=[*well_known, "your own"], description="kernel", style=_STYLE
-    )
+    picture = _dropdown("image", list(images))
+    kernel = _dropdown("kernel", [*well_known, "your own"])
     numbers = [
         ipywidgets.BoundedFloatText(
             min=-99,
@@ -80,7 +79,7 @@ def convolution_in_slow_motion(images: Mapping[str, Tensor]) -> ipywidgets.VBox:
     place = _slider("window's place", 0, 1)
     screen = _Screen()
 
-    @_unless_it_runs
+    @_one_at_a_time
     def show(control: ipywidgets.Widget | None = None) -> None:
         image = images[picture.value]
         if control in numbers:
@@ -103,9 +102,11 @@ def convolution_in_slow_motion(images: Mapping[str, Tensor]) -> ipywidgets.VBox:
         )
         screen.show(plots.plot_convolution_step(step), explore.described_step(step))
 
-    grid = ipywidgets.GridBox(numbers, layout=Layout(grid_template_columns="repeat(3, 9.5em)"))
+    grid = ipywidgets.GridBox(
+        numbers, layout=Layout(grid_template_columns="repeat(3, 9.5em)", align_content="flex-start")
+    )
     left = [picture, kernel, stride, padding, place]
-    _connected(show, [*left, *numbers], screen)
+    _connect(show, [*left, *numbers])
     return ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox(left), grid]), screen.widget])
 
 
@@ -118,16 +119,11 @@ def layer_explorer(model: nn.Module, images: Tensor, labels: Tensor) -> ipywidge
     """
     titles = [view.title for view in explore.layer_views(model, images[0])]
     digit = _slider("digit", 0, len(images) - 1)
-    layer = ipywidgets.Dropdown(
-        options=[(title, number) for number, title in enumerate(titles)],
-        description="layer",
-        layout=Layout(width="30em"),
-        style=_STYLE,
-    )
+    layer = _dropdown("layer", [(title, number) for number, title in enumerate(titles)])
     row, column = _slider("unit's row", 14, 27), _slider("unit's column", 14, 27)
     screen = _Screen()
 
-    @_unless_it_runs
+    @_one_at_a_time
     def show(_control: ipywidgets.Widget | None = None) -> None:
         image = images[digit.value]
         view = explore.layer_views(model, image)[layer.value]
@@ -142,7 +138,8 @@ def layer_explorer(model: nn.Module, images: Tensor, labels: Tensor) -> ipywidge
         text = f"digit {digit.value} of the batch, a {label}\n{explore.described_layer(view)}"
         screen.show(figure, text)
 
-    return _connected(show, [digit, layer, row, column], screen)
+    _connect(show, [digit, layer, row, column])
+    return _above(screen, [digit, layer, row, column])
 
 
 def belief_by_epoch(images: Tensor, labels: Tensor, probabilities: Tensor) -> ipywidgets.VBox:
@@ -155,12 +152,14 @@ def belief_by_epoch(images: Tensor, labels: Tensor, probabilities: Tensor) -> ip
     epoch = _slider("epoch", 0, len(probabilities) - 1)
     screen = _Screen()
 
+    @_one_at_a_time
     def show(_control: ipywidgets.Widget | None = None) -> None:
         now = probabilities[epoch.value]
         figure = plots.plot_predictions(images, labels, now)
         screen.show(figure, explore.described_belief(epoch.value, labels, now))
 
-    return _connected(show, [epoch], screen)
+    _connect(show, [epoch])
+    return _above(screen, [epoch])
 
 
 class LiveLoss:
@@ -186,17 +185,18 @@ class LiveLoss:
             self._pace.run(self._draw)
 
     def _draw(self) -> None:
-        figure = plots.plot_live_losses(explore.thinned(self.losses), self._batches)
-        self._screen.show(figure, explore.described_losses(self.losses, self._batches))
+        with _DRAWING:
+            figure = plots.plot_live_losses(explore.thinned(self.losses), self._batches)
+            self._screen.show(figure, explore.described_losses(self.losses, self._batches))
 
 
 class _Screen:
-    """A figure with a text below it. The text is also what a screen reader reads in place of the figure."""
+    """A figure with a text above it. The text is also what a screen reader reads in place of the figure."""
 
     def __init__(self) -> None:
         self._picture = ipywidgets.HTML()
         self._text = ipywidgets.HTML()
-        self.widget = ipywidgets.VBox([self._picture, self._text])
+        self.widget = ipywidgets.VBox([self._text, self._picture])
 
     def show(self, figure: Figure, text: str) -> None:
         buffer = io.BytesIO()
@@ -207,6 +207,12 @@ class _Screen:
             f'<img style="max-width: 100%" alt="{words}" src="data:image/png;base64,{data}">'
         )
         self._text.value = f'<pre style="font-size: 1.1em; line-height: 1.4">{words}</pre>'
+
+
+def _dropdown(name: str, options: Sequence[object]) -> ipywidgets.Dropdown:
+    return ipywidgets.Dropdown(
+        options=options, description=name, layout=Layout(width="30em"), style=_STYLE
+    )
 
 
 def _slider(name: str, value: int, most: int, least: int = 0) -> ipywidgets.IntSlider:
@@ -220,32 +226,41 @@ def _slider(name: str, value: int, most: int, least: int = 0) -> ipywidgets.IntS
     )
 
 
-def _connected(
-    show: Callable[[ipywidgets.Widget | None], None],
-    controls: Sequence[ipywidgets.Widget],
-    screen: _Screen,
-) -> ipywidgets.VBox:
-    """Show once, and again, with the control that was moved, each time that one is; return them above the screen."""
+def _connect(
+    show: Callable[[ipywidgets.Widget | None], None], controls: Sequence[ipywidgets.Widget]
+) -> None:
+    """Show once, and again, with the control that was moved, each time that one is."""
     show(None)
     for control in controls:
         control.observe(lambda change: show(change.owner), "value")
-    return ipywidgets.VBox([*controls, screen.widget])
 
 
-def _unless_it_runs(
+def _above(screen: _Screen, controls: Sequence[ipywidgets.Widget]) -> ipywidgets.VBox:
+    """Return the controls with the screen below; side by side where there is room, so that the figure is in sight while
+    a slider moves."""
+    row = ipywidgets.Box(controls, layout=Layout(flex_flow="row wrap"))
+    return ipywidgets.VBox([row, screen.widget])
+
+
+def _one_at_a_time(
     show: Callable[[ipywidgets.Widget | None], None],
 ) -> Callable[[ipywidgets.Widget | None], None]:
-    """Return a function that ignores calls while it runs: a control that it moves itself would show all twice."""
+    """Return a function that ignores the calls that it causes itself, by moving a control, and lets others wait.
+
+    They do come from elsewhere: JupyterLab has widgets answered by threads of their own, several at once where several
+    sliders move.
+    """
     running = False
 
     def guarded(control: ipywidgets.Widget | None) -> None:
         nonlocal running
-        if running:
-            return
-        running = True
-        try:
-            show(control)
-        finally:
-            running = False
+        with _DRAWING:
+            if running:
+                return
+            running = True
+            try:
+                show(control)
+            finally:
+                running = False
 
     return guarded

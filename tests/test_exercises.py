@@ -60,6 +60,11 @@ def endless(dataset, digits, batch_size):
         yield from digit_loader(dataset, digits, batch_size)
 
 
+def without_flatten(dataset, digits, batch_size):
+    indices = torch.isin(dataset.targets, torch.tensor(digits)).nonzero()
+    return DataLoader(Subset(dataset, indices), batch_size, shuffle=True, drop_last=True)
+
+
 def mixed_up(dataset, digits, batch_size):
     chosen = [
         (dataset[index][0], digits[index % len(digits)])
@@ -124,6 +129,27 @@ class Mixing(nn.Module):
 
     def forward(self, images):
         return self.layers(images) - self.layers(images).mean(dim=0)
+
+
+class InAList(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = list(small_network())
+
+    def forward(self, images):
+        for layer in self.layers:
+            images = layer(images)
+        return images
+
+
+class MadeAnew(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.convolution = nn.Conv2d(1, 4, 3, stride=4)
+
+    def forward(self, images):
+        features = self.convolution(images).relu().flatten(start_dim=1)
+        return nn.Linear(features.shape[1], 10)(features)
 
 
 class WithoutForward(nn.Module):
@@ -228,8 +254,11 @@ RIGHT = [
     ("1.1", (235, 96)),
     ("1.1", [np.int64(235), 96]),
     ("1.1", torch.tensor([235, 96])),
+    ("1.1", (torch.tensor(235), torch.tensor([96]))),
     ("1.2", 8),
     ("1.2", [8]),
+    ("1.2", torch.tensor(8)),
+    ("1.2", torch.tensor([8])),
     ("1.3", lambda pixels, labels, _: tuple(pixels[labels == d].mean() for d in (1, 0))),
     ("1.3", (0.076, 0.173)),
     ("1.4", lambda pixels, labels, _: pixels[labels == 3].mean(dim=0)),
@@ -308,7 +337,6 @@ WRONG = [
     ("1.1", (True, 96), "bool"),
     ("1.1", 235, "2 values"),
     ("1.1", (235,), "1 entries"),
-    ("1.1", (torch.tensor(235), 96), ".item()"),
     ("1.2", 9, "from 0"),
     ("1.2", 0, "training set"),
     ("1.2", 15, "not the first"),
@@ -316,7 +344,8 @@ WRONG = [
     ("1.2", 10_000, "0 to 9,999"),
     ("1.2", -1, "0 to 9,999"),
     ("1.2", True, "bool"),
-    ("1.2", torch.tensor([8]), ".item()"),
+    ("1.2", torch.tensor(True), "bool"),
+    ("1.2", 8.0, "whole number"),
     ("1.2", torch.tensor([[8], [15]]), "[0]"),
     ("1.2", [8, 15], "one index"),
     ("1.3", (0.173, 0.076), "wrong order"),
@@ -347,6 +376,7 @@ WRONG = [
     ("1.5", loader_of(batch_size=2), "Hand batch_size on"),
     ("1.5", lambda *arguments: iter(digit_loader(*arguments)), "second epoch"),
     ("1.5", endless, "samples, which make"),
+    ("1.5", without_flatten, "flatten()"),
     ("1.5", mixed_up, "do not belong together"),
     ("1.5", lambda dataset, digits, batch_size: dataset, "has to be a DataLoader"),
     ("1.5", lambda dataset, digits, batch_size: [], "no batch"),
@@ -370,6 +400,8 @@ WRONG = [
     ("2.2", lambda photo: photo.unsqueeze(0), "still come last"),
     ("2.2", lambda photo: photo.permute(2, 0, 1).unsqueeze(1), "wrong place"),
     ("2.2", lambda photo: photo, "as it was"),
+    ("2.2", lambda photo: photo.permute(2, 0, 1).unsqueeze(0) / 255, "also divided by 255"),
+    ("2.2", lambda photo: [photo.permute(2, 0, 1)], "torch.stack"),
     ("2.2", lambda photo: photo.permute(2, 0, 1).unsqueeze(0).numpy(), "NumPy"),
     ("2.2", lambda photo: photo.permute(2, 0, 1).reshape(1, 3, 480, 640), "RuntimeError"),
     (
@@ -401,6 +433,7 @@ WRONG = [
     ("2.4", (IDENTITY, BLUR.long()), "whole number"),
     ("2.4", (IDENTITY, (1 - IDENTITY) / 8), "one of the nine"),
     ("2.4", (IDENTITY, 3 * BLUR), "sum to 1"),
+    ("2.4", (IDENTITY, torch.full((3, 3), 0.111)), "rounded"),
     ("2.4", (IDENTITY.reshape(1, 1, 3, 3), BLUR), "[1, 1, 3, 3]"),
     ("2.4", (IDENTITY, BLUR[:2, :2]), "has to be [3, 3]"),
     ("2.4", (IDENTITY.numpy(), BLUR), "NumPy"),
@@ -416,6 +449,8 @@ WRONG = [
     ("2.5", lambda x, k, s, p: convolve_by_hand(x, k, s, p)[:-1], "without the fraction"),
     ("2.5", lambda x, k, s, p: convolve_by_hand(x, k, s, p) + 1, "its window starts"),
     ("2.5", lambda x, k, s: x, "TypeError"),
+    ("2.5", lambda x, k, s, p: torch.zeros(len(x) / s, 3), "divide with `//`"),
+    ("2.5", lambda x, k, s, p: (x[:3, :2] * k).sum(), "Height and width can differ"),
     ("2.5", lambda x, k, s, p: None, "return"),
     ("2.5", lambda x, k, s, p: x.numpy(), "NumPy"),
     ("3.1", 51_200, "biases"),
@@ -472,7 +507,8 @@ WRONG = [
         "least sure",
     ),
     ("3.4", lambda x: (0, 0), "largest probability"),
-    ("3.4", lambda x: (1, 0.9), "float"),
+    ("3.4", lambda x: (1, 0.9), "its probability"),
+    ("3.4", lambda x: (1, 2.5), "float"),
     ("3.4", lambda x: x.softmax(dim=1), "2 values"),
     ("3.4", lambda x: surest(x)[0], "2 values"),
     ("3.5", CNN(), "103,162"),
@@ -489,10 +525,14 @@ WRONG = [
     ),
     ("3.5", UnusedLayer(), "forgotten.weight"),
     ("3.5", Mixing(), "other digits of the batch"),
+    ("3.5", InAList(), "plain Python list"),
+    ("3.5", MadeAnew(), "in `__init__`"),
     ("3.5", CNN, "CNN()"),
     ("3.5", WithoutForward(), "NotImplementedError"),
     ("4.1", (math.log(0.5), math.log(0.01)), "sign"),
     ("4.1", (0.301, 2.0), "base 10"),
+    ("4.1", (4.605, 0.693), "wrong order"),
+    ("4.1", (0.7, 4.6), "two decimals"),
     ("4.1", (1.0, 6.644), "base 2"),
     ("4.1", (0.5, 0.99), "1 − p"),
     ("4.1", (0.693, 5.0), "natural logarithm"),
@@ -526,6 +566,8 @@ WRONG = [
     ("4.3", lambda x, y: F.cross_entropy(x.softmax(dim=1), y), "twice"),
     ("4.3", lambda x, y: -picked(x.softmax(dim=1), y).log10().mean(), "base 10"),
     ("4.3", lambda x, y: -picked(x, y).mean(), "for probabilities"),
+    ("4.3", lambda x, y: -x.softmax(dim=1)[:, y].log().mean(), "from every row"),
+    ("4.3", lambda x, y: -x.softmax(dim=1)[0, y].log().mean(), "first row"),
     ("4.3", lambda x, y: x.mean(), "section 1"),
     ("4.3", lambda x, y: x[y.float()], "IndexError"),
     ("4.4", step_of("back", "step"), "pile up"),
@@ -548,7 +590,8 @@ WRONG = [
     ("4.5", each_digit(scale=0.5), "are not right"),
     ("4.5", by_batches, "divide by 0"),
     ("4.5", lambda model, loader: accuracy_of_each_digit(model, loader)[:9], "ten digits"),
-    ("4.5", lambda model, loader: 0.9, "has to be a tensor"),
+    ("4.5", lambda model, loader: 0.9, "one number"),
+    ("4.5", lambda model, loader: "0.9", "has to be a tensor"),
     ("4.5", lambda model, loader: accuracy_of_each_digit(model, loader).numpy(), "NumPy"),
 ]
 

@@ -253,7 +253,7 @@ def test_the_written_formula_is_true_wherever_a_kernel_fits() -> None:
 def test_a_step_is_told_with_its_sum_and_with_the_height_and_the_width_of_the_output() -> None:
     step = convolution_step(randomly(6, 9), randomly(3, 3, seed=1), 1, stride=2, padding=1)
     total, sizes = described_step(step).split("\n\n")
-    assert total == written_sum(step)
+    assert total == f"output[0, 1]:\n{written_sum(step)}"
     assert sizes.splitlines() == [
         f"output height: {written_output_size(6, 3, 2, 1)}",
         f"output width:  {written_output_size(9, 3, 2, 1)}",

@@ -3,6 +3,8 @@ from collections import OrderedDict
 from html.parser import HTMLParser
 import io
 import itertools
+import threading
+import time
 
 import ipywidgets
 from matplotlib.figure import Figure
@@ -188,13 +190,13 @@ def test_a_name_is_not_cut_off(make) -> None:
             assert width >= 0.45 * len(part.description)
 
 
-def test_the_picture_is_described_by_the_text_below_it(make) -> None:
+def test_the_picture_is_described_by_the_text_above_it(make) -> None:
     widget = make()
     for _ in range(2):
         page = Page(widget)
         assert page.text.strip()
         assert page.image["alt"] == page.text
-        assert page.tags == ["img", "pre"]
+        assert page.tags == ["pre", "img"]
         assert "max-width" in page.image["style"]
         assert picture(widget).startswith(b"\x89PNG")
         controls(widget)[-1].value = another_value(controls(widget)[-1])
@@ -514,7 +516,7 @@ def test_the_names_of_layers_are_shown_as_they_are_and_not_taken_for_html() -> N
     model = nn.Sequential(OrderedDict([(name, nn.Conv2d(1, 2, 3))]))
     widget = widgets.layer_explorer(model, IMAGES, IMAGE_LABELS)
     page = Page(widget)
-    assert page.tags == ["img", "pre"]
+    assert page.tags == ["pre", "img"]
     assert name in page.text
     assert page.image["alt"] == page.text
     assert set(page.image) == {"style", "alt", "src"}
@@ -658,3 +660,24 @@ def test_a_number_too_large_for_a_pixel_is_shown_without_a_warning(value) -> Non
     first = widget.children[0].children[1].children[0]
     first.value = value
     assert first.value == 99, "the largest number that the box takes"
+
+
+def test_sliders_moved_at_once_from_two_threads_both_count(monkeypatch) -> None:
+    # As in JupyterLab, where the second message arrives while the first is still being drawn.
+    image = torch.rand(5, 5)
+    widget = widgets.convolution_in_slow_motion({"image": image})
+    started, draw = threading.Event(), plots.plot_convolution_step
+
+    def slowly(step):
+        started.set()
+        time.sleep(0.2)
+        return draw(step)
+
+    monkeypatch.setattr(widgets.plots, "plot_convolution_step", slowly)
+    first = threading.Thread(target=setattr, args=(control(widget, "padding"), "value", 1))
+    first.start()
+    started.wait()
+    control(widget, "window's place").value = 3
+    first.join()
+    step = convolution_step(image, kernels()["vertical edges"], place=3, padding=1)
+    assert text(widget) == described_step(step)

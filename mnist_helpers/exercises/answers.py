@@ -52,19 +52,18 @@ def described(value: object) -> str:
 
 
 def whole_number(value: object, what: str) -> int:
-    """Return a whole number as an int, and accept NumPy's too. `what` begins a sentence: "The number of batches"."""
+    """Return a whole number as an int; NumPy's, and a tensor that holds just one, are accepted. `what` begins a
+    sentence: "The number of batches"."""
     if isinstance(value, bool):
         raise NotYet(f"{what} is {value} here, which is a bool: a yes or no, not a number.")
     if isinstance(value, numbers.Integral):
         return int(value)
-    if isinstance(value, Tensor) and value.numel() == 1:
-        raise NotYet(
-            f"{what} is {described(value)} here; `.item()` takes the plain number out of it."
-        )
+    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_complex():
+        return whole_number(value.item(), what)
     if isinstance(value, float) and math.isfinite(value):
         raise NotYet(
-            f"{what} is {value} here, a float. It counts something, so it is a whole number: "
-            f"round it the right way, or divide with `//`."
+            f"{what} is {value} here, a float. It has to be a whole number: round it the right way, "
+            f"or divide with `//`."
         )
     raise NotYet(f"{what} has to be a whole number; yours is {described(value)}.")
 
@@ -106,7 +105,9 @@ def a_tensor(value: object, what: str, rank: int | None = None, axes: str = "") 
     if isinstance(value, np.ndarray):
         raise NotYet(f"{what} is a NumPy array; `torch.from_numpy` makes a tensor of it.")
     if isinstance(value, list):
-        raise NotYet(f"{what} is a list; `torch.tensor` makes a tensor of it.")
+        raise NotYet(
+            f"{what} is a list. `torch.tensor` makes a tensor of numbers, `torch.stack` of a list of tensors."
+        )
     if not isinstance(value, Tensor):
         raise NotYet(f"{what} has to be a tensor; yours is {described(value)}.")
     if rank is not None and value.ndim != rank:
@@ -127,8 +128,14 @@ def a_function(value: object, example: str) -> Callable[..., object]:
     return value
 
 
-def called(function: Callable[..., object], *arguments: object, shown: str) -> object:
-    """Return what a learner's code returns. `shown` is the call as the learner could write it.
+def called(
+    function: Callable[..., object],
+    *arguments: object,
+    shown: str,
+    advice: Mapping[str, str] | None = None,
+) -> object:
+    """Return what a learner's code returns. `shown` is the call as the learner could write it; `advice` says, for a
+    part of an error's message, what most likely is behind it.
 
     Raises:
         Unanswered: it returns ``...``.
@@ -140,10 +147,11 @@ def called(function: Callable[..., object], *arguments: object, shown: str) -> o
         raise
     except Exception as error:  # a learner's code can raise anything, and is to be told so
         first_line = (str(error).strip() or "no message").splitlines()[0]
-        raise NotYet(
-            f"{shown} raises {type(error).__name__}: {first_line}\n"
-            f"Run that call in a cell of its own to see the whole traceback."
-        ) from error
+        known = [text for part, text in (advice or {}).items() if part in first_line]
+        tip = (
+            known[0] if known else "Run that call in a cell of its own to see the whole traceback."
+        )
+        raise NotYet(f"{shown} raises {type(error).__name__}: {first_line}\n{tip}") from error
     if unfinished(result):
         raise Unanswered
     if result is None:

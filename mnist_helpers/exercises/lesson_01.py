@@ -173,7 +173,7 @@ class _SmallSet(Dataset):
         return len(self.targets)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        return self.data[int(index)].unsqueeze(0) / 255, self.targets[int(index)].item()
+        return self.data[index].unsqueeze(0) / 255, int(self.targets[index])
 
 
 def _digit_loader(answer: object) -> str:
@@ -236,6 +236,12 @@ def _judge_epoch(
     if sizes[-1] != batch_size:
         raise NotYet(
             f"{case} the last batch holds {sizes[-1]}. Leave it out: DataLoader has an argument for that."
+        )
+    shape = list(batches[0][0].shape)
+    if shape != [batch_size, 1, 28, 28]:
+        raise NotYet(
+            f"{case} your images are {shape}, and should be {[batch_size, 1, 28, 28]}. `nonzero()` lists the indices "
+            f"as a column, [n, 1]; Subset wants them in a plain row: `flatten()`."
         )
     chosen = torch.isin(dataset.targets, torch.tensor(digits)).sum().item()
     if len(batches) != chosen // batch_size or len(_numbers(batches).unique()) != len(labels):

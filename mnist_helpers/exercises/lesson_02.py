@@ -73,6 +73,9 @@ def _to_batch(answer: object) -> str:
     match_mistake(
         results,
         {
+            "The axes are right. You also divided by 255; here the numbers are to stay as they are.": lambda i: (
+                rights[i] / 255
+            ),
             "The shape is right and the picture is scrambled: `reshape` and `view` only count the numbers off anew. "
             "Axes are turned with `permute`.": lambda i: photos[i].reshape(rights[i].shape),
             "H and W are swapped: the picture lies on its side. The order you want is C, H, W.": lambda i: (
@@ -202,10 +205,20 @@ def _judge_kernel(kernel: Tensor, right: Tensor, what: str, mistakes: dict[str, 
     for message, wrong in mistakes.items():
         if the_same(filtered(kernel), filtered(wrong)):
             raise NotYet(message)
+    if (kernel - right).abs().max() < 0.01:
+        raise NotYet(
+            f"{what} is nearly right, but rounded. Let Python divide, `1 / 9`: then it sums to 1."
+        )
     raise NotYet(
         f"{what} turns a picture of ones into {kernel.sum():.2f} everywhere, and a real one into something "
         f"else than asked. What should each of the nine pixels count?"
     )
+
+
+_SIZES_ADVICE = {
+    "zeros()": "A size has to be a whole number: divide with `//`.",
+    "must match": "Height and width can differ, of the image and of the kernel: use each length for its own axis.",
+}
 
 
 def _convolution(answer: object) -> str:
@@ -230,7 +243,15 @@ def _convolution(answer: object) -> str:
     for image, kernel, stride, padding in cases:
         sizes = f"torch.rand{tuple(image.shape)}, torch.rand{tuple(kernel.shape)}"
         shown = f"convolve_by_hand({sizes}, {stride}, {padding})"
-        result = called(by_hand, image.clone(), kernel.clone(), stride, padding, shown=shown)
+        result = called(
+            by_hand,
+            image.clone(),
+            kernel.clone(),
+            stride,
+            padding,
+            shown=shown,
+            advice=_SIZES_ADVICE,
+        )
         result = a_tensor(result, f"What {shown} returns")
         results.append(
             result.reshape(result.shape[-2:])

@@ -202,6 +202,11 @@ def _surest(answer: object) -> str:
         ):
             result = [part.item() for part in result]
         index, digit = several(result, ("index in the batch", "answer"))
+        if isinstance(digit, float) and 0 < digit < 1:
+            raise NotYet(
+                f"The second number is {digit:.4f}, its probability. You are asked for the answer: where in its row "
+                f"does that stand?"
+            )
         results.append(
             torch.tensor(
                 [whole_number(index, "The index in the batch"), whole_number(digit, "The answer")]
@@ -252,8 +257,15 @@ def _small_network(answer: object) -> str:
                 f"[{batch_size}, 1, 28, 28] becomes {list(output.shape)}, and has to become [{batch_size}, 10]: "
                 f"N, classes."
             )
+    if _hidden_layers(module):
+        raise NotYet(
+            "Your layers are in a plain Python list, where neither the optimizer nor `print` finds them. "
+            "Put them into an nn.Sequential."
+        )
     if not any(isinstance(layer, nn.Conv2d) for layer in module.modules()):
-        raise NotYet("There is no convolution in it yet.")
+        raise NotYet(
+            "There is no convolution in it yet. (All layers are made in `__init__`, as attributes of `self`.)"
+        )
     parameters = _size(module)
     if parameters >= 10_000:
         largest = max(
@@ -267,10 +279,18 @@ def _small_network(answer: object) -> str:
     return f"A network of {parameters:,} parameters, ready to be trained. Keep it for lesson 04."
 
 
+def _hidden_layers(module: nn.Module) -> bool:
+    """Return whether the module keeps layers in a list or tuple, which PyTorch does not look into."""
+    held = [value for part in module.modules() for value in vars(part).values()]
+    lists = [value for value in held if isinstance(value, (list, tuple))]
+    return any(isinstance(entry, nn.Module) for entries in lists for entry in entries)
+
+
 def _judge_logits(module: nn.Module) -> None:
     mode = module.training
     module.eval()
     logits = _output(module, 7)
+    repeated = torch.allclose(logits, _output(module, 7), atol=1e-4)
     alone = torch.cat([_output_of_one(module, number) for number in range(7)])
     module.train(mode)
     if (logits.sum(dim=1) - 1).abs().max() < 1e-4 and logits.min() >= 0:
@@ -282,6 +302,11 @@ def _judge_logits(module: nn.Module) -> None:
     if logits.min() >= 0 and (logits == 0).any():
         raise NotYet(
             "No logit is below 0: there is a ReLU at the very end. The last layer goes without."
+        )
+    if not repeated:
+        raise NotYet(
+            "The same batch gets other logits when it comes a second time: `forward` makes a layer, with new random "
+            "weights each time. Make all layers in `__init__`."
         )
     if not torch.allclose(logits, alone, atol=1e-4):
         raise NotYet(

@@ -25,9 +25,13 @@ from .answers import (
 
 def _losses(answer: object) -> str:
     names = ("loss at 0.5", "loss at 0.01")
-    losses = several(answer, names)
-    for loss, name, probability in zip(losses, names, (0.5, 0.01), strict=True):
-        value = real_number(loss, f"The {name}")
+    losses = [
+        real_number(loss, f"The {name}")
+        for loss, name in zip(several(answer, names), names, strict=True)
+    ]
+    if abs(losses[0] + math.log(0.01)) < 0.01 and abs(losses[1] + math.log(0.5)) < 0.01:
+        raise NotYet("Both losses are right, in the wrong order: the one at 0.5 comes first.")
+    for value, name, probability in zip(losses, names, (0.5, 0.01), strict=True):
         right = -math.log(probability)
         require_close(
             value,
@@ -44,7 +48,7 @@ def _losses(answer: object) -> str:
                 f"The {name}: 1 − p is a way to measure how wrong it is, but not cross-entropy.": 1
                 - probability,
             },
-            f"The {name} is not {value:.3f}. It is minus the natural logarithm of the probability.",
+            f"The {name} is not {value:.3f}. It is minus the natural logarithm of the probability, to two decimals.",
         )
     return "A hesitant answer costs little, a confident wrong one much: nearly seven times as much here."
 
@@ -153,15 +157,24 @@ def _cross_entropy(answer: object) -> str:
             "That is the logarithm to the base 10. The loss takes the natural one.": of(
                 lambda x, y: F.cross_entropy(x, y) / math.log(10)
             ),
+            "You picked the columns `labels` from every row, which pairs each digit with the labels of all others. "
+            "From row i only column labels[i] is wanted.": of(
+                lambda x, y: -x.softmax(dim=1)[:, y].log().mean()
+            ),
+            "You picked all probabilities from the first row. From row i column labels[i] is wanted.": of(
+                lambda x, y: -x.softmax(dim=1)[0, y].log().mean()
+            ),
             "You took the logits for probabilities: softmax comes first.": of(
                 lambda x, y: -picked(x, y).mean()
             ),
         },
     )
-    logits, labels = cases[1]
+    case = next(case for case in (1, 3, 2, 0) if not the_same(results[case], right(case)))
+    logits, labels = cases[case]
+    rows = [[round(value, 2) for value in row] for row in logits.tolist()]
     raise NotYet(
-        f"For the logits {[round(value, 2) for value in logits[0].tolist()]} and the label {labels.item()} yours gives "
-        f"{results[1].item():.3f}, and PyTorch's {right(1).item():.3f}. Follow section 1 step by step on this case."
+        f"For the logits {rows} and the labels {labels.tolist()} yours gives {results[case].item():.3f}, and PyTorch's "
+        f"{right(case).item():.3f}. Follow section 1 step by step on this case."
     )
 
 
@@ -278,9 +291,9 @@ def _step_uphill(model, images, labels, loss_function, optimizer) -> float:
 
 
 _STEP_MISTAKES = {
-    "Nothing moves: the parameters are the same after your step. It takes `backward` and then `step`, with no "
-    "`zero_grad` between them, which would throw the fresh gradient away.": _step_that_moves_nothing,
-    "Gradients pile up from step to step: `zero_grad` is missing.": _step_without_zero_grad,
+    "Nothing moves: the parameters of `model` are the same after your step. It takes `backward` and then `step`, of "
+    "the function's own arguments, with no `zero_grad` between them, which would undo it.": _step_that_moves_nothing,
+    "Gradients pile up from step to step: `zero_grad` is missing, or has no brackets.": _step_without_zero_grad,
     "The optimizer steps before `backward`, and so follows the gradient of the batch before.": _step_before_backward,
     "Your steps go uphill: the sign of the loss is turned round.": _step_uphill,
 }
@@ -366,6 +379,8 @@ def _accuracy_of_each_digit(answer: object) -> str:
 
 
 def _ten_numbers(result: object) -> Tensor:
+    if isinstance(result, (int, float)) or (isinstance(result, Tensor) and result.ndim == 0):
+        raise NotYet("It returns one number. Ten are asked for, one for each digit.")
     if isinstance(result, dict) and sorted(map(str, result)) == sorted(map(str, range(10))):
         result = [result[key] for key in sorted(result, key=str)]
     if isinstance(result, (list, tuple)):
@@ -407,9 +422,9 @@ EXERCISES = {
         _mean_loss,
     ),
     "4.3": Exercise(
-        "section 1 does it for one digit. For a batch: exp, divide each row by its own sum (sum(dim=1, "
-        "keepdim=True)), pick from row i the column labels[i] (probabilities[torch.arange(len(labels)), labels]), "
-        "then log, mean, minus.",
+        "section 1 does it for one digit. In a batch each row is divided by its own sum: sum(dim=1, keepdim=True). "
+        "Then from row i the number in column labels[i] is wanted: index with two tensors, the numbers of the rows, "
+        "torch.arange(len(labels)), and the columns.",
         _cross_entropy,
     ),
     "4.4": Exercise(

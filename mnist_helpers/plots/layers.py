@@ -62,9 +62,9 @@ def plot_convolution_step(step: ConvolutionStep) -> Figure:
     with plt.style.context(STYLE):
         # No layout engine: a slider redraws this figure while it moves.
         figure, axes = plt.subplots(
-            1, 4, figsize=(14, 5), layout="none", width_ratios=[1.5, 0.8, 0.8, 1.5]
+            1, 4, figsize=(14, 4.6), layout="none", width_ratios=[1.5, 0.8, 0.8, 1.5]
         )
-        figure.subplots_adjust(0.01, 0.02, 0.99, 0.88, wspace=0.08)
+        figure.subplots_adjust(0.01, 0.02, 0.99, 0.92, wspace=0.08)
         image, window, kernel, output = axes
         image.imshow(step.image.numpy())
         image.add_patch(framed(step.left, step.top, kernel_size, kernel_size, ORANGE))

@@ -143,7 +143,7 @@ def test_nothing_is_asked_of_any_other_computer(desk: Desk) -> None:
     assert desk.outside == []
 
 
-def test_every_widget_shows_a_figure_with_a_text_beneath(desk: Desk) -> None:
+def test_every_widget_shows_a_figure_with_its_text(desk: Desk) -> None:
     assert widget_calls(desk), "every lesson has something to poke at"
     for call in widget_calls(desk):
         output = desk.output_of(call)
@@ -165,6 +165,30 @@ def test_a_slider_moved_by_keyboard_changes_what_it_should(desk: Desk) -> None:
             desk.page.keyboard.press(key)
             expect(output.locator("pre")).to_contain_text(after, timeout=QUICK)
             assert output.locator("img").get_attribute("src") != picture, f"{call}: {name}"
+
+
+@only([path for path in LESSONS if path.name.startswith("02")])
+def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk: Desk) -> None:
+    output = desk.output_of("widgets.convolution_in_slow_motion")
+    place, padding = (
+        output.locator(".widget-slider").filter(has_text=re.compile(f"^{name}"))
+        for name in ("window's place", "padding")
+    )
+    padding.locator(".noUi-handle").focus()
+    desk.page.keyboard.press("Home")
+    for _ in range(8):
+        for slider, key in ((padding, "ArrowRight"), (place, "ArrowRight"), (padding, "ArrowLeft")):
+            slider.locator(".noUi-handle").focus()
+            desk.page.keyboard.press(key)
+            place.locator(".noUi-handle").focus()
+            desk.page.keyboard.press("ArrowRight")
+    desk.page.wait_for_timeout(3_000)
+    # What the text says has to be what the sliders say.
+    text = output.locator("pre").inner_text()
+    row, column = map(int, re.search(r"output\[(\d+), (\d+)\]", text).groups())
+    width = int(re.search(r"output width: .* is (\d+)", text)[1])
+    assert f"2 · {padding.locator('.widget-readout').inner_text()}" in text
+    assert str(row * width + column) == place.locator(".widget-readout").inner_text()
 
 
 def test_every_control_has_a_name(desk: Desk) -> None:
@@ -191,5 +215,5 @@ def test_the_live_curve_arrives_at_the_last_batch(desk: Desk) -> None:
 def test_the_widgets_survive_a_second_run(desk: Desk) -> None:
     desk.run_all()
     test_every_cell_runs_and_fails_only_where_that_is_meant(desk)
-    test_every_widget_shows_a_figure_with_a_text_beneath(desk)
+    test_every_widget_shows_a_figure_with_its_text(desk)
     test_a_slider_moved_by_keyboard_changes_what_it_should(desk)
