@@ -65,6 +65,11 @@ def without_flatten(dataset, digits, batch_size):
     return DataLoader(Subset(dataset, indices), batch_size, shuffle=True, drop_last=True)
 
 
+def with_a_mask(dataset, digits, batch_size):
+    mask = torch.isin(dataset.targets, torch.tensor(digits))
+    return DataLoader(Subset(dataset, mask), batch_size, shuffle=True, drop_last=True)
+
+
 def mixed_up(dataset, digits, batch_size):
     chosen = [
         (dataset[index][0], digits[index % len(digits)])
@@ -205,14 +210,18 @@ def step_with_later_loss(model, images, labels, loss_function, optimizer):
 def accuracy_of_each_digit(model, loader, mode=False, by="labels", scale=1.0, grad=False):
     model.train(mode)
     correct, total, everything = torch.zeros(10), torch.zeros(10), 0
+    answered = torch.zeros(10)
     with torch.set_grad_enabled(grad):
         for images, labels in loader:
             answers = model(images).argmax(dim=1)
             correct += labels[answers == labels].bincount(minlength=10)
             total += (labels if by == "labels" else answers).bincount(minlength=10)
+            answered += answers.bincount(minlength=10)
             everything += len(labels)
     if by == "all":
         return correct / everything
+    if by == "answered":
+        return answered / torch.cat([labels for _, labels in loader]).bincount(minlength=10)
     if by == "counts":
         return correct
     if by == "overall":
@@ -377,6 +386,7 @@ WRONG = [
     ("1.5", lambda *arguments: iter(digit_loader(*arguments)), "second epoch"),
     ("1.5", endless, "samples, which make"),
     ("1.5", without_flatten, "flatten()"),
+    ("1.5", with_a_mask, "true and false"),
     ("1.5", mixed_up, "do not belong together"),
     ("1.5", lambda dataset, digits, batch_size: dataset, "has to be a DataLoader"),
     ("1.5", lambda dataset, digits, batch_size: [], "no batch"),
@@ -583,6 +593,7 @@ WRONG = [
     ("4.5", each_digit(mode=True), "eval()"),
     ("4.5", each_digit(by="all"), "number of all digits"),
     ("4.5", each_digit(by="answers"), "how often the model answered"),
+    ("4.5", each_digit(by="answered"), "right or wrong"),
     ("4.5", each_digit(by="overall"), "over all digits"),
     ("4.5", each_digit(by="counts"), "counts"),
     ("4.5", each_digit(scale=100), "per cent"),

@@ -182,6 +182,14 @@ def _digit_loader(answer: object) -> str:
         shown = f"digit_loader(dataset, {digits}, {batch_size})"
         dataset = _SmallSet(seed)
         loader = called(digit_loader, dataset, list(digits), batch_size, shown=shown)
+        indices = getattr(getattr(loader, "dataset", None), "indices", [])
+        if any(
+            index is True or (isinstance(index, Tensor) and index.dtype == torch.bool)
+            for index in indices
+        ):
+            raise NotYet(
+                "Your indices are true and false. Subset wants the places where it is true: `nonzero()`, `flatten()`."
+            )
         first, second = (_epoch(loader, f"The result of {shown}") for _ in range(2))
         _judge_epoch(first, dataset, digits, batch_size)
         if not second:

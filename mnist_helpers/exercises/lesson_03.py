@@ -242,9 +242,10 @@ def _surest(answer: object) -> str:
         for case in zip(batches, results, rights, strict=True)
         if not torch.equal(case[1], case[2])
     )
+    shown = logits.tolist() if len(logits) == 3 else list(logits.shape)
     raise NotYet(
-        f"For the logits {logits.tolist() if len(logits) == 3 else list(logits.shape)} yours is "
-        f"{tuple(result.tolist())}, and {tuple(right.tolist())} has the largest probability."
+        f"For the logits {shown}, with {logits.shape[1]} classes, yours is {tuple(result.tolist())}, and "
+        f"{tuple(right.tolist())} has the largest probability."
     )
 
 
@@ -372,8 +373,8 @@ EXERCISES = {
         _without_pooling,
     ),
     "3.4": Exercise(
-        "first make probabilities of the logits, each digit by itself. `max(dim=1)` gives the largest of each row "
-        "(`values`) and where it stands (`indices`). Return two numbers, (index in the batch, answer).",
+        "first make probabilities of the logits, each digit by itself. Then find the largest of each row, and then the "
+        "row with the largest of these. Return two numbers, (index in the batch, answer).",
         _surest,
     ),
     "3.5": Exercise(

@@ -361,6 +361,8 @@ def _accuracy_of_each_digit(answer: object) -> str:
             "You divide by how often the model answered with the digit. Divide by how often it is the label.": of(
                 lambda labels, answers: (labels & answers).sum() / answers.sum()
             ),
+            "You count how often the digit is answered, right or wrong. Count the samples that have the label and "
+            "got it as the answer.": of(lambda labels, answers: answers.sum() / labels.sum()),
             "All ten are the accuracy over all digits. Count each label by itself.": (
                 lambda case: (cases[case][0] == cases[case][1]).float().mean().expand(10)
             ),
