@@ -252,7 +252,7 @@ class Pace:
     def __init__(
         self,
         interval: float = 0.5,
-        share: float = 0.02,
+        share: float = 0.01,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._interval = interval

@@ -166,7 +166,7 @@ class LiveLoss:
     """A loss curve that grows while a network is trained: show `widget`, and give `add` to `fit` as ``on_batch``.
 
     It is a class because it has to remember the losses. It draws at most twice a second, and so seldom that drawing
-    takes no more than two per cent of the time, however slow the computer is.
+    takes about one per cent of the time, however slow the computer is.
     """
 
     def __init__(self, batches: int) -> None:
