@@ -107,8 +107,8 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     if arguments.live_loss:
-        ratios = live_loss_ratios(rounds=11, batches=300)
-        print("training with the live loss curve, over training without it, 11 times:")
+        ratios = live_loss_ratios(rounds=8, batches=600)
+        print("training with the live loss curve, over training without it, 8 times:")
         print(" ".join(f"{ratio:.3f}" for ratio in ratios))
         print(f"median {statistics.median(ratios):.3f}")
         return
