@@ -97,6 +97,9 @@ class Desk:
         return cell.first.locator(".jp-OutputArea")
 
 
+# A widget's text, and not what the cell prints.
+TEXT = ".widget-html-content pre"
+
 LESSONS = lessons()
 THAT_TRAIN = [path for path in LESSONS if path.name.startswith("04")]
 
@@ -151,7 +154,7 @@ def test_every_widget_shows_a_figure_with_its_text(desk: Desk) -> None:
         picture = output.locator("img")
         expect(picture).to_be_visible()
         assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
-        assert picture.get_attribute("alt") == output.locator("pre").inner_text()
+        assert picture.get_attribute("alt") == output.locator(TEXT).inner_text()
 
 
 def test_a_slider_moved_by_keyboard_changes_what_it_should(desk: Desk) -> None:
@@ -159,11 +162,11 @@ def test_a_slider_moved_by_keyboard_changes_what_it_should(desk: Desk) -> None:
         output = desk.output_of(call)
         for name, key, before, after in MOVES.get(call, []):
             slider = output.locator(".widget-slider").filter(has_text=re.compile(f"^{name}"))
-            expect(output.locator("pre")).to_contain_text(before)
+            expect(output.locator(TEXT)).to_contain_text(before)
             picture = output.locator("img").get_attribute("src")
             slider.locator(".noUi-handle").focus()
             desk.page.keyboard.press(key)
-            expect(output.locator("pre")).to_contain_text(after, timeout=QUICK)
+            expect(output.locator(TEXT)).to_contain_text(after, timeout=QUICK)
             assert output.locator("img").get_attribute("src") != picture, f"{call}: {name}"
 
 
@@ -184,7 +187,7 @@ def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk:
             desk.page.keyboard.press("ArrowRight")
     desk.page.wait_for_timeout(3_000)
     # What the text says has to be what the sliders say.
-    text = output.locator("pre").inner_text()
+    text = output.locator(TEXT).inner_text()
     row, column = map(int, re.search(r"output\[(\d+), (\d+)\]", text).groups())
     width = int(re.search(r"output width: .* is (\d+)", text)[1])
     assert f"2 · {padding.locator('.widget-readout').inner_text()}" in text
@@ -207,7 +210,7 @@ def test_every_control_has_a_name(desk: Desk) -> None:
 
 @only(THAT_TRAIN)
 def test_the_live_curve_arrives_at_the_last_batch(desk: Desk) -> None:
-    text = desk.output_of("widgets.LiveLoss").locator("pre", has_text="batch").first
+    text = desk.output_of("widgets.LiveLoss").locator(TEXT)
     expect(text).to_contain_text("batch 9,380 of 9,380")
 
 
