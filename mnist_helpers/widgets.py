@@ -5,7 +5,9 @@ Sliders answer to the mouse and, once they have the focus, to the arrow keys.
 """
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+import contextlib
+import gc
 import html
 import io
 import threading
@@ -242,6 +244,18 @@ def _above(screen: _Screen, controls: Sequence[ipywidgets.Widget]) -> ipywidgets
     return ipywidgets.VBox([row, screen.widget])
 
 
+@contextlib.contextmanager
+def _collector_waiting() -> Iterator[None]:
+    """Let Python's garbage collector wait until a figure is shown: with PyTorch loaded it takes a fifth of a second."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _one_at_a_time(
     show: Callable[[ipywidgets.Widget | None], None],
 ) -> Callable[[ipywidgets.Widget | None], None]:
@@ -259,7 +273,8 @@ def _one_at_a_time(
                 return
             running = True
             try:
-                show(control)
+                with _collector_waiting():
+                    show(control)
             finally:
                 running = False
 

@@ -1,5 +1,6 @@
 import base64
 from collections import OrderedDict
+import gc
 from html.parser import HTMLParser
 import io
 import itertools
@@ -681,3 +682,23 @@ def test_sliders_moved_at_once_from_two_threads_both_count(monkeypatch) -> None:
     first.join()
     step = convolution_step(image, kernels()["vertical edges"], place=3, padding=1)
     assert text(widget) == described_step(step)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_collector_waits_while_a_figure_is_drawn_and_is_left_as_it_was(
+    enabled, monkeypatch
+) -> None:
+    widget = widgets.convolution_in_slow_motion({"image": torch.rand(5, 5)})
+    draw, seen = plots.plot_convolution_step, []
+    monkeypatch.setattr(
+        widgets.plots,
+        "plot_convolution_step",
+        lambda step: (seen.append(gc.isenabled()), draw(step))[1],
+    )
+    before = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        control(widget, "window's place").value = 2
+        assert (seen, gc.isenabled()) == ([False], enabled)
+    finally:
+        (gc.enable if before else gc.disable)()
