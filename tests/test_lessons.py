@@ -98,7 +98,7 @@ def test_the_comparison_of_definitions_sees_code_and_nothing_else() -> None:
         ("/srv/a b/.venv/lib/python3.11/site-packages/", "torch/nn/modules/linear.py"),
         ("~/.pyenv/versions/3.12.1/lib/python3.12/", "pickle.py"),
         ("C:\\Users\\me\\.venv\\Lib\\site-packages\\", "torch\\_tensor.py"),
-        ("~/lessons/", "mnist_helpers/training.py"),
+        ("~/lessons/", "mnist_helpers/training/loops.py"),
     ],
 )
 def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them(folders, file) -> None:

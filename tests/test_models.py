@@ -1,11 +1,11 @@
 import itertools
 
-from mnist_helpers.models import CNN, MLP, WideCNN
+from mnist_helpers.models import CNN, MLP, BatchNormCNN, SmallCNN, WideCNN, convolution_block
 import pytest
 import torch
 from torch import nn
 
-NETWORKS = [CNN, WideCNN, MLP]
+NETWORKS = [CNN, WideCNN, MLP, BatchNormCNN, SmallCNN]
 
 
 def count(model):
@@ -24,7 +24,8 @@ def seeded():
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("digits", [1, 3])
 def test_a_network_gives_ten_logits_for_each_digit(network, digits) -> None:
-    logits = network()(torch.rand(digits, 1, 28, 28))
+    # Batch norm has no statistics of a single digit, and needs none in evaluation mode.
+    logits = network().eval()(torch.rand(digits, 1, 28, 28))
     assert (logits.shape, logits.dtype) == ((digits, 10), torch.float32)
 
 
@@ -36,11 +37,18 @@ def test_the_outputs_are_logits_and_not_probabilities(network) -> None:
 
 
 @pytest.mark.parametrize(
-    ("network", "parameters"), [(CNN, 103_162), (WideCNN, 352_074), (MLP, 102_594)]
+    ("network", "parameters"),
+    [
+        (CNN, 103_162),
+        (WideCNN, 352_074),
+        (MLP, 102_594),
+        (BatchNormCNN, 103_386),
+        (SmallCNN, 212_986),
+    ],
 )
 def test_a_network_has_the_parameters_that_its_docstring_counts(network, parameters) -> None:
     assert count(network()) == parameters
-    assert f"{parameters:,}" in network.__doc__
+    assert f"{parameters:,} parameters" in " ".join(network.__doc__.split())
 
 
 def test_the_mlp_is_within_one_per_cent_of_the_cnn() -> None:
@@ -84,7 +92,8 @@ def test_all_kernels_of_a_network_are_of_one_size_and_keep_the_picture(network, 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_parameter_takes_part_in_the_answer(network) -> None:
-    model = network()
+    # In evaluation mode: in training, batch norm takes away again what a bias before it adds.
+    model = network().eval()
     model(torch.rand(4, 1, 28, 28)).square().sum().backward()
     assert [
         name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()
@@ -117,3 +126,89 @@ def test_saved_weights_make_another_copy_answer_alike(network) -> None:
     assert not torch.equal(model(images), copy(images))
     copy.load_state_dict(model.state_dict())
     assert torch.equal(model(images), copy(images))
+
+
+def kinds(model):
+    return [type(layer) for layer in leaves(model)]
+
+
+@pytest.mark.parametrize("pool", [False, True])
+def test_a_convolution_block_is_a_convolution_batch_norm_and_relu_and_pools_if_asked_to(
+    pool,
+) -> None:
+    block = convolution_block(3, 5, pool=pool)
+    convolution, norm = block[0], block[-2]
+    pooling = [nn.MaxPool2d] if pool else []
+    assert kinds(block) == [nn.Conv2d, *pooling, nn.BatchNorm2d, nn.ReLU]
+    assert (convolution.in_channels, convolution.out_channels) == (3, 5)
+    assert convolution.kernel_size == (3, 3)
+    assert convolution.bias is None, "batch norm's own takes its place"
+    assert norm.num_features == 5
+    side = 4 if pool else 8
+    assert block(torch.rand(2, 3, 8, 8)).shape == (2, 5, side, side)
+
+
+def test_a_block_pools_only_if_asked_to() -> None:
+    assert kinds(convolution_block(3, 5)) == kinds(convolution_block(3, 5, pool=False))
+
+
+def test_a_trained_block_that_pools_early_answers_bit_for_bit_as_if_it_pooled_last() -> None:
+    block = convolution_block(4, 16, pool=True)
+    convolution, pooling, norm, relu = block
+    for _ in range(3):  # so that the statistics are not those of a new network
+        block(torch.randn(20, 4, 14, 14))
+    block.eval()
+    images = torch.randn(20, 4, 14, 14)
+    late = pooling(relu(norm(convolution(images))))
+    assert torch.equal(block(images), late)
+    assert 0 < (late == 0).sum() < late.numel(), "the ReLU has something to do"
+
+
+def convolutions(network):
+    """What each convolution does, in order."""
+    return [
+        (layer.in_channels, layer.out_channels, layer.kernel_size, layer.padding, layer.stride)
+        for layer in leaves(network())
+        if isinstance(layer, nn.Conv2d)
+    ]
+
+
+def test_the_cnn_with_batch_norm_has_the_convolutions_of_the_cnn() -> None:
+    assert convolutions(BatchNormCNN) == convolutions(CNN)
+    assert len(convolutions(CNN)) == 6
+
+
+def test_the_cnn_with_batch_norm_pools_after_the_same_convolutions_as_the_cnn() -> None:
+    pools = []
+    for network in (CNN, BatchNormCNN):
+        order = [kind for kind in kinds(network()) if kind in (nn.Conv2d, nn.MaxPool2d)]
+        pools.append(order)
+    assert pools[0] == pools[1]
+
+
+def test_the_cnn_with_batch_norm_has_two_numbers_a_channel_in_place_of_each_bias() -> None:
+    channels = sum(out for _, out, *_ in convolutions(CNN))
+    assert count(BatchNormCNN()) == count(CNN()) + channels
+    assert [kind for kind in kinds(BatchNormCNN()) if kind in (nn.BatchNorm2d, nn.ReLU)] == [
+        nn.BatchNorm2d,
+        nn.ReLU,
+    ] * 6
+
+
+def test_the_small_cnn_has_the_shapes_that_its_comments_say() -> None:
+    model = SmallCNN()
+    seen = []
+    for layer in leaves(model):
+        if isinstance(layer, nn.MaxPool2d):
+            layer.register_forward_hook(lambda _, __, output: seen.append(tuple(output.shape[1:])))
+    model(torch.rand(2, 1, 28, 28))
+    assert seen == [(16, 12, 12), (32, 5, 5)]
+    assert [padding for *_, padding, _ in convolutions(SmallCNN)] == [(0, 0), (0, 0)]
+
+
+def test_the_small_cnn_has_batch_norm_and_relu_after_all_layers_but_the_last() -> None:
+    assert kinds(SmallCNN()) == [
+        *(nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d, nn.ReLU),
+        *(nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d, nn.ReLU),
+        *(nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear),
+    ]
