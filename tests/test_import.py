@@ -17,7 +17,7 @@ FILES = {
 MODULES = list(FILES)
 # A module may use what stands before it, and nothing else of the package.
 ORDER = [
-    *("data", "models", "shapes", "training", "explore", "plots"),
+    *("data", "batches", "models", "shapes", "training", "explore", "plots"),
     *("drawing", "exercises", "widgets", "benchmark"),
 ]
 
