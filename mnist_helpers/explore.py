@@ -234,6 +234,11 @@ def described_losses(losses: Sequence[float], batches: int) -> str:
     return f"batch {len(losses):,} of {batches:,}; mean loss of the last {len(last)}: {mean:.3f}"
 
 
+def described_change(degrees: float, scale: float, shift: float) -> str:
+    """Return in words how much `random_affine` may change a digit."""
+    return f"rotated by up to {degrees:g}°, stretched by up to {scale:.0%}, moved by up to {shift:g} pixels"
+
+
 def thinned(values: Sequence[float], points: int = 300) -> list[tuple[int, float]]:
     """Return at most `points` means over equal stretches of the values, each with the number of its last value."""
     length = max(1, -(-len(values) // points))

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torchvision.datasets import MNIST
 
 from . import explore, plots
+from .batches import random_affine
 
 _STYLE = {"description_width": "9em"}
 
@@ -162,6 +163,33 @@ def belief_by_epoch(images: Tensor, labels: Tensor, probabilities: Tensor) -> ip
 
     _connect(show, [epoch])
     return _above(screen, [epoch])
+
+
+def digit_changer(images: Tensor, labels: Tensor) -> ipywidgets.VBox:
+    """Choose a digit and how much it may be rotated, stretched and moved, and see it changed in fifteen random ways.
+
+    Args:
+        images: ``[N, 1, H, W]`` with values in [0, 1], and labels: int ``[N]``.
+    """
+    digit = _slider("digit", 0, len(images) - 1)
+    degrees = _slider("rotation, degrees", 10, 90)
+    stretch, shift = _slider("stretch, per cent", 10, 60), _slider("shift, pixels", 2, 14)
+    draw = _slider("draw", 0, 99)
+    controls = [digit, degrees, stretch, shift, draw]
+    screen = _Screen()
+
+    @_one_at_a_time
+    def show(_control: ipywidgets.Widget | None = None) -> None:
+        image = images[digit.value]
+        amounts = (degrees.value, stretch.value / 100, shift.value)
+        changed = random_affine(
+            image.repeat(15, 1, 1, 1), *amounts, generator=torch.Generator().manual_seed(draw.value)
+        )
+        text = f"digit {digit.value} is a {labels[digit.value].item()}; {explore.described_change(*amounts)}"
+        screen.show(plots.plot_variations(image, changed), text)
+
+    _connect(show, controls)
+    return _above(screen, controls)
 
 
 class LiveLoss:

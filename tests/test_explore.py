@@ -9,6 +9,7 @@ from mnist_helpers.explore import (
     convolution_step,
     crop_around,
     described_belief,
+    described_change,
     described_layer,
     described_losses,
     described_pixel,
@@ -544,3 +545,14 @@ def test_a_sum_that_rounds_to_zero_has_no_sign() -> None:
 def test_the_title_of_a_lone_layer_is_its_kind() -> None:
     [view] = layer_views(nn.Conv2d(1, 2, 3), torch.rand(1, 5, 5))
     assert view.title == "Conv2d"
+
+
+@pytest.mark.parametrize(
+    ("amounts", "words"),
+    [
+        ((10, 0.1, 2), "rotated by up to 10°, stretched by up to 10%, moved by up to 2 pixels"),
+        ((0, 0, 0.5), "rotated by up to 0°, stretched by up to 0%, moved by up to 0.5 pixels"),
+    ],
+)
+def test_a_change_is_told_in_words(amounts, words) -> None:
+    assert described_change(*amounts) == words

@@ -73,6 +73,11 @@ CALLS = {
     "plot_beliefs": lambda: plots.plot_beliefs(
         torch.stack([IMAGE] * 4), torch.tensor([3, 8, 3, 3]), PROBABILITIES.repeat(5, 1, 1)
     ),
+    "plot_time_shares": lambda: plots.plot_time_shares({"load": 1.0, "forward": 3.0}),
+    "plot_range_test": lambda: plots.plot_range_test([1e-5, 1e-3, 1e-1], [2.3, 0.5, 9.0], 1e-3),
+    "plot_rates": lambda: plots.plot_rates({"one": [0.1, 0.3], "two": [0.2, 0.2]}),
+    "plot_variations": lambda: plots.plot_variations(IMAGE, torch.stack([IMAGE] * 3)),
+    "plot_spread": lambda: plots.plot_spread({"one": [97.0, 98.0], "two": [99.0]}),
 }
 
 
@@ -935,3 +940,94 @@ def test_what_still_has_a_gradient_to_come_can_be_drawn() -> None:
     assert isinstance(
         plots.plot_beliefs(torch.rand(1, 1, 28, 28), torch.tensor([0]), beliefs), Figure
     )
+
+
+def test_each_part_of_a_job_has_a_bar_as_long_as_its_share() -> None:
+    [ax] = plots.plot_time_shares({"load": 0.5, "forward": 1.5, "step": 0.0}).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["load", "forward", "step"]
+    assert [bar.get_width() for bar in ax.patches] == [25, 75, 0]
+    assert [text.get_text() for text in ax.texts] == ["25 %", "75 %", "0 %"]
+    assert ax.yaxis_inverted(), "the first on top"
+
+
+@pytest.mark.parametrize("seconds", [{}, {"load": 0.0}])
+def test_shares_of_no_time_are_refused(seconds) -> None:
+    with pytest.raises(ValueError, match="measure something first"):
+        plots.plot_time_shares(seconds)
+
+
+def test_a_range_test_shows_losses_over_a_logarithmic_rate_and_marks_the_chosen_one() -> None:
+    rates, losses = [1e-5, 1e-4, 1e-3, 1e-2], [2.0, 2.0, 1.0, 50.0]
+    [ax] = plots.plot_range_test(rates, losses, chosen=0.001).axes
+    assert ax.get_xscale() == "log"
+    raw, smooth, dotted, mark = ax.lines
+    assert list(raw.get_xdata()) == list(smooth.get_xdata()) == rates
+    assert list(raw.get_ydata()) == losses
+    assert list(smooth.get_ydata()) == pytest.approx([2, 2, 1.85, 9.0725])
+    assert list(dotted.get_ydata()) == pytest.approx([math.log(10)] * 2)
+    assert list(mark.get_xdata()) == [0.001, 0.001]
+    assert ax.get_legend().get_texts()[0].get_text() == "chosen: 0.001"
+    assert ax.get_ylim() == (0, 4), "a loss that explodes does not flatten the rest"
+    assert len(plots.plot_range_test(rates, losses).axes[0].lines) == 3
+
+
+def test_a_range_test_of_nothing_is_an_empty_frame() -> None:
+    [ax] = plots.plot_range_test([], []).axes
+    assert all(len(line.get_xdata()) in (0, 2) for line in ax.lines)
+
+
+def test_a_range_test_needs_a_loss_for_each_rate() -> None:
+    with pytest.raises(ValueError, match="2 rates and 1 losses"):
+        plots.plot_range_test([0.1, 0.2], [1.0])
+
+
+def test_rates_are_told_apart_by_name_colour_and_line() -> None:
+    rates = {"one": [0.1, 0.3, 0.2], "two": [0.2] * 3, "three": [0.3] * 3}
+    [ax] = plots.plot_rates(rates).axes
+    assert [list(line.get_ydata()) for line in ax.lines] == list(rates.values())
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == list(rates)
+    for look in ("get_color", "get_linestyle"):
+        assert len({getattr(line, look)() for line in ax.lines}) == 3
+    assert ax.get_ylim()[0] == 0
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (7, 1), (8, 2), (15, 2), (16, 3)])
+def test_a_digit_is_shown_framed_and_then_its_variations_in_rows_of_eight(count, rows) -> None:
+    changed = torch.stack([picture(number) for number in range(1, count + 1)])
+    figure = plots.plot_variations(picture(0), changed)
+    assert len(figure.axes) == 8 * rows
+    pictures = [picture(0), *changed]
+    for ax, expected in zip(figure.axes, pictures, strict=False):
+        assert np.array_equal(shown(ax), expected[0])
+        assert ax.images[0].get_clim() == (0, 1), "one scale for all"
+    assert not any(ax.images for ax in figure.axes[count + 1 :])
+    assert [ax.axison for ax in figure.axes] == [True] + [False] * (8 * rows - 1)
+    assert all(spine.get_visible() for spine in figure.axes[0].spines.values())
+
+
+def test_each_seed_of_a_setting_is_a_dot_and_the_mean_a_bar_with_its_spread() -> None:
+    accuracies = {"one": [97.0, 98.0, 99.0], "two": [99.5]}
+    [ax] = plots.plot_spread(accuracies).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["one", "two"]
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [(list(line.get_xdata()), set(line.get_ydata())) for line in dots] == [
+        ([97, 98, 99], {0}),
+        ([99.5], {1}),
+    ]
+    bars = {
+        bar.lines[0].get_xdata()[0]: bar.lines[2][0].get_segments()[0][:, 0].tolist()
+        for bar in ax.containers
+    }
+    assert bars == {98: [97, 99], 99.5: [99.5, 99.5]}
+    assert ax.yaxis_inverted(), "the first on top"
+    assert not ax.texts
+
+
+def test_networks_that_learned_nothing_are_counted_and_not_averaged() -> None:
+    [ax] = plots.plot_spread(
+        {"some": [11.35, 98.0, 97.0, 9.8], "all": [11.35], "none": [98.0]}
+    ).axes
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in dots] == [[98, 97], [], [98]]
+    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("2 stuck", 0), ("1 stuck", 1)]
+    assert ax.get_xlim()[0] > 90

@@ -10,11 +10,13 @@ import time
 import ipywidgets
 from matplotlib.figure import Figure
 from mnist_helpers import plots, widgets
+from mnist_helpers.batches import random_affine
 from mnist_helpers.explore import (
     Pace,
     convolution_step,
     crop_around,
     described_belief,
+    described_change,
     described_layer,
     described_losses,
     described_pixel,
@@ -67,6 +69,7 @@ MAKERS = {
     "convolution_in_slow_motion": lambda: widgets.convolution_in_slow_motion(PICTURES),
     "layer_explorer": lambda: widgets.layer_explorer(network(), IMAGES, IMAGE_LABELS),
     "belief_by_epoch": lambda: widgets.belief_by_epoch(IMAGES, IMAGE_LABELS, BELIEFS),
+    "digit_changer": lambda: widgets.digit_changer(IMAGES, IMAGE_LABELS),
 }
 
 
@@ -539,6 +542,39 @@ def test_the_beliefs_of_each_epoch_can_be_shown_from_before_the_training_on() ->
         assert text(widget) == described_belief(number, IMAGE_LABELS, BELIEFS[number])
     expected = plots.plot_predictions(IMAGES, IMAGE_LABELS, BELIEFS[4])
     assert picture(widget) == saved(expected)
+
+
+def changed(digit, degrees, scale, shift, seed):
+    return random_affine(
+        torch.stack([IMAGES[digit]] * 15),
+        degrees,
+        scale,
+        shift,
+        torch.Generator().manual_seed(seed),
+    )
+
+
+def test_a_digit_is_changed_as_the_sliders_say_and_begins_as_the_lesson_trains_it() -> None:
+    widget = widgets.digit_changer(IMAGES, IMAGE_LABELS)
+    names = ("digit", "rotation, degrees", "stretch, per cent", "shift, pixels", "draw")
+    assert [control(widget, name).value for name in names] == [0, 10, 10, 2, 0]
+    assert [control(widget, name).min for name in names] == [0] * 5
+    assert control(widget, "digit").max == 2
+    assert picture(widget) == saved(
+        plots.plot_variations(IMAGES[0], changed(0, degrees=10, scale=0.1, shift=2, seed=0))
+    )
+    for name, value in zip(names, (2, 45, 30, 5, 7), strict=True):
+        control(widget, name).value = value
+    assert picture(widget) == saved(
+        plots.plot_variations(IMAGES[2], changed(2, degrees=45, scale=0.3, shift=5, seed=7))
+    )
+    assert text(widget) == f"digit 2 is a 4; {described_change(45, 0.3, 5)}"
+
+
+def test_changing_a_digit_draws_no_number_from_the_global_generator() -> None:
+    before = torch.get_rng_state()
+    control(widgets.digit_changer(IMAGES, IMAGE_LABELS), "draw").value = 3
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 class Clock:

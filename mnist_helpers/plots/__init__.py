@@ -24,6 +24,13 @@ from .losses import (
     plot_live_losses,
     plot_losses,
 )
+from .recipes import (
+    plot_range_test,
+    plot_rates,
+    plot_spread,
+    plot_time_shares,
+    plot_variations,
+)
 from .style import BLUE, GREEN, ORANGE, STYLE
 
 __all__ = [
@@ -43,7 +50,12 @@ __all__ = [
     "plot_losses",
     "plot_pixels",
     "plot_predictions",
+    "plot_range_test",
+    "plot_rates",
     "plot_receptive_fields",
     "plot_sample_grid",
+    "plot_spread",
+    "plot_time_shares",
+    "plot_variations",
     "plot_windows",
 ]
