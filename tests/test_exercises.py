@@ -1,8 +1,10 @@
 """Every checker, with right answers, with the wrong ones that beginners give, and with nonsense."""
 
 import math
+import statistics
 
 from mnist_helpers import exercises
+from mnist_helpers.batches import TensorBatches
 from mnist_helpers.data import load_datasets
 from mnist_helpers.exercises import check, judge
 from mnist_helpers.models import CNN, MLP
@@ -12,6 +14,7 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, Subset
+from torchvision.transforms.functional import to_tensor
 
 
 def picked(scores, labels):
@@ -248,6 +251,280 @@ def by_batches(model, loader):
     return torch.stack(shares).mean(dim=0)
 
 
+# 5.1, a schedule
+
+
+def rate_of(start=0.1, turn=0.3, end=0.0, scale=1.0, total=None):
+    def learning_rate(step, steps, peak):
+        top = peak if scale else 1.0
+        if step < turn * steps:
+            return top * (start + (1 - start) * step / (turn * steps))
+        fallen = (step - turn * steps) / (total or (1 - turn)) / steps
+        return top * (1 - (1 - end) * fallen)
+
+    return learning_rate
+
+
+def rate_with_branches(step, steps, peak):
+    turn = int(0.3 * steps)
+    if step <= turn:
+        return peak / 10 + (peak - peak / 10) * step / turn
+    return peak - peak * (step - turn) / (steps - turn)
+
+
+def rate_as_the_lower_line(step, steps, peak):
+    return min(peak / 10 + 0.9 * peak * step / (0.3 * steps), peak * (steps - step) / (0.7 * steps))
+
+
+def rate_in_halves(rising, falling):
+    def learning_rate(step, steps, peak):
+        turn = 0.3 * steps
+        return peak * (rising(step, turn) if step < turn else falling(step, steps, turn))
+
+    return learning_rate
+
+
+def rising_rightly(step, turn):
+    return 0.1 + 0.9 * step / turn
+
+
+def falling_rightly(step, steps, turn):
+    return (steps - step) / (steps - turn)
+
+
+# 5.2, batches
+
+
+def batches_of(images, labels, batch_size):
+    batches = []
+    for start in range(0, len(labels), batch_size):
+        chosen = slice(start, start + batch_size)
+        batches.append((images[chosen].unsqueeze(1) / 255, labels[chosen]))
+    return batches
+
+
+def batches_yielded(images, labels, batch_size):
+    floats = images.float().div(255)[:, None]
+    yield from zip(floats.split(batch_size), labels.split(batch_size), strict=True)
+
+
+def batches_of_to_tensor(images, labels, batch_size):
+    samples = [
+        (to_tensor(image.numpy()), label)
+        for image, label in zip(images, labels.tolist(), strict=True)
+    ]
+    return DataLoader(samples, batch_size)
+
+
+def batches_with(images_to=lambda images: images, labels_to=lambda labels: labels):
+    return lambda *arguments: [
+        (images_to(images), labels_to(labels)) for images, labels in batches_of(*arguments)
+    ]
+
+
+def raw_with(images_to):
+    return lambda images, labels, size: zip(
+        [images_to(batch) for batch in images.split(size)], labels.split(size), strict=True
+    )
+
+
+def overlapping(images, labels, batch_size):
+    for start in range(len(images)):
+        chosen = slice(start, start + batch_size)
+        yield images[chosen].unsqueeze(1) / 255, labels[chosen]
+
+
+def overlapping_full_ones(images, labels, batch_size):
+    for start in range(len(images) - batch_size + 1):
+        chosen = slice(start, start + batch_size)
+        yield images[chosen].unsqueeze(1) / 255, labels[chosen]
+
+
+def with_an_empty_end(*arguments):
+    yield from batches_of(*arguments)
+    yield torch.zeros(0, 1, 28, 28), torch.zeros(0, dtype=torch.int64)
+
+
+def single_digits(images, labels, batch_size):
+    return list(zip(images / 255, labels, strict=True))
+
+
+def labels_not_sliced(images, labels, batch_size):
+    return [(batch.unsqueeze(1) / 255, labels) for batch in images.split(batch_size)]
+
+
+def images_not_sliced(images, labels, batch_size):
+    return [(images.unsqueeze(1) / 255, part) for part in labels.split(batch_size)]
+
+
+def shuffled(images, labels, batch_size):
+    order = torch.arange(len(labels)).flip(0)
+    return batches_of(images[order], labels[order], batch_size)
+
+
+def endless_batches(*arguments):
+    while True:
+        yield from batches_of(*arguments)
+
+
+def failing_later(*arguments):
+    yield batches_of(*arguments)[0]
+    raise KeyError("later")
+
+
+# 5.3, targets
+
+
+def smoothed_targets(labels, smoothing):
+    return (1 - smoothing) * F.one_hot(labels, 10) + smoothing / 10
+
+
+def targets_of_pytorch(labels, smoothing):
+    """The gradient of PyTorch's own smoothed loss is probabilities − targets, and here all probabilities are 0.1."""
+    logits = torch.zeros(len(labels), 10, requires_grad=True)
+    F.cross_entropy(logits, labels, reduction="sum", label_smoothing=smoothing).backward()
+    return 0.1 - logits.grad
+
+
+def targets_filled(right, others, dtype=torch.float32):
+    """Return a function that fills in what `right` and `others` make of the smoothing."""
+
+    def targets(labels, smoothing):
+        filled = torch.full((len(labels), 10), others(smoothing), dtype=torch.float64).to(dtype)
+        filled[torch.arange(len(labels)), labels] = right(smoothing)
+        return filled
+
+    return targets
+
+
+def one_minus(smoothing):
+    return 1 - smoothing
+
+
+def tenth(smoothing):
+    return smoothing / 10
+
+
+def most(smoothing):
+    return 1 - smoothing + smoothing / 10
+
+
+# 5.4, shifted digits
+
+
+def shifted_by_padding(images, down, right):
+    return F.pad(images, (right, -right, down, -down))
+
+
+def shifted_by_rolling(images, down, right):
+    images = images.roll((down, right), dims=(2, 3))
+    if down:
+        images[:, :, slice(down) if down > 0 else slice(down, None)] = 0
+    if right:
+        images[:, :, :, slice(right) if right > 0 else slice(right, None)] = 0
+    return images
+
+
+def shifted_by_slices(images, down, right, result=None):
+    height, width = images.shape[2:]
+    result = torch.zeros_like(images) if result is None else result
+    source = images[:, :, max(-down, 0) : height - max(down, 0)]
+    source = source[:, :, :, max(-right, 0) : width - max(right, 0)]
+    top, left = max(down, 0), max(right, 0)
+    result[:, :, top : top + source.shape[2], left : left + source.shape[3]] = source
+    return result
+
+
+def shifted_with_minus_zero(images, down, right):
+    if down < 0 or right < 0:
+        return shifted_by_padding(images, down, right)
+    return F.pad(images, (right, 0, down, 0))[:, :, :-down, :-right]
+
+
+def assigned_with_minus_zero(images, down, right):
+    if down < 0 or right < 0:
+        return shifted_by_padding(images, down, right)
+    result = torch.zeros_like(images)
+    result[:, :, down:, right:] = images[:, :, :-down, :-right]
+    return result
+
+
+def shifted_for_positive_ones(images, down, right):
+    height, width = images.shape[2:]
+    result = torch.zeros_like(images)
+    result[:, :, down:, right:] = images[:, :, : height - down, : width - right]
+    return result
+
+
+def shifted_by_cat(images, down, right):
+    count, _, height, width = images.shape
+    images = torch.cat([torch.zeros(count, 1, down, width), images[:, :, : height - down]], dim=2)
+    edge = torch.zeros(count, 1, height, right)
+    return torch.cat([edge, images[:, :, :, : width - right]], dim=3)
+
+
+def shifted_in_place(images, down, right):
+    images[:] = shifted_by_padding(images, down, right)
+    return images
+
+
+def shifted_into_itself(images, down, right):
+    images[:, :, down:] = images[:, :, :-down]
+    return images
+
+
+# 5.5, a difference
+
+
+def difference(first, second):
+    gap = statistics.mean(second) - statistics.mean(first)
+    variances = [statistics.variance(one) / len(one) for one in (first, second)]
+    return gap, math.sqrt(sum(variances))
+
+
+def difference_with_torch(first, second):
+    first, second = torch.tensor(first), torch.tensor(second)
+    error = (first.var() / len(first) + second.var() / len(second)).sqrt()
+    return second.mean() - first.mean(), error
+
+
+def difference_with_numpy(first, second):
+    error = np.hypot(*(np.std(one, ddof=1) / len(one) ** 0.5 for one in (first, second)))
+    return [np.mean(second) - np.mean(first), error]
+
+
+def difference_of(middle):
+    return lambda first, second: (middle(first, second), difference(first, second)[1])
+
+
+def error_of(formula):
+    """Return a function whose standard error is made of s1, n1, s2, n2."""
+
+    def wrong(first, second):
+        spreads = [(statistics.stdev(one), len(one)) for one in (first, second)]
+        return difference(first, second)[0], formula(*spreads[0], *spreads[1])
+
+    return wrong
+
+
+def error_of_population(first, second):
+    error = math.sqrt(sum(statistics.pvariance(one) / len(one) for one in (first, second)))
+    return difference(first, second)[0], error
+
+
+def error_of_numpy_without_n(first, second):
+    return difference(first, second)[0], math.sqrt(np.var(first) + np.var(second))
+
+
+def error_of_the_pooled(first, second):
+    return difference(first, second)[0], statistics.stdev(first + second)
+
+
+def error_of_the_pooled_mean(first, second):
+    pooled = first + second
+    return difference(first, second)[0], statistics.stdev(pooled) / math.sqrt(len(pooled))
+
+
 IDENTITY = torch.tensor([[0.0, 0, 0], [0, 1, 0], [0, 0, 0]])
 BLUR = torch.full((3, 3), 1 / 9)
 X = torch.zeros(64, 1, 28, 28)
@@ -331,6 +608,28 @@ RIGHT = [
     ("4.5", accuracy_of_each_digit),
     ("4.5", lambda model, loader: accuracy_of_each_digit(model, loader).tolist()),
     ("4.5", lambda model, loader: dict(enumerate(accuracy_of_each_digit(model, loader).tolist()))),
+    ("5.1", rate_of()),
+    ("5.1", rate_with_branches),
+    ("5.1", rate_as_the_lower_line),
+    (
+        "5.1",
+        lambda step, steps, peak: np.interp(step, [0, 0.3 * steps, steps], [peak / 10, peak, 0]),
+    ),
+    ("5.1", lambda *arguments: torch.tensor(rate_with_branches(*arguments))),
+    ("5.2", batches_of),
+    ("5.2", batches_yielded),
+    ("5.2", batches_of_to_tensor),
+    ("5.2", lambda *arguments: TensorBatches(*arguments)),
+    ("5.3", smoothed_targets),
+    ("5.3", targets_of_pytorch),
+    ("5.3", targets_filled(most, tenth)),
+    ("5.3", targets_filled(most, tenth, dtype=torch.float64)),
+    ("5.4", shifted_by_padding),
+    ("5.4", shifted_by_rolling),
+    ("5.4", shifted_by_slices),
+    ("5.5", difference),
+    ("5.5", difference_with_torch),
+    ("5.5", difference_with_numpy),
 ]
 
 # The wrong answer, and a part of the message that tells why.
@@ -604,6 +903,178 @@ WRONG = [
     ("4.5", lambda model, loader: 0.9, "one number"),
     ("4.5", lambda model, loader: "0.9", "has to be a tensor"),
     ("4.5", lambda model, loader: accuracy_of_each_digit(model, loader).numpy(), "NumPy"),
+    ("5.1", rate_of(start=0.0), "starts at 0."),
+    ("5.1", rate_of(end=0.1), "falls to peak / 10"),
+    ("5.1", rate_of(turn=0.5), "turns in the middle"),
+    ("5.1", rate_of(turn=0.7), "at 70 %"),
+    ("5.1", rate_of(scale=0), "multiplication by `peak` is missing"),
+    ("5.1", rate_of(start=0.0, turn=0.5), "starts at 0. It"),
+    ("5.1", rate_of(start=0.0, turn=0.5), "turns in the middle"),
+    ("5.1", rate_of(turn=0.5, end=0.1, scale=0), "multiplication by `peak` is missing"),
+    ("5.1", rate_of(total=1.0), "never gets to 0"),
+    ("5.1", rate_of(start=1.0), "from the start"),
+    ("5.1", rate_of(start=1.0, end=1.0), "same at every step"),
+    ("5.1", lambda step, steps, peak: peak / 10, "same at every step"),
+    ("5.1", rate_of(end=1.0), "does not fall"),
+    ("5.1", lambda step, steps, peak: peak * (1 - step / steps), "falls from the start"),
+    ("5.1", lambda step, steps, peak: peak * (1 - 0.9 * step / steps), "not peak / 10"),
+    ("5.1", rate_in_halves(lambda step, turn: 0.1 + step / turn, falling_rightly), "1.1 × peak"),
+    (
+        "5.1",
+        rate_in_halves(rising_rightly, lambda step, steps, turn: (steps - step) / steps),
+        "jumps down",
+    ),
+    (
+        "5.1",
+        rate_in_halves(rising_rightly, lambda step, steps, turn: (step - turn) / (steps - turn)),
+        "rises again",
+    ),
+    (
+        "5.1",
+        rate_in_halves(lambda step, turn: 0.1 + 0.9 * (step // turn), falling_rightly),
+        "Before the turn yours stays at 0.001",
+    ),
+    (
+        "5.1",
+        rate_in_halves(rising_rightly, lambda step, steps, turn: (steps - step) // (steps - turn)),
+        "`//`",
+    ),
+    (
+        "5.1",
+        rate_in_halves(
+            rising_rightly, lambda step, steps, turn: 1 - (step - turn) // (steps - turn)
+        ),
+        "After the turn yours stays at 0.01",
+    ),
+    ("5.1", lambda *arguments: 2 * rate_of()(*arguments), "learning_rate(0, 100, 0.01) is 0.002"),
+    ("5.1", lambda step, steps, peak: step / 0, "ZeroDivisionError"),
+    ("5.1", lambda step, steps, peak: None if step == 0.3 * steps else 0.1, "returns None"),
+    ("5.1", lambda step, steps, peak: "0.1", "has to be a number"),
+    ("5.1", lambda step, steps: 0.1, "TypeError"),
+    ("5.1", 0.1, "function itself"),
+    ("5.2", lambda *arguments: batches_of(*arguments)[:2], "drops the last"),
+    ("5.2", raw_with(lambda raw: raw / 255), "channel axis is missing"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(1).float()), "from 0 to 255"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(1)), "from 0 to 255"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(1) / 256), "256"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(1) // 255), "fraction was cut off"),
+    ("5.2", raw_with(lambda raw: (raw.unsqueeze(1) / 255).to(torch.uint8)), "fraction was cut off"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(1).float() // 255), "fraction was cut off"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(-1) / 255), "at the end"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(0) / 255), "in front"),
+    ("5.2", raw_with(lambda raw: raw.flatten(1) / 255), "Slice along the first axis"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(1).double() / 255), "float64"),
+    ("5.2", raw_with(lambda raw: (raw.unsqueeze(1) / 255).half()), "float16"),
+    ("5.2", raw_with(lambda raw: raw.unsqueeze(1) * (1 / 255)), "last bit"),
+    ("5.2", raw_with(lambda raw: 1 - raw.unsqueeze(1) / 255), "inverted"),
+    ("5.2", raw_with(lambda raw: (raw.unsqueeze(1) / 255).mT), "each as it was"),
+    ("5.2", raw_with(lambda raw: (raw.unsqueeze(1) / 255).numpy()), "NumPy"),
+    ("5.2", labels_not_sliced, "slice the labels as well"),
+    ("5.2", images_not_sliced, "slice them"),
+    ("5.2", batches_with(labels_to=lambda labels: labels[:, None]), "have to be [4]"),
+    ("5.2", batches_with(labels_to=lambda labels: labels.flip(0)), "other digits"),
+    ("5.2", batches_with(labels_to=lambda labels: labels.float()), "int64"),
+    ("5.2", batches_with(labels_to=lambda labels: labels.tolist()), "is a list"),
+    ("5.2", lambda *arguments: batches_of(*arguments)[0], "one pair"),
+    ("5.2", lambda *arguments: batches_of(*arguments)[:1], "stops after the first"),
+    ("5.2", lambda *arguments: [batch[::-1] for batch in batches_of(*arguments)], "wrong order"),
+    ("5.2", lambda *arguments: list(zip(*batches_of(*arguments), strict=True)), "two lists"),
+    ("5.2", lambda *arguments: [images for images, _ in batches_of(*arguments)], "be a pair"),
+    ("5.2", lambda images, labels, size: images / 255, "list of pairs"),
+    ("5.2", lambda images, labels, size: 3, "list of pairs"),
+    ("5.2", lambda images, labels, size: [], "no batch"),
+    (
+        "5.2",
+        lambda images, labels, size: list(
+            zip((images.unsqueeze(1) / 255).chunk(size), labels.chunk(size), strict=True)
+        ),
+        "`chunk` takes the number",
+    ),
+    ("5.2", overlapping, "overlap"),
+    ("5.2", overlapping_full_ones, "overlap"),
+    ("5.2", with_an_empty_end, "empty one"),
+    ("5.2", single_digits, "single digits"),
+    ("5.2", shuffled, "in their order"),
+    ("5.2", endless_batches, "Yours are [4, 4, 2, 4, 4, 2, 4, 4, …]"),
+    ("5.2", failing_later, "KeyError"),
+    ("5.2", lambda images, labels: batches_of(images, labels, 4), "TypeError"),
+    ("5.2", lambda images, labels, size: None, "return"),
+    ("5.3", targets_filled(one_minus, lambda s: s / 9), "over all ten"),
+    ("5.3", targets_filled(one_minus, tenth), "less than 1"),
+    ("5.3", targets_filled(lambda s: 1.0, tenth), "more than 1"),
+    ("5.3", targets_filled(lambda s: 1 + s / 10, tenth), "took nothing away"),
+    ("5.3", targets_filled(one_minus, lambda s: 0.0), "gave it to nobody"),
+    ("5.3", targets_filled(tenth, tenth), "missing its 1 − s"),
+    ("5.3", lambda labels, s: F.one_hot(labels, 10), "plain one-hot"),
+    ("5.3", lambda labels, s: F.one_hot(labels, 10).float(), "plain one-hot"),
+    ("5.3", lambda labels, s: smoothed_targets(labels, s).T, "transposed"),
+    ("5.3", targets_filled(tenth, most), "exchanged right and wrong"),
+    ("5.3", targets_filled(lambda s: 0.0, lambda s: 1.0), "ones and zeros"),
+    ("5.3", targets_filled(most, tenth, dtype=torch.int64), "cut off"),
+    ("5.3", lambda labels, s: (1 - s) * F.one_hot(labels) + s / 10, "whatever labels occur"),
+    ("5.3", lambda labels, s: smoothed_targets(labels, s / 2), "your row is"),
+    ("5.3", lambda labels, s: smoothed_targets(labels, s)[:1].expand(len(labels), 10), "its own"),
+    ("5.3", lambda labels, s: smoothed_targets(labels, s)[0], "2: N, classes"),
+    ("5.3", lambda labels, s: smoothed_targets(labels, s).numpy(), "NumPy"),
+    ("5.3", lambda labels, s: smoothed_targets(labels, s).tolist(), "is a list"),
+    ("5.3", lambda labels: F.one_hot(labels, 10), "TypeError"),
+    ("5.4", lambda x, down, right: x.roll((down, right), dims=(2, 3)), "comes back on the other"),
+    ("5.4", lambda x, down, right: shifted_by_slices(x, down, right, x.clone()), "old pixels"),
+    ("5.4", lambda x, down, right: shifted_by_slices(x, down, right, x + 1), "has to be black"),
+    ("5.4", lambda x, down, right: shifted_by_padding(x, -down, -right), "up instead of down, and"),
+    ("5.4", lambda x, down, right: shifted_by_padding(x, -down, right), "Row 0 is at the top"),
+    ("5.4", lambda x, down, right: shifted_by_padding(x, down, -right), "moves left"),
+    ("5.4", lambda x, down, right: shifted_by_padding(x, right, down), "exchanged"),
+    ("5.4", lambda x, down, right: x.roll((right, down), dims=(2, 3)), "exchanged"),
+    ("5.4", lambda x, down, right: x.roll((right, down), dims=(2, 3)), "`torch.roll`"),
+    ("5.4", lambda x, down, right: shifted_by_padding(x, down, 0), "rows only"),
+    ("5.4", lambda x, down, right: shifted_by_padding(x, 0, right), "columns only"),
+    ("5.4", lambda x, down, right: x, "no difference"),
+    ("5.4", lambda x, down, right: F.pad(x, (right, 0, down, 0)), "crop as much"),
+    (
+        "5.4",
+        lambda x, down, right: x[:, :, : x.shape[2] - down, : x.shape[3] - right],
+        "pad as much",
+    ),
+    (
+        "5.4",
+        lambda x, down, right: shifted_by_padding(x, down, right)[:, 0],
+        "The size has to stay",
+    ),
+    ("5.4", lambda x, down, right: shifted_by_padding(x, down + 1, right), "row + 1, column + 2"),
+    ("5.4", shifted_for_positive_ones, "Negative shifts move up and left"),
+    ("5.4", shifted_by_cat, "Negative shifts move up and left"),
+    ("5.4", shifted_with_minus_zero, "-0 is 0"),
+    ("5.4", assigned_with_minus_zero, "-0 is 0"),
+    ("5.4", shifted_in_place, "finds them moved"),
+    ("5.4", shifted_into_itself, "overwritten already|old pixels"),
+    ("5.4", lambda x, down, right: shifted_by_padding(x, down, right).numpy(), "NumPy"),
+    ("5.4", lambda x, down: x, "TypeError"),
+    ("5.5", difference_of(lambda a, b: np.mean(a) - np.mean(b)), "turned round"),
+    ("5.5", difference_of(lambda a, b: abs(np.mean(a) - np.mean(b))), "sign is lost"),
+    ("5.5", difference_of(lambda a, b: max(b) - max(a)), "best of each"),
+    ("5.5", difference_of(lambda a, b: max(a) - max(b)), "best of each"),
+    ("5.5", difference_of(lambda a, b: max(a) - max(b)), "turned round"),
+    ("5.5", difference_of(lambda a, b: sum(b) - sum(a)), "sums"),
+    ("5.5", difference_of(lambda a, b: min(b) - min(a)), "the difference of the means, second"),
+    ("5.5", error_of_population, "n − 1"),
+    ("5.5", error_of(lambda s1, n1, s2, n2: math.sqrt(s1**2 + s2**2)), "by n is missing"),
+    ("5.5", error_of_numpy_without_n, "by n is missing"),
+    ("5.5", error_of_numpy_without_n, "n − 1"),
+    ("5.5", error_of(lambda s1, n1, s2, n2: s1 / n1**0.5 + s2 / n2**0.5), "two standard errors"),
+    ("5.5", error_of(lambda s1, n1, s2, n2: s1**2 / n1 + s2**2 / n2), "square root is missing"),
+    ("5.5", error_of(lambda s1, n1, s2, n2: math.sqrt(s1 / n1 + s2 / n2)), "forgot to square"),
+    ("5.5", error_of(lambda s1, n1, s2, n2: math.hypot(s1 / n1, s2 / n2)), "by n²"),
+    ("5.5", error_of_the_pooled, "spread of both lists"),
+    ("5.5", error_of_the_pooled_mean, "error of both lists"),
+    ("5.5", error_of(lambda s1, n1, s2, n2: 1.0), "yours is 1.000"),
+    ("5.5", lambda a, b: difference(a, b)[::-1], "wrong order"),
+    ("5.5", lambda a, b: [round(number, 2) for number in difference(a, b)], "Do not round"),
+    ("5.5", lambda a, b: difference(a, b)[0], "2 values"),
+    ("5.5", lambda a, b: (b - a, 0), "Lists cannot be subtracted"),
+    ("5.5", lambda a, b: ((np.array(b) - np.array(a)).mean(), 0), "need not have the same length"),
+    ("5.5", lambda a, b: (math.nan, 0), "nan"),
+    ("5.5", lambda a, b: ("1", "2"), "has to be a number"),
 ]
 
 
@@ -717,9 +1188,22 @@ def test_an_unfinished_answer_gets_the_hint(exercise, capsys) -> None:
         assert judge(exercise, unfinished) == (False, hint)
 
 
-@pytest.mark.parametrize("exercise", ["1.5", "2.2", "2.5", "3.4", "4.2", "4.3", "4.4", "4.5"])
+@pytest.mark.parametrize(
+    "exercise",
+    [
+        *("1.5", "2.2", "2.5", "3.4", "4.2", "4.3", "4.4", "4.5"),
+        *("5.1", "5.2", "5.3", "5.4", "5.5"),
+    ],
+)
 def test_a_function_that_still_returns_three_dots_gets_the_hint(exercise) -> None:
     assert judge(exercise, lambda *arguments: ...) == judge(exercise, ...)
+
+
+def test_a_generator_that_still_yields_three_dots_gets_the_hint() -> None:
+    def batches(images, labels, batch_size):
+        yield ..., ...
+
+    assert judge("5.2", batches) == judge("5.2", ...)
 
 
 def test_a_module_whose_forward_still_returns_three_dots_gets_the_hint() -> None:
@@ -734,7 +1218,7 @@ def test_an_unknown_exercise_is_an_error_that_lists_the_known_ones(unknown) -> N
 
 def test_there_are_three_to_five_exercises_in_each_lesson() -> None:
     lessons = [number.split(".")[0] for number in exercises.exercise_numbers()]
-    for lesson in "1234":
+    for lesson in "12345":
         assert 3 <= lessons.count(lesson) <= 5
 
 
