@@ -150,9 +150,7 @@ class SmallCNN(nn.Module):
 
 def convolution_block(in_channels: int, out_channels: int, pool: bool = False) -> nn.Sequential:
     """Return a 3×3 convolution, with `pool` a max pooling over 2×2, batch norm, and ReLU."""
-    layers: list[nn.Module] = [
-        nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)
-    ]
+    layers = [nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)]
     if pool:
         layers.append(nn.MaxPool2d(kernel_size=2))
     return nn.Sequential(*layers, nn.BatchNorm2d(out_channels), nn.ReLU())

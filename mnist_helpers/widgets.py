@@ -172,7 +172,7 @@ def digit_changer(images: Tensor, labels: Tensor) -> ipywidgets.VBox:
         images: ``[N, 1, H, W]`` with values in [0, 1], and labels: int ``[N]``.
     """
     digit = _slider("digit", 0, len(images) - 1)
-    degrees = _slider("rotation, degrees", 10, 90)
+    degrees = _slider("rotation, degrees", 10, 180)
     stretch, shift = _slider("stretch, per cent", 10, 60), _slider("shift, pixels", 2, 14)
     draw = _slider("draw", 0, 99)
     controls = [digit, degrees, stretch, shift, draw]

@@ -10,6 +10,8 @@ import sys
 import tomllib
 import zipfile
 
+from mnist_helpers.benchmark import load_results
+from mnist_helpers.benchmark.results import fraction
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 import pytest
@@ -137,7 +139,9 @@ def test_the_readmes_table_lists_every_lesson() -> None:
 def test_the_readmes_modules_exist() -> None:
     for module in re.findall(r"python -m ([\w.]+)", README):
         if module.startswith("mnist_helpers"):
-            assert (ROOT / f"{module.replace('.', '/')}.py").is_file(), module
+            path = ROOT / module.replace(".", "/")
+            runs = (path.with_suffix(".py"), path / "__main__.py")
+            assert any(file.is_file() for file in runs), module
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
@@ -179,3 +183,36 @@ def test_the_wheel_carries_the_archives_their_licence_and_the_style(tmp_path: Pa
                 name = path.relative_to(ROOT).as_posix()
                 assert content.read(name) == path.read_bytes(), name
     assert not [name for name in names if name.startswith(("tests/", "notebooks/"))]
+
+
+def readme_cells(row: dict) -> list[str]:
+    """Return what the README's table has to say of a row of results, from the column of the epochs on."""
+    spread = (
+        "–" if row["accuracy"] is None else f"{row['accuracy']:.2f} ± {row['accuracy_sd']:.2f} %"
+    )
+    per = "of a `DataLoader`'s" if row["recipe"] == "loading" else ""
+    return [
+        f"{row['epochs']:g}",
+        f"{row['seeds']}",
+        spread,
+        f"{fraction(row['ratio'])} {per}".strip(),
+        f"{row['peak_mb']:,.0f} MB",
+    ]
+
+
+def test_the_readmes_table_is_what_the_benchmark_measured() -> None:
+    lines = [
+        line.strip("| ").split(" | ") for line in README.splitlines() if line.startswith("| `")
+    ]
+    told = {cells[0].strip("`"): cells[2:] for cells in lines}
+    assert told == {row["recipe"]: readme_cells(row) for row in load_results("recipes")}
+
+
+def test_the_recorded_recipes_are_as_good_and_as_fast_as_the_lesson_says() -> None:
+    rows = {row["recipe"]: row for row in load_results("recipes")}
+    goals = {"fast": (98.8, 20), "fast99": (99.0, 15), "best": (99.6, 1), "speedrun": (99.0, 55)}
+    for name, (accuracy, times) in goals.items():
+        assert rows[name]["accuracy"] >= accuracy, name
+        assert rows[name]["ratio"] <= 1 / times, name
+        assert rows[name]["seeds"] >= 5, name
+    assert rows["loading"]["ratio"] <= 1 / 10
