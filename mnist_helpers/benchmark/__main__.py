@@ -210,7 +210,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--steps",
         action="store_true",
-        help="compare instead, on a validation split, the steps of lesson 05 (half an hour)",
+        help="compare instead, on a validation split, the steps of lesson 05 (twenty minutes)",
     )
     parser.add_argument(
         "--live-loss", action="store_true", help="measure instead what the live loss curve costs"
