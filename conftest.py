@@ -1,10 +1,16 @@
 import os
 import sys
+import tempfile
 
 import matplotlib
 
+# Several workers share the cores: one thread each is the quickest for all together. Before torch loads, as below.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Before torch loads, here and in the kernels that nbval starts: mnist_helpers/__init__.py says why.
 import mnist_helpers  # noqa: F401
+import pytest
 import torch  # noqa: F401
 
 # No test draws on a screen. (Not by a variable: the kernels would inherit it, and show no figures.)
@@ -12,5 +18,23 @@ matplotlib.use("agg")
 
 # Each thread of a kernel kept to its core: beside another training that is faster by a third. Not so for a learner's
 # kernel: what it starts would be kept to one core too. This process has read its own settings above, with torch.
-if sys.platform == "linux":
+if sys.platform == "linux" and "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ.setdefault("OMP_PROC_BIND", "true")
+
+# Lesson 06 keeps its experiments in a file beside it. Here it finds none, and leaves none.
+_experiments = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+os.environ["MNIST_EXPERIMENTS_DIR"] = _experiments.name
+
+# What takes longest first, else one worker would begin with it when the others are done. (xdist's loadscope keeps
+# together what one module or one lesson holds.)
+LONGEST = ("test_lessons_in_the_browser", "04_", "06_", "05_", "07_")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    starts = [item.path.name.startswith(name) for name in LONGEST]
+    return starts.index(True) if True in starts else len(LONGEST)

@@ -94,16 +94,18 @@ def random_affine(
     degrees: float = 10,
     scale: float = 0.1,
     shift: float = 2,
+    shear: float = 0,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    """Return the images, each rotated, stretched and moved a little in its own random way; what comes in from outside
-    is black.
+    """Return the images, each rotated, stretched, moved and slanted a little in its own random way; what comes in from
+    outside is black.
 
     Args:
         images: float32 ``[N, 1, H, W]``, as high as wide, black being 0.
         degrees: rotations are drawn from -degrees to degrees.
         scale: each axis is stretched by a factor from 1 / (1 + scale) to 1 / (1 - scale).
         shift: each axis is moved by up to so many pixels, fractions too.
+        shear: rows are moved against each other by up to so many pixels for each pixel of height: 0.3 slants by 17°.
         generator: where the random numbers come from; PyTorch's global one if None.
     """
     count, _, height, width = images.shape
@@ -116,6 +118,10 @@ def random_affine(
     matrices[:, 0, 1] = -angles.sin() * stretch[1]
     matrices[:, 1, 0] = angles.sin() * stretch[0]
     matrices[:, 1, 1] = angles.cos() * stretch[1]
+    if shear:
+        # Only here is one more number drawn, so that without shear the others are what they were.
+        slant = shear * (2 * torch.rand(count, generator=generator).to(images.device) - 1)
+        matrices[:, :, 1] += slant[:, None] * matrices[:, :, 0]
     matrices[:, 0, 2] = draws[3] * shift * 2 / width
     matrices[:, 1, 2] = draws[4] * shift * 2 / height
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)

@@ -1,7 +1,7 @@
 """What the widgets show, as plain functions: one pixel, one place of a convolution, one unit of a layer, and when to
 draw a live curve again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import time
 from typing import NamedTuple
 
@@ -234,6 +234,26 @@ def described_losses(losses: Sequence[float], batches: int) -> str:
     return f"batch {len(losses):,} of {batches:,}; mean loss of the last {len(last)}: {mean:.3f}"
 
 
+def shifted(image: Tensor, right: int, down: int) -> Tensor:
+    """Return an image ``[C, H, W]`` moved by whole pixels, left and up where negative; what comes in is black."""
+    return F.pad(image, (right, -right, down, -down))
+
+
+def described_shift(right: int, down: int) -> str:
+    """Return in words by how many pixels something was moved."""
+    across = f"{abs(right)} to the {'left' if right < 0 else 'right'}"
+    return f"moved {across}, {abs(down)} {'up' if down < 0 else 'down'}"
+
+
+def described_answers(probabilities: Mapping[str, Tensor]) -> str:
+    """Return what each network says, and how sure it is; probabilities ``[10]`` by the network's name."""
+    answers = [
+        f"{name} says {values.argmax().item()} ({values.max().item():.0%})"
+        for name, values in probabilities.items()
+    ]
+    return "; ".join(answers)
+
+
 def described_change(degrees: float, scale: float, shift: float) -> str:
     """Return in words how much `random_affine` may change a digit."""
     return f"rotated by up to {degrees:g}°, stretched by up to {scale:.0%}, moved by up to {shift:g} pixels"
@@ -247,6 +267,69 @@ def thinned(values: Sequence[float], points: int = 300) -> list[tuple[int, float
     return [
         (end, sum(stretch) / len(stretch)) for end, stretch in zip(ends, stretches, strict=True)
     ]
+
+
+def described_drawing(probabilities: Tensor, strokes: int) -> str:
+    """Return in words what a network makes of a drawing of so many strokes, with probabilities ``[10]``."""
+    if strokes == 0:
+        return "draw a digit"
+    surest, second = probabilities.topk(2).indices.tolist()
+    return (
+        f"{strokes} {'stroke' if strokes == 1 else 'strokes'}: the network says {surest} "
+        f"({probabilities[surest].item():.0%}), then {second} ({probabilities[second].item():.0%})"
+    )
+
+
+def enlarged(image: Tensor, times: int = 10) -> Tensor:
+    """Return an image ``[1, H, W]`` with values in [0, 1] as uint8 ``[times * H, times * W]``, each pixel a square."""
+    pixels = (255 * image[0]).round().to(torch.uint8)
+    return pixels.repeat_interleave(times, dim=0).repeat_interleave(times, dim=1)
+
+
+def block_output(model: nn.Module, block: str, image: Tensor) -> Tensor:
+    """Return what a block of a network, one of its own modules, puts out for an image: ``[C, H, W]``, on the CPU.
+
+    Args:
+        model: a network; it is put into evaluation mode and left there.
+        block: the module's name in it.
+        image: ``[C, H, W]``.
+
+    Raises:
+        ValueError: the model has no such module.
+    """
+    modules = dict(model.named_children())
+    if block not in modules:
+        raise ValueError(f"The model has no {block!r}; it has {', '.join(modules)}.")
+    outputs: list[Tensor] = []
+    hook = modules[block].register_forward_hook(lambda *arguments: outputs.append(arguments[2]))
+    try:
+        model.eval()
+        with torch.no_grad():
+            model(image[None].to(next(model.parameters()).device))
+    finally:
+        hook.remove()
+    return outputs[0][0].cpu()
+
+
+def tiled(maps: Tensor, columns: int = 16, times: int = 3) -> Tensor:
+    """Return feature maps ``[C, H, W]`` as one grey picture, uint8, in rows of `columns`: each from its own smallest
+    value (black) to its own largest (white), each pixel `times` as large, with a grey line between them."""
+    least, most = maps.amin(dim=(1, 2), keepdim=True), maps.amax(dim=(1, 2), keepdim=True)
+    scaled = (maps - least) / (most - least).clamp(min=1e-12)
+    pixels = (255 * scaled).round().to(torch.uint8)
+    pixels = pixels.repeat_interleave(times, dim=1).repeat_interleave(times, dim=2)
+    framed = F.pad(pixels, (1, 1, 1, 1), value=128)
+    missing = -len(framed) % columns
+    framed = torch.cat([framed, torch.full((missing, *framed.shape[1:]), 128, dtype=torch.uint8)])
+    rows = [torch.cat(list(row), dim=1) for row in framed.split(columns)]
+    return torch.cat(rows)
+
+
+def described_maps(block: str, maps: Tensor) -> str:
+    """Return in words what feature maps ``[C, H, W]`` are, and how many of them are silent."""
+    silent = (maps.amax(dim=(1, 2)) <= 0).sum().item()
+    count, height, width = maps.shape
+    return f"{block}: {count} feature maps of {height}×{width}; {silent} of them are zero all over"
 
 
 class Pace:

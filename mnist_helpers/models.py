@@ -154,3 +154,42 @@ def convolution_block(in_channels: int, out_channels: int, pool: bool = False) -
     if pool:
         layers.append(nn.MaxPool2d(kernel_size=2))
     return nn.Sequential(*layers, nn.BatchNorm2d(out_channels), nn.ReLU())
+
+
+def make_cnn(
+    kernel_size: int = 3,
+    channels: int = 16,
+    depth: int = 1,
+    pooling: str = "max",
+    activation: str = "ReLU",
+) -> nn.Sequential:
+    """Return a network of two blocks, each `depth` convolutions with an activation and a pooling that halves height and
+    width, and one linear layer. As it stands it has 20,490 parameters.
+
+    Args:
+        kernel_size: odd, so that padding can keep height and width.
+        channels: of the first block; the second has twice as many.
+        depth: convolutions in each block.
+        pooling: ``"max"``, ``"average"``, or ``"strided"``: a convolution that moves by two pixels.
+        activation: the name of a module of ``torch.nn``, such as ``"ReLU"``, ``"GELU"`` or ``"Tanh"``.
+
+    Raises:
+        ValueError: `pooling` is none of the three.
+    """
+    poolings = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
+    if pooling not in [*poolings, "strided"]:
+        raise ValueError(f"pooling is {pooling!r}; choose 'max', 'average' or 'strided'.")
+    layers = []
+    in_channels = 1
+    for out_channels in (channels, 2 * channels):
+        for _ in range(depth):
+            layers += [
+                nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2),
+                getattr(nn, activation)(),
+            ]
+            in_channels = out_channels
+        if pooling == "strided":
+            layers.append(nn.Conv2d(out_channels, out_channels, kernel_size=2, stride=2))
+        else:
+            layers.append(poolings[pooling](kernel_size=2))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2 * channels * 7 * 7, 10))

@@ -1,6 +1,7 @@
 """What a layer does to a shape: output sizes, layer tables, receptive fields. Pure functions of sizes and modules."""
 
 from collections.abc import Iterable, Sequence
+import math
 from typing import NamedTuple
 
 import torch
@@ -99,6 +100,30 @@ def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[LayerShape
         parameters = sum(weight.numel() for weight in fresh)
         rows.append(LayerShape(layer, tuple(output.shape[1:]), parameters))
     return rows
+
+
+def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
+    """Return how many multiplications, each with an addition, a model's convolutions and linear layers need for one
+    input. What is left out (biases, activations, pooling, batch norm) is a few per cent of it.
+
+    Each output of a convolution is the sum of ``in_channels / groups`` times the kernel's size products, each of a
+    linear layer the sum of ``in_features`` products.
+
+    Args:
+        model, input_size: as in `layer_shapes`.
+
+    Raises:
+        ValueError: as `layer_shapes` does.
+    """
+    rows = layer_shapes(model, input_size)
+    modules = dict(model.named_modules())
+    total = 0
+    for row in rows:
+        # The name is empty where the model itself is the layer.
+        module = modules[row.layer.rpartition(" ")[0]]
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            total += math.prod(row.output_shape) * module.weight[0].numel()
+    return total
 
 
 def layer_outputs(model: nn.Module, images: Tensor) -> list[LayerOutput]:

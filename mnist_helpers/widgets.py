@@ -12,15 +12,18 @@ import html
 import io
 import threading
 
+import ipycanvas
 import ipywidgets
 from ipywidgets import Layout
 from matplotlib.figure import Figure
+from PIL import Image
 import torch
 from torch import Tensor, nn
 from torchvision.datasets import MNIST
 
-from . import explore, plots
+from . import explore, insights, plots
 from .batches import random_affine
+from .drawing import Point, StrokeRecorder, rasterize
 
 _STYLE = {"description_width": "9em"}
 
@@ -192,6 +195,118 @@ def digit_changer(images: Tensor, labels: Tensor) -> ipywidgets.VBox:
     return _above(screen, controls)
 
 
+def shifted_digit(
+    models: Mapping[str, nn.Module], images: Tensor, labels: Tensor
+) -> ipywidgets.VBox:
+    """Choose a digit and move it, and see what each of several networks makes of it.
+
+    Args:
+        models: networks by name; each takes ``[N, 1, H, W]`` and returns logits ``[N, 10]``.
+        images: ``[N, 1, H, W]`` with values in [0, 1], and labels: int ``[N]``.
+    """
+    digit = _slider("digit", 0, len(images) - 1)
+    right, down = (
+        _slider("right, pixels", 0, 10, least=-10),
+        _slider("down, pixels", 0, 10, least=-10),
+    )
+    screen = _Screen()
+
+    @_one_at_a_time
+    def show(_control: ipywidgets.Widget | None = None) -> None:
+        image = explore.shifted(images[digit.value], right.value, down.value)
+        probabilities = {
+            name: insights.predict_all(model, image[None])[0] for name, model in models.items()
+        }
+        figure = plots.plot_shifted_digit(image, probabilities)
+        moved = explore.described_shift(right.value, down.value)
+        answers = explore.described_answers(probabilities)
+        label = labels[digit.value].item()
+        screen.show(figure, f"digit {digit.value} is a {label}; {moved}\n{answers}")
+
+    _connect(show, [digit, right, down])
+    return _above(screen, [digit, right, down])
+
+
+def drawing_pad(model: nn.Module, size: int = 280) -> ipywidgets.VBox:
+    """Draw a digit with the mouse, a finger or a pen, and see what a network makes of it while you draw.
+
+    Beside the pad stand the 28×28 picture that the network gets and its ten probabilities; on request the feature maps
+    of one of its blocks. The box takes fitting and centring away, so that the picture shows the pad as it is.
+
+    Args:
+        model: takes images ``[N, 1, 28, 28]`` with values in [0, 1] and returns logits ``[N, 10]``. Feature maps are
+            those of its modules ``block_1``, ``block_2`` and so on, where it has such.
+        size: the pad's width and height, in pixels of the page.
+    """
+    recorder = StrokeRecorder()
+    sides = Layout(width=f"{size}px", height=f"{size}px", border="1px solid gray")
+    canvas = ipycanvas.Canvas(width=size, height=size, layout=sides)
+    fit = ipywidgets.Checkbox(True, description="fit and centre, as in MNIST", indent=False)
+    blocks = [name for name, _ in model.named_children() if name.startswith("block_")]
+    layer = _dropdown("feature maps", ["none", *blocks])
+    undo, clear = (ipywidgets.Button(description=name) for name in ("undo", "clear"))
+    screen, maps = _Screen(), ipywidgets.HTML()
+    pace = explore.Pace(interval=0.08, share=0.5)
+
+    def show(whole: bool) -> None:
+        strokes = recorder.strokes
+        image = rasterize(strokes, canvas_size=None if fit.value else (size, size))
+        probabilities = insights.predict_all(model, image[None])[0]
+        text = explore.described_drawing(probabilities, len(strokes))
+        screen.show_picture(explore.enlarged(image), text, _bars(probabilities))
+        if whole:
+            maps.value = "" if layer.value == "none" else _feature_maps(model, layer.value, image)
+
+    def draw(piece: tuple[Point, Point] | None) -> None:
+        if piece is not None:
+            canvas.stroke_line(*piece[0], *piece[1])
+            if pace.due():
+                pace.run(lambda: show(whole=False))
+
+    def press(points: Sequence[Point]) -> None:
+        recorder.press_first(points)
+        canvas.fill_circle(*points[0], canvas.line_width / 2)
+
+    def release() -> None:
+        recorder.release()
+        show(whole=True)
+
+    def redraw() -> None:
+        with ipycanvas.hold_canvas(canvas):
+            canvas.fill_style = "black"
+            canvas.fill_rect(0, 0, size, size)
+            canvas.fill_style = canvas.stroke_style = "white"
+            canvas.line_width, canvas.line_cap, canvas.line_join = size / 18, "round", "round"
+            for stroke in recorder.strokes:
+                canvas.fill_circle(*stroke[0], canvas.line_width / 2)
+                canvas.stroke_lines(stroke)
+        show(whole=True)
+
+    def change(forget: Callable[[], None]) -> None:
+        forget()
+        redraw()
+
+    canvas.on_mouse_down(_in_turn(lambda x, y: press([(x, y)])))
+    canvas.on_mouse_move(_in_turn(lambda x, y: draw(recorder.move(x, y))))
+    canvas.on_touch_start(_in_turn(press))
+    canvas.on_touch_move(_in_turn(lambda points: draw(recorder.move_first(points))))
+    for ended in (
+        canvas.on_mouse_up,
+        canvas.on_mouse_out,
+        canvas.on_touch_end,
+        canvas.on_touch_cancel,
+    ):
+        ended(_in_turn(lambda *_: release() if recorder.is_down else None))
+    undo.on_click(_in_turn(lambda _: change(recorder.undo)))
+    clear.on_click(_in_turn(lambda _: change(recorder.clear)))
+    for control in (fit, layer):
+        control.observe(_in_turn(lambda _: show(whole=True)), "value")
+    canvas.on_client_ready(_in_turn(redraw))
+    redraw()
+    left = ipywidgets.VBox([canvas, ipywidgets.HBox([undo, clear]), fit, layer])
+    return ipywidgets.VBox([ipywidgets.HBox([left, screen.widget]), maps])
+
+
 class LiveLoss:
     """A loss curve that grows while a network is trained: show `widget`, and give `add` to `fit` as ``on_batch``.
 
@@ -237,6 +352,51 @@ class _Screen:
             f'<img style="max-width: 100%" alt="{words}" src="data:image/png;base64,{data}">'
         )
         self._text.value = f'<pre style="font-size: 1.1em; line-height: 1.4">{words}</pre>'
+
+    def show_picture(self, picture: Tensor, text: str, beside: str) -> None:
+        """Show a grey picture, uint8 ``[H, W]``, with its text, and more HTML beside it. Quicker than a figure."""
+        words = html.escape(text)
+        self._picture.value = f'<div style="display: flex; flex-wrap: wrap; gap: 1em"><img alt="{words}" src="{_png(picture)}">{beside}</div>'
+        self._text.value = f'<pre style="font-size: 1.1em; line-height: 1.4">{words}</pre>'
+
+
+def _png(picture: Tensor) -> str:
+    """Return a grey picture, uint8 ``[H, W]``, as the address of a PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture.numpy()).save(buffer, format="png")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _bars(probabilities: Tensor) -> str:
+    """Return ten probabilities as a table of bars."""
+    answer = probabilities.argmax().item()
+    rows = [
+        f'<b>{digit}</b><div style="background: {plots.BLUE if digit == answer else "#999"}; '
+        f'width: {100 * share:.1f}%; height: 1em"></div><span>{share:.0%}</span>'
+        for digit, share in enumerate(probabilities.tolist())
+    ]
+    return (
+        '<div style="display: grid; grid-template-columns: 1.2em 11em 3em; align-items: center; font-size: 1.1em">'
+        f"{''.join(rows)}</div>"
+    )
+
+
+def _feature_maps(model: nn.Module, block: str, image: Tensor) -> str:
+    """Return the feature maps of a block as one picture with a line above."""
+    maps = explore.block_output(model, block, image)
+    words = html.escape(explore.described_maps(block, maps))
+    picture = _png(explore.tiled(maps))
+    return f'<pre>{words}</pre><img alt="{words}" style="max-width: 100%" src="{picture}">'
+
+
+def _in_turn(handle: Callable) -> Callable:
+    """Return a handler of events that lets one finish before the next begins, whatever thread it comes from."""
+
+    def handler(*arguments: object) -> None:
+        with _DRAWING, _collector_waiting():
+            handle(*arguments)
+
+    return handler
 
 
 def _dropdown(name: str, options: Sequence[object]) -> ipywidgets.Dropdown:

@@ -323,6 +323,89 @@ def test_rotation_stretches_and_shifts_are_drawn_apart() -> None:
     assert related.abs().max() < 0.2
 
 
+@pytest.mark.parametrize("size", [(28, 28), (5, 8)])
+def test_without_shear_the_changes_are_bit_for_bit_what_they_were_before_there_was_one(
+    size,
+) -> None:
+    images = torch.rand(20, 1, *size, generator=generator())
+    ours, drawn = generator(5), generator(5)
+    changed = random_affine(images, shear=0, generator=ours)
+    assert torch.equal(changed, random_affine(images, generator=generator(5)))
+    # Five numbers for each image, as ever, so that what is drawn next is the same too.
+    torch.rand(5, 20, generator=drawn)
+    assert torch.equal(ours.get_state(), drawn.get_state())
+
+
+def test_shear_leaves_the_other_changes_what_they_are_without_it() -> None:
+    images = torch.rand(20, 1, 28, 28, generator=generator())
+    without = random_affine(images, generator=generator(5))
+    barely = random_affine(images, shear=1e-7, generator=generator(5))
+    assert torch.allclose(barely, without, atol=1e-4)
+
+
+@pytest.mark.parametrize("shear", [0.1, 0.3])
+def test_shear_slants_what_is_upright_by_up_to_that_amount_both_ways(shear) -> None:
+    for y in (-8, 5):
+        images = blobs(y=y)
+        changed = random_affine(images, 0, 0, 0, shear=shear, generator=generator())
+        x, height = centres(changed)
+        assert torch.allclose(height, torch.tensor(float(y)), atol=0.05), "rows stay rows"
+        slants = x / y
+        assert slants.abs().max() <= shear + 0.01
+        assert slants.max() > 0.95 * shear
+        assert slants.min() < -0.95 * shear
+
+
+def test_shear_moves_what_is_above_the_centre_against_what_is_below() -> None:
+    above, below = (
+        centres(random_affine(blobs(y=y), 0, 0, 0, shear=0.3, generator=generator()))[0]
+        for y in (-6, 6)
+    )
+    assert torch.allclose(above, -below, atol=0.05)
+
+
+def test_shear_leaves_what_lies_level_as_it_is() -> None:
+    for x in (-8, 8):
+        changed = random_affine(blobs(x=x), 0, 0, 0, shear=0.3, generator=generator())
+        moved_x, moved_y = centres(changed)
+        assert torch.allclose(moved_x, torch.tensor(float(x)), atol=0.05)
+        assert torch.allclose(moved_y, torch.tensor(0.0), atol=0.05)
+    level = torch.zeros(50, 1, 28, 28)
+    level[:, :, 13:15] = 1
+    changed = random_affine(level, 0, 0, 0, shear=0.3, generator=generator())
+    # At the sides, black comes in.
+    assert torch.allclose(changed[..., 2:-2], level[..., 2:-2], atol=1e-4)
+
+
+def test_shear_is_drawn_for_each_image_and_apart_from_the_rotation_and_the_shifts() -> None:
+    moved = [
+        torch.stack(
+            centres(random_affine(images, 5, 0, 2, shear=0.3, generator=generator())), dim=1
+        )
+        for images in (blobs(1000), blobs(1000, x=6), blobs(1000, y=6))
+    ]
+    right, down = moved[1] - moved[0], moved[2] - moved[0]
+    turned = torch.atan2(right[:, 1], right[:, 0])
+    slanted = torch.atan2(down[:, 0], down[:, 1]) + turned
+    related = torch.corrcoef(torch.stack([turned, slanted, *moved[0].T])) - torch.eye(4)
+    assert related.abs().max() < 0.2
+
+
+def test_with_shear_too_a_generator_makes_the_changes_repeatable_and_spares_the_global_one() -> (
+    None
+):
+    images = torch.rand(10, 1, 28, 28, generator=generator())
+    before = torch.get_rng_state()
+    one, again, other = (
+        random_affine(images, 0, 0, 0, shear=0.3, generator=generator(seed)) for seed in (5, 5, 6)
+    )
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(one, again)
+    assert not torch.allclose(one, other)
+    assert one.min() >= 0
+    assert one.max() <= 1 + 1e-6
+
+
 def test_what_comes_in_from_outside_is_black() -> None:
     white = torch.ones(100, 1, 28, 28)
     changed = random_affine(white, degrees=0, scale=0, shift=6, generator=generator())

@@ -1,6 +1,14 @@
 import itertools
 
-from mnist_helpers.models import CNN, MLP, BatchNormCNN, SmallCNN, WideCNN, convolution_block
+from mnist_helpers.models import (
+    CNN,
+    MLP,
+    BatchNormCNN,
+    SmallCNN,
+    WideCNN,
+    convolution_block,
+    make_cnn,
+)
 import pytest
 import torch
 from torch import nn
@@ -212,3 +220,83 @@ def test_the_small_cnn_has_batch_norm_and_relu_after_all_layers_but_the_last() -
         *(nn.Conv2d, nn.MaxPool2d, nn.BatchNorm2d, nn.ReLU),
         *(nn.Flatten, nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear),
     ]
+
+
+def test_the_network_of_the_experiments_has_the_parameters_that_its_docstring_counts() -> None:
+    assert count(make_cnn()) == 160 + 4_640 + 15_690 == 20_490
+    assert "20,490 parameters" in " ".join(make_cnn.__doc__.split())
+
+
+POOLINGS = ["max", "average", "strided"]
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("kernel_size", [1, 3, 5, 7])
+def test_every_network_of_the_experiments_gives_ten_logits_for_each_digit(
+    kernel_size, pooling
+) -> None:
+    images = torch.rand(2, 1, 28, 28)
+    for channels, depth, activation in itertools.product(
+        (1, 6), (1, 2, 3), ("ReLU", "GELU", "Tanh")
+    ):
+        model = make_cnn(kernel_size, channels, depth, pooling, activation)
+        assert model(images).shape == (2, 10), (channels, depth, activation)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_a_network_of_the_experiments_is_built_of_what_was_asked_for(depth, pooling) -> None:
+    model = make_cnn(kernel_size=5, channels=6, depth=depth, pooling=pooling, activation="Tanh")
+    halves = {"max": nn.MaxPool2d, "average": nn.AvgPool2d, "strided": nn.Conv2d}[pooling]
+    block = [nn.Conv2d, nn.Tanh] * depth + [halves]
+    assert kinds(model) == [*block, *block, nn.Flatten, nn.Linear]
+    wide = [layer for layer in model if getattr(layer, "padding", None) == (2, 2)]
+    assert [(layer.in_channels, layer.out_channels) for layer in wide] == [
+        *((1, 6), *[(6, 6)] * (depth - 1)),
+        *((6, 12), *[(12, 12)] * (depth - 1)),
+    ]
+    assert {(layer.kernel_size, layer.stride) for layer in wide} == {((5, 5), (1, 1))}
+    shapes, features = [], torch.rand(2, 1, 28, 28)
+    for layer in model[:-2]:
+        features = layer(features)
+        shapes.append(tuple(features.shape[1:]))
+    steps = 2 * depth
+    assert shapes == [(6, 28, 28)] * steps + [(6, 14, 14)] + [(12, 14, 14)] * steps + [(12, 7, 7)]
+
+
+def test_a_strided_convolution_keeps_the_channels_and_moves_by_two_pixels() -> None:
+    pools = [
+        layer for layer in make_cnn(pooling="strided") if layer.__dict__.get("stride") == (2, 2)
+    ]
+    assert [(p.in_channels, p.out_channels, p.kernel_size) for p in pools] == [
+        (16, 16, (2, 2)),
+        (32, 32, (2, 2)),
+    ]
+
+
+def test_the_defaults_of_the_experiments_network_are_the_baseline() -> None:
+    assert str(make_cnn()) == str(make_cnn(3, 16, 1, "max", "ReLU"))
+    assert kinds(make_cnn()) == [
+        *(nn.Conv2d, nn.ReLU, nn.MaxPool2d) * 2,
+        *(nn.Flatten, nn.Linear),
+    ]
+
+
+@pytest.mark.parametrize("pooling", ["mean", "Max", "", None])
+def test_a_pooling_that_is_none_of_the_three_is_refused_with_those_there_are(pooling) -> None:
+    with pytest.raises(
+        ValueError, match=rf"^pooling is {pooling!r}; .*'max', 'average'.*'strided'"
+    ):
+        make_cnn(pooling=pooling)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_every_parameter_of_an_experiments_network_takes_part_in_the_answer(pooling) -> None:
+    model = make_cnn(channels=4, depth=2, pooling=pooling, activation="GELU")
+    model(torch.rand(4, 1, 28, 28)).square().sum().backward()
+    assert all(p.grad is not None and p.grad.any() for p in model.parameters())
+
+
+def test_no_layer_of_an_experiments_network_stands_in_it_twice() -> None:
+    model = make_cnn(depth=3)
+    assert len({id(layer) for layer in model}) == len(model)

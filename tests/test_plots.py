@@ -7,12 +7,14 @@ import pkgutil
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
+from matplotlib.text import Text
 from mnist_helpers import plots
 from mnist_helpers.explore import Patch, convolution_step, layer_views, seen_patch
+from mnist_helpers.insights import ExcitingPatch, ReliabilityBin
 from mnist_helpers.models import CNN
 from mnist_helpers.plots import BLUE, GREEN, ORANGE
 from mnist_helpers.shapes import ReceptiveField
@@ -47,6 +49,25 @@ PROBABILITIES = torch.tensor([[0.05] * 3 + [0.55] + [0.05] * 6] * 4)
 KERNEL = torch.tensor([[0.5, -1.0, 0.0], [0.25, -3.0, 1.0], [0.0, -0.125, 0.5]])
 
 
+# As many mistakes of one kind as there are of another are not told apart: each number is there once.
+CONFUSIONS = torch.arange(100).reshape(10, 10) + 900 * torch.eye(10, dtype=torch.int64)
+CONFUSIONS[4, 5] = 0
+PATCHES = [
+    ExcitingPatch(number % 4, 0, 0, number / 8, Patch(-2, 20, 12, 12)) for number in range(11)
+]
+BINS = [
+    ReliabilityBin(0.0, 0.25, 0, math.nan, math.nan),
+    ReliabilityBin(0.25, 0.5, 4, 0.375, 0.75),
+    ReliabilityBin(0.5, 0.75, 0, math.nan, math.nan),
+    ReliabilityBin(0.75, 1.0, 1_996, 0.96875, 0.9375),
+]
+COSTS = {"small": (1e5, 98.0), "middle": (3e6, 99.0), "large": (2e7, 99.25)}
+CURVES = {
+    "few digits": ([2.0, 0.5, 0.1], [1.5, 0.75, 0.875]),
+    "many": ([3.0, 0.5, 0.25, 0.2], [2.5, 0.5, 0.375, 0.25]),
+}
+
+
 def step_at(place, **others):
     return convolution_step(picture(size=9)[0, :8], KERNEL, place, **others)
 
@@ -78,6 +99,26 @@ CALLS = {
     "plot_rates": lambda: plots.plot_rates({"one": [0.1, 0.3], "two": [0.2, 0.2]}),
     "plot_variations": lambda: plots.plot_variations(IMAGE, torch.stack([IMAGE] * 3)),
     "plot_spread": lambda: plots.plot_spread({"one": [97.0, 98.0], "two": [99.0]}),
+    "plot_confusion": lambda: plots.plot_confusion(CONFUSIONS),
+    "plot_gallery": lambda: plots.plot_gallery(torch.stack([IMAGE] * 8), [*"abcdefgh"]),
+    "plot_patches": lambda: plots.plot_patches(torch.stack([IMAGE] * 4), PATCHES),
+    "plot_occlusion": lambda: plots.plot_occlusion(IMAGE, IMAGE[0] ** 2),
+    "plot_projection": lambda: plots.plot_projection(
+        WEIGHT.reshape(-1, 2), torch.arange(90) // 9 % 10
+    ),
+    "plot_reliability": lambda: plots.plot_reliability(BINS),
+    "plot_probabilities": lambda: plots.plot_probabilities(
+        torch.stack([IMAGE] * 4), PROBABILITIES.clone().requires_grad_(), [*"abcd"]
+    ),
+    "plot_costs": lambda: plots.plot_costs(COSTS),
+    "plot_shifts": lambda: plots.plot_shifts([0, 2], {"one": [98.0, 50.0], "two": [99.0, 60.0]}),
+    "plot_before_after": lambda: plots.plot_before_after(
+        {"one": 98.0}, {"one": 99.0}, ("before", "after")
+    ),
+    "plot_overfitting": lambda: plots.plot_overfitting(CURVES),
+    "plot_shifted_digit": lambda: plots.plot_shifted_digit(
+        IMAGE, {"one": PROBABILITIES[0].clone().requires_grad_(), "two": PROBABILITIES[1]}
+    ),
 }
 
 
@@ -221,8 +262,14 @@ def test_as_many_titles_as_images_are_needed() -> None:
         lambda image: plots.plot_pixels(image, slice(3), slice(3)),
         lambda image: plots.plot_receptive_fields(image, FIELDS, (2, 2)),
         lambda image: plots.plot_layer(image, torch.rand(2, 3, 3), Patch(0, 0, 3, 3), (0, 0)),
+        lambda image: plots.plot_gallery(image[None], ["one"]),
+        lambda image: plots.plot_occlusion(image, torch.rand(28, 28)),
+        lambda image: plots.plot_shifted_digit(image, {"one": PROBABILITIES[0]}),
     ],
-    ids=["plot_images", "plot_pixels", "plot_receptive_fields", "plot_layer"],
+    ids=[
+        *("plot_images", "plot_pixels", "plot_receptive_fields", "plot_layer"),
+        *("plot_gallery", "plot_occlusion", "plot_shifted_digit"),
+    ],
 )
 def test_what_is_not_one_image_is_refused_with_its_shape(call, shape) -> None:
     with pytest.raises(ValueError, match=r"^An image has shape \[H, W\]") as caught:
@@ -1031,3 +1078,510 @@ def test_networks_that_learned_nothing_are_counted_and_not_averaged() -> None:
     assert [list(line.get_xdata()) for line in dots] == [[98, 97], [], [98]]
     assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("2 stuck", 0), ("1 stuck", 1)]
     assert ax.get_xlim()[0] > 90
+
+
+def words(texts):
+    return [text.get_text() for text in texts]
+
+
+def cut_off(figure):
+    """What is written and not wholly on the paper."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    paper = figure.bbox
+    found = []
+    for text in figure.findobj(Text):
+        if text.get_text() and text.get_visible() and text.axes is not None:
+            box = text.get_window_extent()
+            if not (paper.x0 <= box.x0 and box.x1 <= paper.x1 + 1 and box.y1 <= paper.y1 + 1):
+                found.append(text.get_text())
+    return found
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("plot_confusion", "plot_gallery", "plot_patches", "plot_occlusion", "plot_projection"),
+        *("plot_reliability", "plot_probabilities", "plot_costs", "plot_shifts"),
+        *("plot_before_after", "plot_overfitting", "plot_shifted_digit"),
+    ],
+)
+def test_nothing_written_is_cut_off_or_small(name) -> None:
+    figure = CALLS[name]()
+    assert cut_off(figure) == []
+    assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 11
+
+
+def test_every_count_is_written_in_the_row_of_its_label_and_coloured_unless_it_is_right() -> None:
+    [ax] = plots.plot_confusion(CONFUSIONS).axes
+    # At (row, column), which are label and prediction.
+    values = written(ax)
+    assert {place: text for place, (text, _) in values.items()} == {
+        (label, prediction): f"{CONFUSIONS[label, prediction]:,}"
+        for label in range(10)
+        for prediction in range(10)
+    }
+    [image] = ax.images
+    field = np.ma.filled(np.ma.asarray(image.get_array()), np.nan)
+    assert np.isnan(field.diagonal()).all()
+    off = ~np.eye(10, dtype=bool)
+    assert np.array_equal(field[off], CONFUSIONS.numpy()[off])
+    assert image.get_clim() == (0, 98), "the largest mistake, not the largest count"
+    # The ground of the diagonal is grey.
+    assert len(set(ax.get_facecolor()[:3])) == 1
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("the network says", "label")
+    assert list(ax.get_xticks()) == list(ax.get_yticks()) == list(range(10))
+    assert ax.yaxis_inverted(), "label 0 on top"
+
+
+def contrast(one, other):
+    """The contrast ratio of two colours as WCAG 2 defines it, from 1 to 21; large letters need 3."""
+
+    def luminance(colour):
+        linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+        return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+    dark, bright = sorted([luminance(one), luminance(other)])
+    return (bright + 0.05) / (dark + 0.05)
+
+
+def test_counts_can_be_read_on_their_colour_and_the_right_ones_are_small() -> None:
+    [ax] = plots.plot_confusion(CONFUSIONS).axes
+    [image] = ax.images
+    sizes = {text.get_position()[::-1]: text.get_fontsize() for text in ax.texts}
+    for (label, prediction), (_, colour) in written(ax).items():
+        if label == prediction:
+            assert sizes[label, prediction] < sizes[0, 1]
+        elif CONFUSIONS[label, prediction] > 0:
+            ground = image.get_cmap()(image.norm(CONFUSIONS[label, prediction].item()))
+            assert contrast(ground, to_rgb(colour)) > 4
+        else:
+            assert colour not in ("black", "white"), "nothing happened"
+
+
+def test_a_network_without_mistakes_has_a_confusion_matrix_too() -> None:
+    [ax] = plots.plot_confusion(7 * torch.eye(10, dtype=torch.int64)).axes
+    assert ax.images[0].get_clim() == (0, 1)
+
+
+@pytest.mark.parametrize("shape", [(10, 9), (100,)])
+def test_a_confusion_matrix_is_square(shape) -> None:
+    with pytest.raises(ValueError, match="A confusion matrix is") as caught:
+        plots.plot_confusion(torch.zeros(shape))
+    assert str(list(shape)) in str(caught.value)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize(("count", "columns", "rows"), [(1, 6, 1), (6, 6, 1), (7, 6, 2), (5, 2, 3)])
+def test_a_gallery_holds_every_image_under_its_title_in_rows_on_one_scale(
+    count, columns, rows
+) -> None:
+    images = torch.stack([picture(number) for number in range(count)])
+    images[0] -= 1
+    names = [f"digit {number}\nof {count}" for number in range(count)]
+    figure = plots.plot_gallery(images, names, columns)
+    assert len(figure.axes) == rows * columns
+    assert titles(figure.axes) == names + [""] * (rows * columns - count)
+    for ax, image in zip(figure.axes, images, strict=False):
+        assert np.array_equal(shown(ax), image[0])
+        assert ax.images[0].get_clim() == (images.min(), images.max())
+        assert ax.images[0].get_cmap().name == "gray"
+    assert not any(ax.axison for ax in figure.axes)
+    assert cut_off(figure) == []
+
+
+def test_a_gallery_has_six_columns_where_nothing_is_said() -> None:
+    assert len(plots.plot_gallery(torch.rand(3, 1, 5, 5), [*"abc"]).axes) == 6
+
+
+@pytest.mark.parametrize(
+    ("count", "names", "columns", "message"),
+    [
+        (2, ["one"], 6, "2 images and 1 titles"),
+        (0, [], 6, "0 images and 0 titles"),
+        (1, ["one"], 0, "columns is 0"),
+    ],
+)
+def test_a_gallery_of_other_things_is_refused(count, names, columns, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        plots.plot_gallery(torch.rand(count, 1, 5, 5), names, columns)
+    assert plt.get_fignums() == []
+
+
+CUTS = [
+    # patch: top, left, height, width; rows and columns of the image that are in it, and where they lie in the crop
+    (Patch(2, 3, 4, 5), (slice(2, 6), slice(3, 8)), (slice(4), slice(5))),
+    (Patch(-2, 3, 4, 4), (slice(0, 2), slice(3, 7)), (slice(2, 4), slice(4))),
+    (Patch(25, -1, 5, 3), (slice(25, 28), slice(0, 2)), (slice(3), slice(1, 3))),
+    (Patch(-3, -4, 34, 35), (slice(28), slice(28)), (slice(3, 31), slice(4, 32))),
+]
+
+
+@pytest.mark.parametrize(("patch", "inside", "place"), CUTS)
+def test_a_patch_is_cut_out_of_its_image_and_is_empty_where_there_is_none(
+    patch, inside, place
+) -> None:
+    images = torch.stack([picture(number) for number in range(3)])
+    figure = plots.plot_patches(images, [ExcitingPatch(2, 0, 0, 1.25, patch)])
+    ax = figure.axes[0]
+    found = np.ma.filled(np.ma.asarray(shown(ax)), np.nan)
+    expected = np.full((patch.height, patch.width), np.nan, dtype=np.float32)
+    expected[place] = images[2, 0][inside]
+    assert np.array_equal(found, expected, equal_nan=True)
+    assert ax.images[0].get_clim() == (0, 1), "one scale for all patches"
+    # The ground shows where the crop is empty, and it is drawn.
+    assert ax.axison
+    assert 0.5 < ax.get_facecolor()[0] == ax.get_facecolor()[1] == ax.get_facecolor()[2] < 0.9
+    assert titles([ax]) == ["1.25"]
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (9, 1), (10, 2), (27, 3)])
+def test_patches_stand_in_rows_of_nine_under_their_activations(count, rows) -> None:
+    images = torch.stack([picture(number) for number in range(4)])
+    patches = [
+        ExcitingPatch(number % 4, 0, 0, number / 4, Patch(1, 2, 3, 4)) for number in range(count)
+    ]
+    axes = plots.plot_patches(images, patches).axes
+    assert len(axes) == 9 * rows
+    assert titles(axes) == [f"{number / 4:.2f}" for number in range(count)] + [""] * (
+        9 * rows - count
+    )
+    for number, ax in enumerate(axes[:count]):
+        assert np.array_equal(shown(ax), images[number % 4, 0, 1:4, 2:6])
+    assert not any(ax.axison or ax.images for ax in axes[count:])
+
+
+def test_patches_of_images_that_are_not_there_are_refused() -> None:
+    with pytest.raises(ValueError, match="A patch is of image 3, and 3 images were given"):
+        plots.plot_patches(torch.rand(3, 1, 28, 28), PATCHES)
+    with pytest.raises(ValueError, match="no patch to draw"):
+        plots.plot_patches(torch.rand(3, 1, 28, 28), [])
+    with pytest.raises(ValueError, match=r"\[N, 1, H, W\] is needed"):
+        plots.plot_patches(torch.rand(1, 28, 28), PATCHES)
+    assert plt.get_fignums() == []
+
+
+def test_an_occlusion_map_stands_beside_the_digit_with_a_bar_and_under_its_outline() -> None:
+    image, values = picture(0), picture(1)[0]
+    figure = plots.plot_occlusion(image, values)
+    left, middle, right, bar = figure.axes
+    assert np.array_equal(shown(left), image[0])
+    assert left.images[0].get_cmap().name == "gray"
+    for ax in (middle, right):
+        assert np.array_equal(shown(ax), values)
+        assert ax.images[0].get_clim() == (0, 1), (
+            "what is drawn for one digit compares with another"
+        )
+        assert ax.images[0].get_cmap().name == "viridis"
+    assert bar.get_ylabel() == "probability of the label"
+    assert titles([left, middle, right]) == [
+        "the digit",
+        "a black square around each pixel",
+        "both",
+    ]
+
+
+def test_the_outline_goes_around_the_digit() -> None:
+    image = torch.zeros(1, 28, 28)
+    image[0, 5:11, 20:23] = 1
+    _, _, right, _ = plots.plot_occlusion(image, picture()[0]).axes
+    assert len(right.collections) == 2, "white on black: seen on every colour"
+    for outline in right.collections:
+        points = np.concatenate([path.vertices for path in outline.get_paths()])
+        assert points.min(axis=0).tolist() == [19.5, 4.5]
+        assert points.max(axis=0).tolist() == [22.5, 10.5]
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_image_without_a_digit_has_no_outline() -> None:
+    _, _, right, _ = plots.plot_occlusion(torch.zeros(1, 28, 28), picture()[0]).axes
+    assert not right.collections
+
+
+def test_an_occlusion_map_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"\[28, 28\], the probabilities are \[28, 27\]"):
+        plots.plot_occlusion(picture(), torch.rand(28, 27))
+    assert plt.get_fignums() == []
+
+
+def test_dots_have_the_colour_of_their_digit_and_the_digit_stands_at_their_median() -> None:
+    labels = torch.tensor([3, 8, 3, 0, 8, 3, 9, 3, 3])
+    points = torch.randn(9, 2, generator=torch.Generator().manual_seed(0))
+    [ax] = plots.plot_projection(points, labels).axes
+    [dots] = ax.collections
+    assert np.array_equal(dots.get_offsets(), points)
+    colours = [to_hex(colour) for colour in dots.get_facecolors()]
+    places = {text.get_text(): text for text in ax.texts}
+    assert sorted(places) == ["0", "3", "8", "9"]
+    for digit in (0, 3, 8, 9):
+        text = places[str(digit)]
+        assert text.get_fontsize() >= 25
+        own = {
+            colour for colour, label in zip(colours, labels.tolist(), strict=True) if label == digit
+        }
+        assert own == {to_hex(text.get_color())}
+    assert places["3"].get_position() == pytest.approx(np.median(points[labels == 3], axis=0))
+    assert places["9"].get_position() == pytest.approx(points[6].tolist())
+
+
+def test_ten_digits_have_ten_colours_that_are_far_apart() -> None:
+    [ax] = plots.plot_projection(torch.rand(10, 2), torch.arange(10)).axes
+    colours = np.array([colour[:3] for colour in ax.collections[0].get_facecolors()])
+    distances = [abs(a - b).max() for a, b in itertools.combinations(colours, 2)]
+    assert min(distances) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "message"),
+    [
+        ((9, 3), [0] * 9, r"\[9, 3\] and \[9\] were given"),
+        ((9, 2), [0] * 8, r"\[9, 2\] and \[8\] were given"),
+        ((2, 2), [0, 10], "The labels go from 0 to 10"),
+        ((2, 2), [-1, 3], "The labels go from -1 to 3"),
+    ],
+)
+def test_points_without_fitting_labels_are_refused(points, labels, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        plots.plot_projection(torch.rand(points), torch.tensor(labels))
+    assert plt.get_fignums() == []
+
+
+def test_accuracy_stands_over_confidence_beside_a_named_diagonal_and_counts_below() -> None:
+    above, below = plots.plot_reliability(BINS).axes
+    diagonal, curve = above.lines
+    assert (list(diagonal.get_xdata()), list(diagonal.get_ydata())) == ([0, 1], [0, 1])
+    assert diagonal.get_linestyle() == "--"
+    # Empty bins have no dot.
+    assert list(curve.get_xdata()) == [0.375, 0.96875]
+    assert list(curve.get_ydata()) == [0.75, 0.9375]
+    assert curve.get_marker() == "o"
+    assert words(above.get_legend().get_texts()) == ["as sure as right", "this network"]
+    assert (above.get_ylabel(), below.get_xlabel()) == ("accuracy", "confidence")
+    assert [(bar.get_x(), bar.get_width(), bar.get_height()) for bar in below.patches] == [
+        (part.low, 0.25, part.count) for part in BINS
+    ]
+    assert [(text.get_position()[0], text.get_text()) for text in below.texts] == [
+        *((0.125, "0"), (0.375, "4"), (0.625, "0"), (0.875, "1,996")),
+    ]
+    # What is below each other belongs together.
+    assert above.get_xlim() == below.get_xlim() == (0, 1)
+
+
+@pytest.mark.parametrize("bins", [[], BINS[:1]])
+def test_the_reliability_of_nothing_is_refused(bins) -> None:
+    with pytest.raises(ValueError, match="hold no digit"):
+        plots.plot_reliability(bins)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_probabilities_stand_beside_pictures_under_free_titles(count) -> None:
+    images = torch.stack([picture(number) for number in range(count)])
+    probabilities = torch.randn(count, 10, generator=torch.Generator().manual_seed(0)).softmax(1)
+    names = [f"digit {number}, moved by ten pixels" for number in range(count)]
+    figure = plots.plot_probabilities(images, probabilities, names)
+    [ax] = figure.axes
+    for number, image in enumerate(ax.images):
+        assert np.array_equal(image.get_array(), images[number, 0])
+    assert len(ax.images) == count
+    bars = ax.findobj(Rectangle)
+    for row in probabilities:
+        blue = [b for b in bars if to_hex(b.get_facecolor()).upper() == BLUE]
+        assert any(b.get_width() == pytest.approx(10 * row.max().item()) for b in blue)
+        for value in row.tolist():
+            assert any(b.get_width() == pytest.approx(10 * value) for b in bars)
+    assert not [b for b in bars if to_hex(b.get_facecolor()).upper() == ORANGE]
+    # Each begins above the left edge of its picture, and has room up to the next.
+    places = {text.get_text(): text for text in ax.texts if text.get_text() in names}
+    for name, image in zip(names, ax.images, strict=True):
+        left, _, _, top = image.get_extent()
+        assert places[name].get_position()[0] == left
+        assert top - 1 < places[name].get_position()[1] <= top
+    assert len(ax.texts) == 11 * count, "nothing else but the ten digits at the bars"
+    assert cut_off(figure) == []
+
+
+def test_as_many_titles_as_probabilities_are_needed() -> None:
+    with pytest.raises(ValueError, match="3 images and 2 titles"):
+        plots.plot_probabilities(torch.rand(3, 1, 28, 28), PROBABILITIES[:3], ["one", "two"])
+    with pytest.raises(ValueError, match="2 images, 4 labels and 4 rows"):
+        plots.plot_probabilities(torch.rand(2, 1, 28, 28), PROBABILITIES, ["one", "two"])
+    with pytest.raises(ValueError, match="softmax"):
+        plots.plot_probabilities(torch.rand(1, 1, 28, 28), torch.randn(1, 10), ["one"])
+    assert plt.get_fignums() == []
+
+
+def test_each_network_is_a_dot_with_its_name_over_a_logarithmic_cost() -> None:
+    [ax] = plots.plot_costs(COSTS).axes
+    assert ax.get_xscale() == "log"
+    assert ax.get_yscale() == "linear"
+    [dots] = ax.collections
+    assert np.allclose(dots.get_offsets(), list(COSTS.values()))
+    assert {text.get_text(): text.xy for text in ax.texts} == COSTS
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("multiply-adds for one digit", "accuracy, %")
+
+
+def test_the_names_of_networks_that_are_much_alike_cover_no_dot_and_no_other_name() -> None:
+    costs = {
+        "MLP": (102_400, 97.9),
+        "CNN": (4.0e6, 99.0),
+        "BatchNormCNN": (4.1e6, 99.05),
+        "CNN with dropout": (3.9e6, 99.02),
+        "WideCNN": (25e6, 99.1),
+    }
+    figure = plots.plot_costs(costs)
+    FigureCanvasAgg(figure).draw()
+    [ax] = figure.axes
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(a.overlaps(b) for a, b in itertools.combinations(boxes, 2))
+    dots = [ax.transData.transform(point) for point in costs.values()]
+    assert not any(box.contains(*dot) for box in boxes for dot in dots)
+    assert cut_off(figure) == []
+
+
+def test_a_lone_network_has_its_cost_shown_too() -> None:
+    [ax] = plots.plot_costs({"one": (1e6, 99.0)}).axes
+    assert words(ax.texts) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("costs", "message"),
+    [({}, "at least one network"), ({"one": (0, 99.0)}, r"more than 0, and are \[0\]")],
+)
+def test_networks_without_a_cost_are_refused(costs, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        plots.plot_costs(costs)
+    assert plt.get_fignums() == []
+
+
+def test_accuracies_over_shifts_are_told_apart_by_line_marker_and_colour_above_guessing() -> None:
+    shifts = [0, 2, 6]
+    accuracies = {name: [99.0 - n, 50.0 + n, 12.0] for n, name in enumerate("abcde")}
+    [ax] = plots.plot_shifts(shifts, accuracies).axes
+    *curves, guessing = ax.lines
+    assert [list(line.get_xdata()) for line in curves] == [shifts] * 5
+    assert [list(line.get_ydata()) for line in curves] == list(accuracies.values())
+    assert words(ax.get_legend().get_texts()) == [*"abcde", "guessing"]
+    for look in ("get_color", "get_marker"):
+        assert len({getattr(line, look)() for line in curves}) == 5
+    # Dashes that matplotlib calls by the same name may differ.
+    assert len({str(line._unscaled_dash_pattern) for line in curves}) == 5
+    assert "None" not in {line.get_marker() for line in curves}
+    assert set(guessing.get_ydata()) == {10}
+    assert guessing.get_linestyle() == ":"
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("shift to the right, pixels", "accuracy, %")
+    assert list(ax.get_xticks()) == shifts
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_ylim()[1] >= 100
+
+
+def test_each_shift_needs_an_accuracy() -> None:
+    with pytest.raises(ValueError, match="two has 1 accuracies for 2 shifts"):
+        plots.plot_shifts([0, 1], {"one": [1.0, 2.0], "two": [1.0]})
+    assert plt.get_fignums() == []
+
+
+def test_the_two_bars_of_a_network_stand_side_by_side_with_their_values() -> None:
+    before = {"one": 98.04, "two": 50.0}
+    after = {"two": 75.26, "one": 99.0}  # another order
+    [ax] = plots.plot_before_after(before, after, ("as they are", "moved")).axes
+    first, second = ax.containers
+    assert [bar.get_height() for bar in first] == [98.04, 50]
+    assert [bar.get_height() for bar in second] == [99, 75.26]
+    assert words(ax.texts) == ["98.0", "50.0", "99.0", "75.3"]
+    assert words(ax.get_xticklabels()) == ["one", "two"]
+    assert words(ax.get_legend().get_texts()) == ["as they are", "moved"]
+    for number, (left, right) in enumerate(zip(first, second, strict=True)):
+        assert left.get_x() + left.get_width() < right.get_x(), "neither covers the other"
+        middle = (left.get_x() + right.get_x() + right.get_width()) / 2
+        assert middle == pytest.approx(number), "above the name"
+        assert (left.get_hatch(), right.get_hatch()) == (None, "//")
+        assert to_hex(left.get_facecolor()) != to_hex(right.get_facecolor())
+    assert ax.get_ylim()[0] == 0
+    assert ax.get_ylim()[1] > 100
+    assert ax.get_ylabel() == "accuracy, %"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [({"one": 1.0}, {"two": 1.0}, "networks one, the other two"), ({}, {}, "at least one network")],
+)
+def test_bars_of_different_networks_are_refused(before, after, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        plots.plot_before_after(before, after, ("a", "b"))
+    assert plt.get_fignums() == []
+
+
+def test_losses_of_trainings_stand_side_by_side_with_the_lowest_validation_loss_marked() -> None:
+    axes = plots.plot_overfitting(CURVES).axes
+    assert titles(axes) == list(CURVES)
+    marks = [(2, 0.75), (4, 0.25)]
+    for ax, (training, validation), mark in zip(axes, CURVES.values(), marks, strict=True):
+        first, second, dot = ax.lines
+        epochs = list(range(1, len(training) + 1))
+        assert (list(first.get_xdata()), list(first.get_ydata())) == (epochs, training)
+        assert (list(second.get_xdata()), list(second.get_ydata())) == (epochs, validation)
+        assert (*dot.get_xdata(), *dot.get_ydata()) == mark
+        assert (first.get_linestyle(), second.get_linestyle()) == ("-", "--")
+        assert words(ax.get_legend().get_texts()) == [
+            *("training", "validation", f"lowest: {mark[1]:.3f}, epoch {mark[0]}"),
+        ]
+        assert ax.get_xlabel() == "epoch"
+    assert axes[0].get_ylabel() == "loss"
+    # The same axis for all, with room for the highest loss of all.
+    assert axes[0].get_ylim() == axes[1].get_ylim()
+    assert axes[0].get_ylim()[0] == 0
+    assert axes[0].get_ylim()[1] >= 3
+
+
+@pytest.mark.parametrize(
+    ("curves", "message"),
+    [
+        ({}, "at least one training"),
+        ({"one": ([1.0], [])}, "one has 1 training losses and 0 validation losses"),
+        ({"one": ([], [])}, "one has 0 training losses"),
+    ],
+)
+def test_trainings_without_losses_are_refused(curves, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        plots.plot_overfitting(curves)
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_shifted_digit_stands_beside_ten_bars_for_each_network(count) -> None:
+    logits = torch.randn(count, 10, generator=torch.Generator().manual_seed(0))
+    probabilities = {f"net {n}": row.softmax(0) for n, row in enumerate(logits)}
+    figure = plots.plot_shifted_digit(picture(), probabilities)
+    left, *others = figure.axes
+    assert np.array_equal(shown(left), picture()[0])
+    assert left.images[0].get_clim() == (0, 1)
+    answers = [row.argmax().item() for row in logits]
+    assert titles(others) == [f"net {n}: {answer}" for n, answer in enumerate(answers)]
+    for ax, row, answer in zip(others, probabilities.values(), answers, strict=True):
+        assert [bar.get_width() for bar in ax.patches] == pytest.approx(row.tolist())
+        middles = [bar.get_y() + bar.get_height() / 2 for bar in ax.patches]
+        assert middles == pytest.approx(range(10))
+        colours = [to_hex(bar.get_facecolor()).upper() for bar in ax.patches]
+        assert [place for place, colour in enumerate(colours) if colour == BLUE] == [answer]
+        # The same lengths mean the same at each position of the slider.
+        assert ax.get_xlim() == (0, 1)
+        assert ax.get_ylim()[0] > ax.get_ylim()[1], "0 on top"
+        assert list(ax.get_yticks()) == list(range(10))
+    # A layout engine would take most of the time.
+    assert figure.get_layout_engine() is None
+    assert cut_off(figure) == []
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "message"),
+    [
+        ({}, "at least one network"),
+        ({"one": torch.rand(1, 10)}, r"one has probabilities \[1, 10\], and \[10\] are needed"),
+        ({"one": torch.rand(9)}, r"\[9\]"),
+    ],
+)
+def test_a_shifted_digit_needs_ten_probabilities_of_each_network(probabilities, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        plots.plot_shifted_digit(picture(), probabilities)
+    assert plt.get_fignums() == []

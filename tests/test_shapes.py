@@ -1,13 +1,14 @@
 import itertools
 import random
 
-from mnist_helpers.models import CNN
+from mnist_helpers.models import CNN, MLP, BatchNormCNN, WideCNN, make_cnn
 from mnist_helpers.shapes import (
     LayerShape,
     ReceptiveField,
     conv_output_size,
     layer_outputs,
     layer_shapes,
+    multiply_adds,
     receptive_field,
 )
 import pytest
@@ -506,3 +507,104 @@ def test_a_layer_that_writes_into_its_input_does_not_change_the_output_before_it
     with torch.no_grad():
         assert torch.equal(first.output, model[0](images))
     assert first.output.min() < 0 <= second.output.min()
+
+
+@pytest.mark.parametrize(
+    ("model", "by_hand"),
+    [
+        # For each layer: height · width · output channels · input channels · kernel, and the linear layers' weights.
+        (
+            CNN(),
+            28 * 28 * 16 * 9
+            + 14 * 14 * (16 * 16 + 32 * 16 + 32 * 32) * 9
+            + 7 * 7 * (64 * 32 + 64 * 64) * 9
+            + 3136 * 10,
+        ),
+        (
+            WideCNN(),
+            28 * 28 * 16 * 25
+            + 14 * 14 * (32 * 16 + 32 * 32 + 32 * 32 + 64 * 32 + 64 * 64) * 25
+            + 7 * 7 * 64 * 64 * 25
+            + 3136 * 10,
+        ),
+        (MLP(), 784 * 120 + 120 * 64 + 64 * 10),
+        (make_cnn(), 28 * 28 * 16 * 9 + 14 * 14 * 32 * 16 * 9 + 1568 * 10),
+    ],
+    ids=["CNN", "WideCNN", "MLP", "make_cnn"],
+)
+def test_the_products_of_the_lessons_networks_are_counted_as_by_hand(model, by_hand) -> None:
+    known = {6_014_848, 48_012_160, 102_400, 1_031_744}
+    assert multiply_adds(model, (1, 28, 28)) == by_hand
+    assert by_hand in known
+
+
+def test_what_stands_between_the_layers_is_not_counted() -> None:
+    assert multiply_adds(BatchNormCNN(), (1, 28, 28)) == multiply_adds(CNN(), (1, 28, 28))
+    model = nn.Sequential(nn.ReLU(), nn.BatchNorm2d(1), nn.MaxPool2d(2), nn.Dropout(), nn.Flatten())
+    assert multiply_adds(model, (1, 28, 28)) == 0
+
+
+@pytest.mark.parametrize(
+    ("layer", "input_size"),
+    [
+        (nn.Conv2d(3, 5, 3), (3, 8, 6)),
+        (nn.Conv2d(4, 6, 3, groups=2), (4, 7, 7)),
+        (nn.Conv2d(4, 4, 5, groups=4), (4, 9, 9)),
+        (nn.Conv2d(2, 3, 3, stride=2), (2, 9, 8)),
+        (nn.Conv2d(2, 3, (1, 4), stride=(3, 1), dilation=2), (2, 9, 12)),
+        (nn.Linear(12, 7), (12,)),
+        (nn.Linear(6, 5), (3, 4, 6)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "in a model"])
+def test_the_count_is_the_sum_of_the_outputs_where_each_product_is_one(
+    layer, input_size, alone
+) -> None:
+    ones = layer.double()
+    with torch.no_grad():
+        ones.weight.fill_(1)
+        ones.bias.zero_()
+        products = ones(torch.ones(1, *input_size, dtype=torch.float64)).sum().item()
+    model = layer if alone else nn.Sequential(nn.Identity(), nn.Sequential(layer, nn.ReLU()))
+    assert multiply_adds(model, input_size) == products > 0
+
+
+def test_padding_is_multiplied_as_what_is_not() -> None:
+    assert multiply_adds(nn.Conv2d(1, 2, 3, padding=1), (1, 5, 5)) == 5 * 5 * 2 * 9
+    assert multiply_adds(nn.Conv2d(1, 2, 3, bias=False), (1, 5, 5)) == 3 * 3 * 2 * 9
+
+
+def test_the_count_is_an_int_for_any_device_and_a_lone_layer() -> None:
+    count = multiply_adds(nn.Linear(3, 2, device="meta"), (3,))
+    assert (count, type(count)) == (6, int)
+
+
+def test_a_layer_that_runs_twice_multiplies_twice() -> None:
+    shared = nn.Linear(4, 4)
+    assert multiply_adds(nn.Sequential(shared, nn.ReLU(), shared), (4,)) == 2 * 16
+
+
+def test_a_layers_name_may_hold_spaces_and_dots() -> None:
+    model = nn.Module()
+    model.add_module("my first Conv2d", nn.Sequential(nn.Conv2d(1, 2, 3)))
+    model.forward = lambda images: model.get_submodule("my first Conv2d")(images)
+    assert multiply_adds(model, (1, 5, 5)) == 9 * 2 * 9
+
+
+@pytest.mark.parametrize("input_size", [(), 28, (1, 0, 28), (1, 28.0, 28), None])
+def test_products_are_counted_for_an_inputs_shape_only(input_size) -> None:
+    with pytest.raises(ValueError, match=r"^input_size is .*such as \(1, 28, 28\)"):
+        multiply_adds(CNN(), input_size)
+
+
+def test_products_of_an_input_that_the_model_does_not_take_are_not_counted() -> None:
+    with pytest.raises(ValueError, match=r"does not take an input of shape \[1, 1, 32, 32\]"):
+        multiply_adds(CNN(), (1, 32, 32))
+
+
+def test_counting_products_leaves_the_model_in_its_mode() -> None:
+    model = CNN().train()
+    multiply_adds(model, (1, 28, 28))
+    assert all(module.training for module in model.modules())
+    assert not any(module._forward_hooks for module in model.modules())

@@ -567,6 +567,92 @@ def test_a_damaged_or_foreign_file_is_refused_and_the_model_left_as_it_was(
     assert weights(model) == before
 
 
+def flip_a_bit(path, tensor, share):
+    """Change one bit of a saved tensor, at that share of its bytes, in the file."""
+    content, saved = bytearray(path.read_bytes()), tensor.numpy().tobytes()
+    assert content.count(saved) == 1, "what is looked for is the tensor"
+    content[content.index(saved) + int(share * len(saved))] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.999])
+@pytest.mark.parametrize("name", ["1.weight", "2.running_var", "4.bias"])
+@pytest.mark.parametrize("with_optimizer", [False, True])
+def test_a_flipped_bit_of_the_weights_is_noticed_and_the_model_left_as_it_was(
+    checkpoint, name, share, with_optimizer
+) -> None:
+    flip_a_bit(checkpoint, trained_network()[0].state_dict()[name], share)
+    # The file can be read all the same: torch notices nothing.
+    assert torch.load(checkpoint, weights_only=True)["epoch"] == 7
+    model = network(seed=1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.5)
+    before = weights(model), optimizer.state_dict()
+    with pytest.raises(ValueError, match="its weights are not those that were saved") as caught:
+        load_checkpoint(checkpoint, model, optimizer if with_optimizer else None)
+    assert str(checkpoint) in str(caught.value)
+    assert (weights(model), optimizer.state_dict()) == before
+
+
+def change_a_value(state_dict):
+    state_dict["1.weight"][3, 5] += 1e-6
+
+
+def count_one_batch_more(state_dict):
+    state_dict["2.num_batches_tracked"] += 1
+
+
+def swap_two_names(state_dict):
+    # Of the same shape, and the tensors stay in their order: only the names tell.
+    names = {"2.weight": "2.bias", "2.bias": "2.weight"}
+    renamed = {names.get(name, name): tensor for name, tensor in state_dict.items()}
+    state_dict.clear()
+    state_dict.update(renamed)
+
+
+def rename_a_tensor(state_dict):
+    state_dict["1.weights"] = state_dict.pop("1.weight")
+
+
+@pytest.mark.parametrize(
+    "change", [change_a_value, count_one_batch_more, swap_two_names, rename_a_tensor]
+)
+def test_weights_that_were_changed_in_a_whole_file_are_noticed_too(checkpoint, change) -> None:
+    content = torch.load(checkpoint, weights_only=True)
+    change(content["model"])
+    torch.save(content, checkpoint)
+    model = network(seed=1)
+    before = weights(model)
+    with pytest.raises(ValueError, match="its weights are not those that were saved"):
+        load_checkpoint(checkpoint, model)
+    assert weights(model) == before
+
+
+@pytest.mark.parametrize("key", ["model", "model_sha256", "optimizer", "epoch"])
+def test_a_file_in_which_the_name_of_an_entry_is_damaged_is_refused(checkpoint, key) -> None:
+    content = checkpoint.read_bytes()
+    # As pickle writes a text, with its length before it.
+    text = b"X" + len(key).to_bytes(4, "little") + key.encode()
+    assert content.count(text) == 1
+    checkpoint.write_bytes(content.replace(text, text[:-1] + b"!"))
+    model = network(seed=1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.5)
+    before = weights(model), optimizer.state_dict()
+    with pytest.raises(ValueError, match=r"network\.pt"):
+        load_checkpoint(checkpoint, model, optimizer)
+    assert (weights(model), optimizer.state_dict()) == before
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float64])
+def test_a_network_laid_out_as_channels_last_or_in_another_precision_is_kept_as_any(
+    tmp_path, precision
+) -> None:
+    model = CNN().to(precision, memory_format=torch.channels_last)
+    save_checkpoint(tmp_path / "network.pt", model)
+    other = CNN().to(precision)
+    load_checkpoint(tmp_path / "network.pt", other)
+    assert weights(other) == weights(model)
+
+
 @pytest.mark.parametrize(
     "content",
     [network().state_dict(), [1, 2], {"format": "mnist_helpers checkpoint 0"}, torch.zeros(3)],

@@ -1,32 +1,47 @@
 import base64
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 import gc
 from html.parser import HTMLParser
 import io
 import itertools
+import re
 import threading
 import time
 
+import ipycanvas
 import ipywidgets
 from matplotlib.figure import Figure
 from mnist_helpers import plots, widgets
 from mnist_helpers.batches import random_affine
+from mnist_helpers.drawing import StrokeRecorder, rasterize
 from mnist_helpers.explore import (
     Pace,
+    block_output,
     convolution_step,
     crop_around,
+    described_answers,
     described_belief,
     described_change,
+    described_drawing,
     described_layer,
     described_losses,
+    described_maps,
     described_pixel,
+    described_shift,
     described_step,
+    enlarged,
     kernels,
     layer_views,
     seen_patch,
+    shifted,
     thinned,
+    tiled,
 )
+from mnist_helpers.insights import predict_all
+from mnist_helpers.models import CNN, MLP
 from mnist_helpers.training import fit
+from PIL import Image
 import pytest
 import torch
 from torch import nn
@@ -70,7 +85,17 @@ MAKERS = {
     "layer_explorer": lambda: widgets.layer_explorer(network(), IMAGES, IMAGE_LABELS),
     "belief_by_epoch": lambda: widgets.belief_by_epoch(IMAGES, IMAGE_LABELS, BELIEFS),
     "digit_changer": lambda: widgets.digit_changer(IMAGES, IMAGE_LABELS),
+    "shifted_digit": lambda: widgets.shifted_digit(readers(), IMAGES, IMAGE_LABELS),
 }
+
+
+def readers():
+    """Two networks by name, which answer differently."""
+    torch.manual_seed(1)
+    return {
+        "one": network(),
+        "the other": nn.Sequential(nn.Flatten(), nn.Linear(144, 10)),
+    }
 
 
 def everything(widget):
@@ -738,3 +763,702 @@ def test_the_collector_waits_while_a_figure_is_drawn_and_is_left_as_it_was(
         assert (seen, gc.isenabled()) == ([False], enabled)
     finally:
         (gc.enable if before else gc.disable)()
+
+
+def shift_told(digit, right, down):
+    image = shifted(IMAGES[digit], right, down)
+    probabilities = {name: predict_all(model, image[None])[0] for name, model in readers().items()}
+    label = IMAGE_LABELS[digit].item()
+    words = f"digit {digit} is a {label}; {described_shift(right, down)}\n{described_answers(probabilities)}"
+    return words, plots.plot_shifted_digit(image, probabilities)
+
+
+def test_a_digit_is_moved_as_the_sliders_say_and_begins_where_it_is() -> None:
+    widget = widgets.shifted_digit(readers(), IMAGES, IMAGE_LABELS)
+    digit, right, down = parts = controls(widget)
+    names = ["digit", "right, pixels", "down, pixels"]
+    assert [part.description for part in parts] == names
+    assert [(part.min, part.value, part.max) for part in parts] == [
+        (0, 0, 2),
+        (-10, 0, 10),
+        (-10, 0, 10),
+    ]
+    for values in ((0, 0, 0), (2, 0, 0), (2, 3, 0), (2, 3, -4), (1, -10, 10)):
+        digit.value, right.value, down.value = values
+        words, figure = shift_told(*values)
+        assert text(widget) == words
+        assert picture(widget) == saved(figure)
+
+
+def test_the_networks_are_shown_in_their_order_and_in_evaluation_mode(drawn) -> None:
+    models = {"b": network().append(nn.Dropout(0.9)), "a": network()}
+    widget = widgets.shifted_digit(models, IMAGES, IMAGE_LABELS)
+    name, (image, probabilities) = drawn[-1]
+    assert (name, list(probabilities)) == ("plot_shifted_digit", ["b", "a"])
+    assert torch.equal(image, IMAGES[0])
+    before = text(widget)
+    control(widget, "digit").value = 1
+    control(widget, "digit").value = 0
+    assert text(widget) == before, "no drop-out"
+
+
+def test_the_names_of_networks_are_not_taken_for_html() -> None:
+    widget = widgets.shifted_digit({"<i>a & b</i>": network()}, IMAGES, IMAGE_LABELS)
+    assert Page(widget).tags == ["pre", "img"]
+    assert "<i>a & b</i> says " in text(widget)
+
+
+class PadPage(Page):
+    """What a browser makes of a drawing pad: of each kind of text, each picture and each bar a list."""
+
+    def __init__(self, widget):
+        self.images, self.texts, self.styles, self.inside = [], {}, [], []
+        super().__init__(widget)
+
+    def handle_starttag(self, tag, attrs):
+        super().handle_starttag(tag, attrs)
+        if tag == "img":
+            self.images.append(dict(attrs))
+            return
+        self.inside.append(tag)
+        if tag == "div":
+            self.styles.append(dict(attrs)["style"])
+
+    def handle_endtag(self, tag):
+        assert self.inside.pop() == tag, "each is closed"
+
+    def handle_data(self, data):
+        self.texts.setdefault(self.inside[-1], []).append(data)
+
+
+class Pad:
+    """A drawing pad, and who draws on it."""
+
+    def __init__(self, model=None, **named):
+        torch.manual_seed(0)
+        self.model = CNN() if model is None else model
+        self.widget = widgets.drawing_pad(self.model, **named)
+        [self.canvas] = self.all(ipycanvas.Canvas)
+
+    def all(self, kind):
+        return [part for part in everything(self.widget) if isinstance(part, kind)]
+
+    def send(self, event, **content):
+        self.canvas._handle_frontend_event(None, {"event": event, **content}, [])
+
+    def mouse(self, event, x, y):
+        self.send(f"mouse_{event}", x=x, y=y)
+
+    def touch(self, event, *points):
+        self.send(f"touch_{event}", touches=[{"x": x, "y": y} for x, y in points])
+
+    def draw(self, stroke):
+        self.mouse("down", *stroke[0])
+        for point in stroke[1:]:
+            self.mouse("move", *point)
+        self.mouse("up", *stroke[-1])
+
+    def click(self, name):
+        [button] = [b for b in self.all(ipywidgets.Button) if b.description == name]
+        button.click()
+
+    def choose(self, name, value):
+        [part] = [part for part in controls(self.widget) if part.description == name]
+        part.value = value
+
+    @property
+    def page(self):
+        return PadPage(self.widget)
+
+    @property
+    def text(self):
+        return self.page.texts["pre"][0]
+
+    def picture(self, number=0):
+        kind, data = self.page.images[number]["src"].split(",")
+        assert kind == "data:image/png;base64"
+        image = Image.open(io.BytesIO(base64.b64decode(data)))
+        assert image.mode == "L"
+        return torch.tensor(list(image.tobytes()), dtype=torch.uint8).reshape(
+            image.height, image.width
+        )
+
+    def shows(self, strokes, canvas_size=None):
+        """Whether picture, text and bars are those of these strokes."""
+        image = rasterize(strokes, canvas_size=canvas_size)
+        probabilities = predict_all(self.model, image[None])[0]
+        return (
+            torch.equal(self.picture(), enlarged(image))
+            and self.text == described_drawing(probabilities, len(strokes))
+            and self.widths() == pytest.approx((100 * probabilities).tolist(), abs=0.051)
+        )
+
+    def widths(self):
+        styles = [style for style in self.page.styles if "grid" not in style]
+        return [float(re.search(r"width: ([\d.]+)%", style)[1]) for style in styles]
+
+
+SEVEN = [(60, 50), (150, 52.5), (220, 50), (180, 140), (140, 230)]
+BAR = [(120, 140), (200, 140)]
+DOT = [(30, 250)]
+
+
+@pytest.fixture(autouse=True)
+def no_error_in_silence(monkeypatch):
+    """ipywidgets writes what goes wrong in a handler of events into a log; here it is raised."""
+
+    def call(dispatcher, *arguments, **named):
+        for callback in dispatcher.callbacks:
+            callback(*arguments, **named)
+
+    monkeypatch.setattr(ipywidgets.CallbackDispatcher, "__call__", call)
+
+
+@pytest.fixture(autouse=True)
+def open_manager():
+    """All canvases share one widget, which closing all widgets closes for good: here it is opened again."""
+    manager = ipycanvas.canvas._CANVAS_MANAGER
+    if manager.comm is None:
+        manager.open()
+
+
+@pytest.fixture
+def pad_clock(monkeypatch):
+    """The time that a drawing pad goes by."""
+    clock = Clock()
+    monkeypatch.setattr(
+        widgets.explore, "Pace", lambda interval, share: Pace(interval, share, clock=clock)
+    )
+    return clock
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """What is drawn on canvases, as (name, arguments)."""
+    calls = []
+
+    def counted(name):
+        method = getattr(ipycanvas.Canvas, name)
+
+        def draw(canvas, *arguments):
+            calls.append((name, *arguments))
+            return method(canvas, *arguments)
+
+        return draw
+
+    for name in ("fill_rect", "fill_circle", "stroke_line", "stroke_lines"):
+        monkeypatch.setattr(ipycanvas.Canvas, name, counted(name))
+    return calls
+
+
+@pytest.fixture
+def recorders(monkeypatch):
+    """The recorders of the pads that are made."""
+    made = []
+
+    def make_recorder():
+        made.append(StrokeRecorder())
+        return made[-1]
+
+    monkeypatch.setattr(widgets, "StrokeRecorder", make_recorder)
+    return made
+
+
+def test_a_pad_begins_black_and_asks_for_a_digit() -> None:
+    pad = Pad()
+    assert pad.text == "draw a digit"
+    assert pad.shows([])
+    assert not pad.picture().any()
+    assert (pad.canvas.width, pad.canvas.height) == (280, 280)
+    assert pad.page.tags.count("img") == 1
+    names = [part.description for part in controls(pad.widget)]
+    assert names == ["fit and centre, as in MNIST", "feature maps"]
+    assert [button.description for button in pad.all(ipywidgets.Button)] == ["undo", "clear"]
+
+
+def test_a_pad_shows_the_picture_that_the_network_gets_and_what_it_says() -> None:
+    pad = Pad()
+    for number, stroke in enumerate((SEVEN, BAR, DOT), start=1):
+        pad.draw(stroke)
+        assert pad.shows([SEVEN, BAR, DOT][:number])
+    assert pad.text.startswith("3 strokes: the network says ")
+    assert pad.picture().shape == (280, 280)
+    assert pad.picture().any()
+
+
+def test_the_picture_of_a_pad_is_described_by_the_text_above_it() -> None:
+    pad = Pad()
+    for _ in range(2):
+        assert pad.page.images[0]["alt"] == pad.text
+        pad.draw(SEVEN)
+
+
+class Fixed(nn.Module):
+    """Says the same whatever it sees."""
+
+    def __init__(self, probabilities):
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(probabilities).log())
+
+    def forward(self, images):
+        return self.logits.expand(len(images), 10)
+
+
+def test_the_bars_are_as_wide_as_the_probabilities_and_the_answers_is_blue() -> None:
+    shares = [0.02, 0.03, 0.0, 0.12, 0.006, 0.6, 0.1, 0.05, 0.01, 0.064]
+    pad = Pad(Fixed(shares))
+    pad.draw(DOT)
+    assert pad.widths() == [2, 3, 0, 12, 0.6, 60, 10, 5, 1, 6.4]
+    assert pad.page.texts["b"] == [*map(str, range(10))]
+    assert pad.page.texts["span"] == [f"{share:.0%}" for share in shares]
+    bars = [style for style in pad.page.styles if "grid" not in style]
+    assert [plots.BLUE in style for style in bars] == [digit == 5 for digit in range(10)]
+    assert pad.text == "1 stroke: the network says 5 (60%), then 3 (12%)"
+
+
+def test_hovering_without_a_press_draws_nothing(commands) -> None:
+    pad = Pad()
+    commands.clear()
+    for point in SEVEN:
+        pad.mouse("move", *point)
+    pad.mouse("up", 10, 10)
+    pad.mouse("out", 300, 10)
+    assert commands == []
+    assert pad.shows([])
+    pad.draw(SEVEN)
+    drawn = list(commands)
+    pad.mouse("move", 10, 10)
+    assert pad.shows([SEVEN])
+    assert commands == drawn
+
+
+def test_leaving_the_pad_ends_the_stroke(commands) -> None:
+    pad = Pad()
+    pad.mouse("down", *BAR[0])
+    pad.mouse("move", *BAR[1])
+    pad.mouse("out", 281, 140)
+    assert pad.shows([BAR])
+    commands.clear()
+    # It comes back, without a press or with the button let go outside.
+    pad.mouse("move", 100, 100)
+    pad.mouse("up", 100, 100)
+    assert commands == []
+    assert pad.shows([BAR])
+    pad.draw(SEVEN)
+    assert pad.shows([BAR, SEVEN])
+
+
+def test_a_click_makes_a_dot() -> None:
+    pad = Pad()
+    pad.draw(DOT)
+    assert pad.text.startswith("1 stroke: ")
+    assert pad.shows([DOT])
+    assert pad.picture().any()
+
+
+def test_undo_takes_the_last_stroke_and_clear_all() -> None:
+    pad = Pad()
+    for stroke in (SEVEN, BAR, DOT):
+        pad.draw(stroke)
+    pad.click("undo")
+    assert pad.shows([SEVEN, BAR])
+    pad.click("undo")
+    assert pad.shows([SEVEN])
+    pad.draw(DOT)
+    assert pad.shows([SEVEN, DOT])
+    pad.click("clear")
+    assert pad.shows([])
+    for name in ("clear", "undo"):
+        pad.click(name)
+        assert pad.shows([])
+    pad.draw(BAR)
+    assert pad.shows([BAR])
+
+
+@pytest.mark.parametrize(("name", "left"), [("undo", [SEVEN]), ("clear", [])])
+def test_what_is_forgotten_while_it_is_drawn_on_a_pad_is_gone(name, left) -> None:
+    pad = Pad()
+    pad.draw(SEVEN)
+    pad.mouse("down", *BAR[0])
+    pad.click(name)
+    pad.mouse("move", *BAR[1])
+    pad.mouse("up", *BAR[1])
+    assert pad.shows(left)
+
+
+def drawn_on_canvas(strokes, width):
+    circles = [("fill_circle", *stroke[0], width / 2) for stroke in strokes]
+    lines = [("stroke_lines", stroke) for stroke in strokes]
+    together = itertools.chain.from_iterable(zip(circles, lines, strict=True))
+    return [("fill_rect", 0, 0, 280, 280), *together]
+
+
+def test_the_canvas_shows_what_is_drawn_while_it_is_drawn(commands) -> None:
+    pad = Pad()
+    assert commands == [("fill_rect", 0, 0, 280, 280)]
+    assert (pad.canvas.fill_style, pad.canvas.stroke_style) == ("white", "white")
+    assert (pad.canvas.line_cap, pad.canvas.line_join) == ("round", "round")
+    commands.clear()
+    pad.draw(SEVEN)
+    assert commands == [
+        ("fill_circle", *SEVEN[0], pad.canvas.line_width / 2),
+        *(("stroke_line", *start, *end) for start, end in itertools.pairwise(SEVEN)),
+    ]
+
+
+def test_the_canvas_is_drawn_again_without_what_is_forgotten_and_for_a_page_that_is_opened_again(
+    commands,
+) -> None:
+    pad = Pad()
+    for stroke in (SEVEN, DOT, BAR):
+        pad.draw(stroke)
+    width = pad.canvas.line_width
+    for act, left in (
+        (lambda: pad.click("undo"), [SEVEN, DOT]),
+        (lambda: pad.send("client_ready"), [SEVEN, DOT]),
+        (lambda: pad.click("clear"), []),
+    ):
+        commands.clear()
+        act()
+        assert commands == drawn_on_canvas(left, width)
+        assert pad.shows(left)
+    assert (pad.canvas.fill_style, pad.canvas.stroke_style) == ("white", "white")
+
+
+def test_the_box_changes_the_picture_to_the_pad_as_it_is() -> None:
+    pad = Pad()
+    pad.draw(BAR)
+    assert pad.shows([BAR])
+    pad.choose("fit and centre, as in MNIST", False)
+    assert pad.shows([BAR], canvas_size=(280, 280))
+    assert not pad.shows([BAR])
+    pad.draw(DOT)
+    assert pad.shows([BAR, DOT], canvas_size=(280, 280))
+    pad.choose("fit and centre, as in MNIST", True)
+    assert pad.shows([BAR, DOT])
+
+
+def test_a_pad_may_be_of_another_size() -> None:
+    pad = Pad(size=140)
+    assert (pad.canvas.width, pad.canvas.height) == (140, 140)
+    half = [(x / 2, y / 2) for x, y in SEVEN]
+    pad.draw(half)
+    assert pad.shows([half])
+    pad.choose("fit and centre, as in MNIST", False)
+    assert pad.shows([half], canvas_size=(140, 140))
+    assert pad.shows([SEVEN], canvas_size=(280, 280)), "half the size, and so the same picture"
+
+
+def test_the_feature_maps_of_each_block_can_be_shown_below() -> None:
+    pad = Pad()
+    blocks = ["block_1", "block_2", "block_3"]
+    [layer] = pad.all(ipywidgets.Dropdown)
+    assert (layer.options, layer.value) == (("none", *blocks), "none")
+    pad.draw(SEVEN)
+    for strokes in ([SEVEN], [SEVEN, BAR]):
+        for block in blocks:
+            pad.choose("feature maps", block)
+            maps = block_output(pad.model, block, rasterize(strokes))
+            words = described_maps(block, maps)
+            assert pad.page.texts["pre"][1:] == [words]
+            assert len(pad.page.images) == 2
+            assert pad.page.images[1]["alt"] == words
+            assert torch.equal(pad.picture(1), tiled(maps))
+            assert pad.shows(strokes)
+        pad.choose("feature maps", "none")
+        assert len(pad.page.images) == len(pad.page.texts["pre"]) == 1
+        pad.draw(BAR)
+
+
+def test_the_feature_maps_follow_the_drawing_at_the_end_of_each_stroke() -> None:
+    pad = Pad()
+    pad.choose("feature maps", "block_1")
+    strokes = []
+    for stroke in (SEVEN, DOT, BAR):
+        pad.draw(stroke)
+        strokes.append(stroke)
+        maps = block_output(pad.model, "block_1", rasterize(strokes))
+        assert torch.equal(pad.picture(1), tiled(maps))
+    pad.choose("fit and centre, as in MNIST", False)
+    image = rasterize(strokes, canvas_size=(280, 280))
+    assert torch.equal(pad.picture(1), tiled(block_output(pad.model, "block_1", image)))
+    pad.click("clear")
+    maps = block_output(pad.model, "block_1", torch.zeros(1, 28, 28))
+    assert torch.equal(pad.picture(1), tiled(maps))
+
+
+def test_a_network_without_blocks_has_no_feature_maps_to_choose() -> None:
+    pad = Pad(MLP())
+    [layer] = pad.all(ipywidgets.Dropdown)
+    assert layer.options == ("none",)
+    pad.draw(SEVEN)
+    assert pad.shows([SEVEN])
+
+
+def test_the_name_of_a_block_is_not_taken_for_html() -> None:
+    name = 'block_<b>"1" & 2</b>'
+    pad = Pad(
+        nn.Sequential(
+            OrderedDict(
+                [(name, nn.Conv2d(1, 2, 3)), ("f", nn.Flatten()), ("o", nn.Linear(1352, 10))]
+            )
+        )
+    )
+    tags = pad.page.tags
+    pad.choose("feature maps", name)
+    assert pad.page.tags == [*tags, "pre", "img"]
+    assert pad.page.texts["pre"][1].startswith(f"{name}: 2 feature maps of 26×26; ")
+
+
+def test_the_network_of_a_pad_answers_in_evaluation_mode() -> None:
+    model = CNN()
+    model.block_1.append(nn.Dropout(0.9))
+    pad = Pad(model.train())
+    pad.draw(SEVEN)
+    first = pad.page.images[0]["src"], pad.text, pad.widths()
+    pad.send("client_ready")
+    assert (pad.page.images[0]["src"], pad.text, pad.widths()) == first
+
+
+def test_a_finger_draws_as_the_mouse_does(commands) -> None:
+    pad, other = Pad(), Pad()
+    commands.clear()
+    pad.draw(SEVEN)
+    by_mouse = list(commands)
+    commands.clear()
+    other.touch("start", SEVEN[0])
+    for point in SEVEN[1:]:
+        other.touch("move", point)
+    other.touch("end")
+    assert commands == by_mouse
+    assert other.shows([SEVEN])
+    assert other.text == pad.text
+    other.touch("move", (5, 5))
+    assert other.shows([SEVEN])
+
+
+@pytest.mark.parametrize("end", ["end", "cancel"])
+def test_of_several_fingers_on_a_pad_the_first_draws(end) -> None:
+    pad = Pad()
+    pad.touch("start", BAR[0], (5, 5))
+    pad.touch("move", BAR[1], (9, 9))
+    pad.touch("move")
+    pad.touch(end, (9, 9))
+    pad.touch("move", (9, 9))
+    assert pad.shows([BAR])
+    pad.touch("start", DOT[0])
+    pad.touch(end)
+    assert pad.shows([BAR, DOT])
+
+
+@pytest.mark.xfail(strict=True, reason="a bug: IndexError in press")
+def test_a_touch_without_a_finger_draws_nothing() -> None:
+    pad = Pad()
+    pad.touch("start")
+    pad.touch("move")
+    pad.touch("end")
+    assert pad.shows([])
+
+
+@pytest.mark.xfail(strict=True, reason="a bug: ipycanvas's one manager of canvases is closed too")
+def test_a_pad_can_be_made_after_all_widgets_were_closed() -> None:
+    ipywidgets.Widget.close_all()
+    pad = Pad()
+    pad.draw(SEVEN)
+    assert pad.shows([SEVEN])
+
+
+@pytest.mark.xfail(strict=True, reason="a bug: hold_canvas takes no canvas any more")
+@pytest.mark.filterwarnings("error")
+def test_a_pad_uses_nothing_that_is_deprecated() -> None:
+    Pad().draw(SEVEN)
+
+
+def test_a_point_beside_the_pad_does_no_harm() -> None:
+    pad = Pad()
+    stroke = [(-20.5, 10), (300, 1e4), (140, -5)]
+    pad.draw(stroke)
+    assert pad.shows([stroke])
+    pad.choose("fit and centre, as in MNIST", False)
+    assert pad.shows([stroke], canvas_size=(280, 280))
+
+
+def test_the_network_answers_while_it_is_drawn_as_often_as_it_is_time(pad_clock) -> None:
+    pad = Pad()
+    pad.choose("feature maps", "block_1")
+    shown, stroke = [], [(60, 50)]
+    pad.mouse("down", 60, 50)
+    for step in range(1, 41):
+        pad_clock.advance(0.01)
+        stroke.append((60 + 4 * step, 50 + 2 * step))
+        before = pad.page.images
+        pad.mouse("move", *stroke[-1])
+        if pad.page.images != before:
+            shown.append(step)
+            assert pad.shows([stroke])
+            assert pad.page.images[1] == before[1], "the maps wait for the end of the stroke"
+    assert shown == [1, 9, 17, 25, 33]
+    pad.mouse("up", *stroke[-1])
+    assert pad.shows([stroke]), "the end of a stroke waits for nothing"
+    maps = block_output(pad.model, "block_1", rasterize([stroke]))
+    assert torch.equal(pad.picture(1), tiled(maps))
+
+
+def test_where_the_network_is_slow_it_answers_the_seldomer(pad_clock, monkeypatch) -> None:
+    pad = Pad()
+    answers = []
+
+    def slowly(model, images):
+        answers.append(pad_clock.now)
+        pad_clock.advance(1)
+        return predict_all(model, images)
+
+    monkeypatch.setattr(widgets.insights, "predict_all", slowly)
+    pad.mouse("down", 0, 0)
+    for step in range(100):
+        pad_clock.advance(0.1)
+        pad.mouse("move", step, step)
+    assert 2 <= len(answers) <= (pad_clock.now - 100) / 3 + 1
+    pad.mouse("up", 99, 99)
+    assert pad.shows([[(0, 0), *((step, step) for step in range(100))]])
+
+
+def test_two_pads_know_nothing_of_each_other() -> None:
+    model = CNN()
+    first, second = Pad(model), Pad(model)
+    first.mouse("down", *SEVEN[0])
+    second.mouse("move", *BAR[1])
+    first.mouse("up", *SEVEN[0])
+    assert second.shows([])
+    second.draw(BAR)
+    second.choose("fit and centre, as in MNIST", False)
+    assert first.shows([SEVEN[:1]])
+
+
+def test_events_from_several_threads_lose_no_stroke_and_no_point(recorders, commands) -> None:
+    pad = Pad()
+    [recorder] = recorders
+    commands.clear()
+
+    def draw(number):
+        for stroke in range(20):
+            pad.mouse("down", number, stroke)
+            for step in range(1, 5):
+                pad.mouse("move", number + step / 10, stroke + step / 10)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(draw, range(8)))
+    pad.mouse("up", 0, 0)
+    points = [point for stroke in recorder.strokes for point in stroke]
+    assert sorted(points) == sorted(
+        (number + step / 10, stroke + step / 10)
+        for number in range(8)
+        for stroke in range(20)
+        for step in range(5)
+    )
+    assert len(recorder.strokes) == 160
+    assert pad.shows(recorder.strokes)
+    # On the canvas stands what was recorded: each stroke's beginning, and each piece from point to point.
+    assert [command[1:3] for command in commands if command[0] == "fill_circle"] == [
+        stroke[0] for stroke in recorder.strokes
+    ]
+    pieces = [p for stroke in recorder.strokes for p in itertools.pairwise(stroke)]
+    lines = [command[1:] for command in commands if command[0] == "stroke_line"]
+    assert sorted(lines) == sorted((*start, *end) for start, end in pieces)
+
+
+class Slow(nn.Module):
+    """Takes its time, and notes how many ask it at once."""
+
+    def __init__(self, seconds):
+        super().__init__()
+        torch.manual_seed(0)
+        self.seconds = 0.0
+        self.once_drawn_on = seconds
+        self.reader = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+        self.asked = threading.Event()
+        self.asking = self.most = 0
+
+    def forward(self, images):
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        self.asked.set()
+        time.sleep(self.seconds)
+        self.asking -= 1
+        return self.reader(images)
+
+
+def slow_pad(seconds):
+    model = Slow(seconds)
+    pad = Pad(model)
+    model.seconds = model.once_drawn_on
+    model.asked.clear()
+    return pad, model
+
+
+def test_the_network_is_asked_by_one_thread_at_a_time() -> None:
+    pad, model = slow_pad(0.01)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(pad.draw, [SEVEN, BAR, DOT, SEVEN]))
+    assert model.most == 1
+    assert pad.text.startswith("4 strokes: ")
+
+
+def test_what_is_drawn_while_the_network_computes_is_not_lost() -> None:
+    pad, model = slow_pad(0.2)
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(pad.draw, BAR)
+        assert model.asked.wait(10)
+        first.result()
+        model.asked.clear()
+        again = threads.submit(pad.click, "undo")
+        assert model.asked.wait(10)
+        pad.draw(SEVEN)
+        pad.draw(DOT)
+        again.result()
+    model.seconds = 0.0
+    assert pad.shows([SEVEN, DOT])
+
+
+def test_events_that_wait_for_the_network_are_taken_in_turn(recorders) -> None:
+    pad, model = slow_pad(0.2)
+    [recorder] = recorders
+    with ThreadPoolExecutor(5) as threads:
+        ended = threads.submit(pad.draw, DOT)
+        assert model.asked.wait(10)
+        waiting = [
+            threads.submit(pad.mouse, "down", 10 * number, 20 * number) for number in range(1, 5)
+        ]
+        for event in (ended, *waiting):
+            event.result()
+    model.seconds = 0.0
+    pad.mouse("up", 0, 0)
+    assert sorted(recorder.strokes) == sorted([DOT, *([(10 * n, 20 * n)] for n in range(1, 5))])
+    assert pad.shows(recorder.strokes)
+
+
+def test_the_collector_waits_while_the_network_answers_and_is_left_as_it_was(monkeypatch) -> None:
+    pad, seen = Pad(), []
+    monkeypatch.setattr(
+        widgets.insights,
+        "predict_all",
+        lambda *arguments: (seen.append(gc.isenabled()), predict_all(*arguments))[1],
+    )
+    before = gc.isenabled()
+    gc.enable()
+    try:
+        pad.draw(DOT)
+        assert (seen, gc.isenabled()) == ([False], True)
+    finally:
+        (gc.enable if before else gc.disable)()
+
+
+def test_a_pad_works_after_a_network_has_failed_once(monkeypatch) -> None:
+    pad = Pad()
+    with monkeypatch.context() as broken:
+        broken.setattr(widgets.insights, "predict_all", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pad.draw(BAR)
+    assert gc.isenabled()
+    pad.draw(SEVEN)
+    assert "2 strokes: " in pad.text

@@ -18,7 +18,7 @@ import torch
 from tqdm.auto import tqdm
 
 from ..data import load_datasets
-from ..training import choose_precision, get_device
+from ..training import choose_precision, get_device, trained_cnn
 from .measure import Loading, Recipe, Training, live_loss_ratios, measure_loading, measure_training
 from .recipes import RECIPES, SHUFFLED, steps, validation_split
 from .results import (
@@ -29,6 +29,7 @@ from .results import (
     table,
     write_json,
 )
+from .strokes import load_pen_digits, read_share
 
 NAMES = [*RECIPES, "loading"]
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
@@ -42,6 +43,8 @@ def main() -> int:
         print(" ".join(f"{ratio:.3f}" for ratio in ratios))
         print(f"median {statistics.median(ratios):.3f}")
         return 0
+    if arguments.strokes:
+        return read_strokes(arguments.strokes)
     device = get_device()
     print(
         f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.system()} on {platform.machine()}, "
@@ -63,6 +66,21 @@ def main() -> int:
         "loading" in chosen,
         arguments.json,
     )
+
+
+def read_strokes(file: Path) -> int:
+    """Print how many digits of a file of pen strokes the drawing pad's network reads; return the exit status."""
+    try:
+        digits = load_pen_digits(file)
+    except (OSError, ValueError) as error:
+        print(error)
+        return 1
+    share, mistakes = read_share(trained_cnn(), digits)
+    writers = len({one.writer for one in digits})
+    print(f"{len(digits)} digits of {writers} writers, none of them trained on: {share:.2%} read")
+    for (label, said), times in mistakes.most_common():
+        print(f"{label} taken for {said}: {times}")
+    return 0
 
 
 def compare_recipes(
@@ -214,6 +232,13 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--live-loss", action="store_true", help="measure instead what the live loss curve costs"
+    )
+    parser.add_argument(
+        "--strokes",
+        type=Path,
+        metavar="FILE",
+        help="say instead how many digits the drawing pad's network reads of ujipenchars2.txt, the file of the data "
+        "set UJI Pen Characters (Version 2)",
     )
     return parser.parse_args()
 

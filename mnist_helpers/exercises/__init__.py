@@ -1,12 +1,12 @@
 """Checks a learner's answer and says why: ``check("2.1", answer)``.
 
-`answers` holds what all checkers share; ``lesson_01`` to ``lesson_05`` hold one checker for each exercise. A checker
+`answers` holds what all checkers share; ``lesson_01`` to ``lesson_07`` hold one checker for each exercise. A checker
 judges what an answer does, not how it is written: code is tried on several inputs.
 """
 
 from typing import NamedTuple
 
-from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05
+from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from .answers import Exercise, NotYet, Unanswered, unfinished
 
 
@@ -55,5 +55,5 @@ def exercise_numbers() -> list[str]:
 
 
 def _exercises() -> dict[str, Exercise]:
-    lessons = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05)
+    lessons = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07)
     return {number: one for lesson in lessons for number, one in lesson.EXERCISES.items()}

@@ -1,4 +1,4 @@
-"""One epoch, one evaluation, a whole run with its history; the fast way to train; checkpoints; the device."""
+"""One epoch, one evaluation, a whole run; the fast way to train; checkpoints; the device; a network trained already."""
 
 from .checkpoints import load_checkpoint, save_checkpoint
 from .fast import (
@@ -20,6 +20,7 @@ from .loops import (
     get_device,
     train_one_epoch,
 )
+from .trained import trained_cnn
 
 __all__ = [
     "Batches",
@@ -39,4 +40,5 @@ __all__ = [
     "one_cycle",
     "save_checkpoint",
     "train_one_epoch",
+    "trained_cnn",
 ]

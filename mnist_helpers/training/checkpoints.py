@@ -1,13 +1,16 @@
 """A trained network in a file: saved whole or not at all, and loaded only where it fits."""
 
+import hashlib
+import io
 import os
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-_CHECKPOINT_FORMAT = "mnist_helpers checkpoint 1"
+_CHECKPOINT_FORMAT = "mnist_helpers checkpoint 2"
+_ENTRIES = ("network", "model", "model_sha256", "optimizer", "epoch")
 
 
 def save_checkpoint(
@@ -30,12 +33,16 @@ def save_checkpoint(
         "format": _CHECKPOINT_FORMAT,
         "network": type(model).__name__,
         "model": model.state_dict(),
+        "model_sha256": _digest(model.state_dict()),
         "optimizer": None if optimizer is None else optimizer.state_dict(),
         "epoch": epoch,
     }
+    # In memory first: what goes wrong in writing a file then is an OSError, and not one of torch's own.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        torch.save(content, beside)
+        beside.write_bytes(buffer.getbuffer())
         os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
@@ -53,9 +60,8 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the file cannot be read, is no checkpoint of this package, belongs to another network, or holds no
-            optimizer state where one is asked for. (A changed bit within a tensor is not noticed: torch keeps no
-            checksum.)
+        ValueError: the file cannot be read, is no checkpoint of this package, has weights that are not those that were
+            saved, belongs to another network, or holds no optimizer state where one is asked for.
     """
     path = Path(path)
     if not path.is_file():
@@ -71,6 +77,16 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
         ) from error
     if not isinstance(content, dict) or content.get("format") != _CHECKPOINT_FORMAT:
         raise ValueError(f"{path} is a PyTorch file, but not one that save_checkpoint wrote.")
+    missing = [name for name in _ENTRIES if name not in content]
+    if missing:
+        raise ValueError(
+            f"{path} is damaged: it has no {missing[0]}, and nothing was loaded. Save it again."
+        )
+    # torch keeps no checksum of its own: a changed bit within a tensor would go unnoticed.
+    if content["model_sha256"] != _digest(content["model"]):
+        raise ValueError(
+            f"{path} is damaged: its weights are not those that were saved, and nothing was loaded. Save it again."
+        )
     _require_same_shapes(path, content, model)
     if optimizer is not None:
         if content["optimizer"] is None:
@@ -80,6 +96,15 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
         optimizer.load_state_dict(content["optimizer"])
     model.load_state_dict(content["model"])
     return content["epoch"]
+
+
+def _digest(state_dict: dict[str, Tensor]) -> str:
+    """Return the SHA-256 of the names and the bytes of a network's tensors."""
+    digest = hashlib.sha256()
+    for name, tensor in state_dict.items():
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _require_same_shapes(path: Path, content: dict, model: nn.Module) -> None:

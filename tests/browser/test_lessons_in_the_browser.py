@@ -42,6 +42,20 @@ MOVES = {
         ("digit", "ArrowRight", "digit 0 is a 5; rotated", "digit 1 is a 0; rotated"),
         ("rotation", "ArrowRight", "up to 10°", "up to 11°"),
     ],
+    "widgets.shifted_digit": [
+        ("digit", "ArrowRight", "digit 0 is a 7; moved", "digit 1 is a 2; moved"),
+        ("right", "ArrowRight", "moved 0 to the right", "moved 1 to the right"),
+        ("down", "ArrowLeft", "0 down", "1 up"),
+    ],
+}
+
+
+# nbval runs every lesson as it is. Here it is the page that is looked at, and two epochs show as much of it as ten.
+SHORTER = {
+    "04": [
+        ("batches=10 * len(train_loader)", "batches=2 * len(train_loader)"),
+        ("epochs=10", "epochs=2"),
+    ]
 }
 
 
@@ -51,6 +65,7 @@ class Desk:
     def __init__(self, page: Page, lab, name: str) -> None:
         self.page, self.name, self._lab = page, name, lab
         self.path = lab.folder / name
+        self._shorten()
         self.outside = []
         page.on("request", self._note)
         page.goto(
@@ -58,6 +73,13 @@ class Desk:
         )
         expect(page.locator(".jp-NotebookPanel .jp-CodeCell").first).to_be_visible(timeout=QUICK)
         self._wait_until_idle(QUICK)
+
+    def _shorten(self) -> None:
+        text = self.path.read_text(encoding="utf-8")
+        for long, short in SHORTER.get(self.name[:2], []):
+            assert text.count(long) == 1, long
+            text = text.replace(long, short)
+        self.path.write_text(text, encoding="utf-8")
 
     def _note(self, request) -> None:
         if not request.url.startswith(
@@ -105,7 +127,7 @@ class Desk:
 TEXT = ".widget-html-content pre"
 
 LESSONS = lessons()
-THAT_TRAIN = [path for path in LESSONS if path.name[:2] in ("04", "05")]
+THAT_TRAIN = [path for path in LESSONS if path.name[:2] in ("04", "05", "06", "07")]
 
 
 def only(paths: list) -> pytest.MarkDecorator:
@@ -215,7 +237,7 @@ def test_every_control_has_a_name(desk: Desk) -> None:
 @only([path for path in LESSONS if path.name.startswith("04")])
 def test_the_live_curve_arrives_at_the_last_batch(desk: Desk) -> None:
     text = desk.output_of("widgets.LiveLoss").locator(TEXT)
-    expect(text).to_contain_text("batch 9,380 of 9,380")
+    expect(text).to_contain_text("batch 1,876 of 1,876")
 
 
 @only([path for path in LESSONS if path not in THAT_TRAIN])

@@ -1,0 +1,135 @@
+"""A table of experiments that grows: in a CSV file, one line for each training, kept from one session to the next."""
+
+from collections.abc import Callable
+import csv
+from dataclasses import asdict, dataclass, fields
+import os
+from pathlib import Path
+import statistics
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one experiment is trained with: a network as `make_cnn` builds it, an optimizer of ``torch.optim`` by its
+    name, and the peak of the learning rate. Each default is the baseline's."""
+
+    kernel_size: int = 3
+    channels: int = 16
+    depth: int = 1
+    pooling: str = "max"
+    activation: str = "ReLU"
+    optimizer: str = "Adam"
+    learning_rate: float = 0.005
+
+    @property
+    def name(self) -> str:
+        """What differs from the baseline, for example ``kernel_size 5``."""
+        changes = [
+            f"{field.name} {getattr(self, field.name)}"
+            for field in fields(self)
+            if getattr(self, field.name) != field.default
+        ]
+        return ", ".join(changes) or "baseline"
+
+
+class ExperimentTable:
+    """The results of experiments. Each training adds one line to a CSV file; no line is ever changed or removed, so no
+    result is lost, whatever is run again. To have one measured anew, delete its lines in the file, or use another file.
+
+    It is a class because it has a place where it keeps its lines.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """`path` is the file; it need not exist. One without a folder lies in ``$MNIST_EXPERIMENTS_DIR`` where that is
+        set, else in the current folder."""
+        folder = os.environ.get("MNIST_EXPERIMENTS_DIR", "")
+        self.path = Path(folder, path)
+
+    def results(self) -> dict[Setting, dict[int, float]]:
+        """Return all results, in the order in which the settings were first run: for each setting the accuracy, in per
+        cent, of each seed.
+
+        Raises:
+            ValueError: the file holds something else.
+        """
+        if not self.path.exists():
+            return {}
+        results: dict[Setting, dict[int, float]] = {}
+        with self.path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if header != _COLUMNS:
+                raise ValueError(
+                    f"{self.path.name} is not a table of experiments: its first line is {','.join(header)!r:.100}, and "
+                    f"has to be {','.join(_COLUMNS)!r}. Use another file name."
+                )
+            for cells in reader:
+                setting, seed, accuracy = self._read(cells, reader.line_num)
+                results.setdefault(setting, {})[seed] = accuracy
+        return results
+
+    def run(
+        self, setting: Setting, train: Callable[[Setting, int], float], seeds: int = 3
+    ) -> list[float]:
+        """Train with each seed from 0 to `seeds` - 1 that is not yet in the table, add its result at once, and return
+        the accuracies of all of them.
+
+        Args:
+            setting: what to train with.
+            train: takes the setting and a seed, and returns an accuracy in per cent.
+            seeds: how many, at least 1.
+
+        Raises:
+            ValueError: `seeds` is less than 1, or the file holds something else.
+        """
+        if seeds < 1:
+            raise ValueError(f"seeds is {seeds}, and has to be at least 1.")
+        known = self.results().get(setting, {})
+        for seed in range(seeds):
+            if seed not in known:
+                known[seed] = train(setting, seed)
+                self._add(setting, seed, known[seed])
+        return [known[seed] for seed in range(seeds)]
+
+    def accuracies(self) -> dict[str, list[float]]:
+        """Return the accuracies, in per cent, of each setting under its name."""
+        return {setting.name: list(by_seed.values()) for setting, by_seed in self.results().items()}
+
+    def __str__(self) -> str:
+        """Return a line for each setting: mean, spread, seeds, and by how much its mean differs from the baseline's."""
+        accuracies = self.accuracies()
+        if not accuracies:
+            return "no experiment yet"
+        baseline = accuracies.get("baseline")
+        width = max(len(name) for name in accuracies)
+        lines = [f"{'setting':{width}}  accuracy, %     seeds  difference"]
+        for name, values in accuracies.items():
+            mean = statistics.mean(values)
+            spread = f"± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+            difference = f"{mean - statistics.mean(baseline):+10.2f}" if baseline else ""
+            lines.append(f"{name:{width}}  {mean:6.2f} {spread:7} {len(values):6}  {difference}")
+        return "\n".join(line.rstrip() for line in lines)
+
+    def _add(self, setting: Setting, seed: int, accuracy: float) -> None:
+        new = not self.path.exists()
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(_COLUMNS)
+            writer.writerow([*asdict(setting).values(), seed, f"{accuracy:.2f}"])
+
+    def _read(self, cells: list[str], line: int) -> tuple[Setting, int, float]:
+        try:
+            values = {
+                field.name: type(field.default)(cell)
+                for field, cell in zip(fields(Setting), cells[:-2], strict=True)
+            }
+            return Setting(**values), int(cells[-2]), float(cells[-1])
+        except (ValueError, IndexError) as error:
+            raise ValueError(
+                f"Line {line} of {self.path.name} is {','.join(cells)!r}, and has to hold the values of "
+                f"{', '.join(_COLUMNS)}. Mend it, or delete it."
+            ) from error
+
+
+_COLUMNS = [*(field.name for field in fields(Setting)), "seed", "accuracy"]
