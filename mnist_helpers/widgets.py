@@ -356,7 +356,10 @@ class _Screen:
     def show_picture(self, picture: Tensor, text: str, beside: str) -> None:
         """Show a grey picture, uint8 ``[H, W]``, with its text, and more HTML beside it. Quicker than a figure."""
         words = html.escape(text)
-        self._picture.value = f'<div style="display: flex; flex-wrap: wrap; gap: 1em"><img alt="{words}" src="{_png(picture)}">{beside}</div>'
+        self._picture.value = (
+            '<div style="display: flex; flex-wrap: wrap; gap: 1em">'
+            f'<img alt="{words}" src="{_png(picture)}">{beside}</div>'
+        )
         self._text.value = f'<pre style="font-size: 1.1em; line-height: 1.4">{words}</pre>'
 
 
