@@ -94,8 +94,8 @@ def random_affine(
     degrees: float = 10,
     scale: float = 0.1,
     shift: float = 2,
-    shear: float = 0,
     generator: torch.Generator | None = None,
+    shear: float = 0,
 ) -> Tensor:
     """Return the images, each rotated, stretched, moved and slanted a little in its own random way; what comes in from
     outside is black.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 import csv
 from dataclasses import asdict, dataclass, fields
+import io
 import os
 from pathlib import Path
 import statistics
@@ -40,7 +41,7 @@ class ExperimentTable:
     """
 
     def __init__(self, path: str | Path) -> None:
-        """`path` is the file; it need not exist. One without a folder lies in ``$MNIST_EXPERIMENTS_DIR`` where that is
+        """`path` is the file; it need not exist. A relative one lies in ``$MNIST_EXPERIMENTS_DIR`` where that is
         set, else in the current folder."""
         folder = os.environ.get("MNIST_EXPERIMENTS_DIR", "")
         self.path = Path(folder, path)
@@ -55,17 +56,23 @@ class ExperimentTable:
         if not self.path.exists():
             return {}
         results: dict[Setting, dict[int, float]] = {}
-        with self.path.open(encoding="utf-8", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if header != _COLUMNS:
-                raise ValueError(
-                    f"{self.path.name} is not a table of experiments: its first line is {','.join(header)!r:.100}, and "
-                    f"has to be {','.join(_COLUMNS)!r}. Use another file name."
-                )
-            for cells in reader:
-                setting, seed, accuracy = self._read(cells, reader.line_num)
-                results.setdefault(setting, {})[seed] = accuracy
+        try:
+            # "sig", because spreadsheets put a byte order mark before the first cell.
+            text = self.path.read_bytes().decode("utf-8-sig")
+            lines = list(csv.reader(io.StringIO(text, newline="")))
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ValueError(
+                f"{self.path.name} is not a table of experiments. Use another file name. ({error})"
+            ) from error
+        header = lines[0] if lines else []
+        if header != _COLUMNS:
+            raise ValueError(
+                f"{self.path.name} is not a table of experiments: its first line is {','.join(header)!r:.100}, and "
+                f"has to be {','.join(_COLUMNS)!r}. Use another file name."
+            )
+        for number, cells in enumerate(lines[1:], start=2):
+            setting, seed, accuracy = self._read(cells, number)
+            results.setdefault(setting, {})[seed] = accuracy
         return results
 
     def run(
@@ -81,13 +88,19 @@ class ExperimentTable:
 
         Raises:
             ValueError: `seeds` is less than 1, or the file holds something else.
+            FileNotFoundError: the file's folder does not exist. Nothing is trained then.
         """
         if seeds < 1:
             raise ValueError(f"seeds is {seeds}, and has to be at least 1.")
         known = self.results().get(setting, {})
+        if not self.path.parent.is_dir():
+            raise FileNotFoundError(
+                f"The folder {self.path.parent} does not exist: make it first, or use another one."
+            )
         for seed in range(seeds):
             if seed not in known:
-                known[seed] = train(setting, seed)
+                # As it will be read again.
+                known[seed] = round(train(setting, seed), 2)
                 self._add(setting, seed, known[seed])
         return [known[seed] for seed in range(seeds)]
 
@@ -111,11 +124,13 @@ class ExperimentTable:
         return "\n".join(line.rstrip() for line in lines)
 
     def _add(self, setting: Setting, seed: int, accuracy: float) -> None:
-        new = not self.path.exists()
+        before = self.path.read_bytes() if self.path.exists() else b""
         with self.path.open("a", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
-            if new:
+            if not before:
                 writer.writerow(_COLUMNS)
+            elif not before.endswith(b"\n"):  # as some editors leave the last line
+                file.write("\n")
             writer.writerow([*asdict(setting).values(), seed, f"{accuracy:.2f}"])
 
     def _read(self, cells: list[str], line: int) -> tuple[Setting, int, float]:

@@ -236,6 +236,8 @@ def described_losses(losses: Sequence[float], batches: int) -> str:
 
 def shifted(image: Tensor, right: int, down: int) -> Tensor:
     """Return an image ``[C, H, W]`` moved by whole pixels, left and up where negative; what comes in is black."""
+    height, width = image.shape[-2:]
+    right, down = max(-width, min(right, width)), max(-height, min(down, height))
     return F.pad(image, (right, -right, down, -down))
 
 
@@ -301,11 +303,13 @@ def block_output(model: nn.Module, block: str, image: Tensor) -> Tensor:
     if block not in modules:
         raise ValueError(f"The model has no {block!r}; it has {', '.join(modules)}.")
     outputs: list[Tensor] = []
-    hook = modules[block].register_forward_hook(lambda *arguments: outputs.append(arguments[2]))
+    hook = modules[block].register_forward_hook(
+        lambda *arguments: outputs.append(arguments[2].clone())
+    )
     try:
         model.eval()
         with torch.no_grad():
-            model(image[None].to(next(model.parameters()).device))
+            model(image[None].to(next(model.parameters(), image).device))
     finally:
         hook.remove()
     return outputs[0][0].cpu()
@@ -327,7 +331,7 @@ def tiled(maps: Tensor, columns: int = 16, times: int = 3) -> Tensor:
 
 def described_maps(block: str, maps: Tensor) -> str:
     """Return in words what feature maps ``[C, H, W]`` are, and how many of them are silent."""
-    silent = (maps.amax(dim=(1, 2)) <= 0).sum().item()
+    silent = (maps == 0).all(dim=2).all(dim=1).sum().item()
     count, height, width = maps.shape
     return f"{block}: {count} feature maps of {height}×{width}; {silent} of them are zero all over"
 

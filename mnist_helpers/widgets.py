@@ -265,6 +265,8 @@ def drawing_pad(model: nn.Module, size: int = 280) -> ipywidgets.VBox:
 
     def press(points: Sequence[Point]) -> None:
         recorder.press_first(points)
+        if not points:
+            return
         canvas.fill_circle(*points[0], canvas.line_width / 2)
 
     def release() -> None:
@@ -272,7 +274,7 @@ def drawing_pad(model: nn.Module, size: int = 280) -> ipywidgets.VBox:
         show(whole=True)
 
     def redraw() -> None:
-        with ipycanvas.hold_canvas(canvas):
+        with ipycanvas.hold_canvas():
             canvas.fill_style = "black"
             canvas.fill_rect(0, 0, size, size)
             canvas.fill_style = canvas.stroke_style = "white"

@@ -236,7 +236,6 @@ def test_a_path_with_its_whole_folder_stays_where_it_is(tmp_path) -> None:
         assert ExperimentTable(given).path == path
 
 
-@pytest.mark.xfail(strict=True, reason="a bug: trained first, then FileNotFoundError")
 def test_a_folder_that_is_missing_costs_no_training(tmp_path) -> None:
     training = Training()
     table = ExperimentTable(tmp_path / "missing" / "c.csv")
@@ -342,7 +341,6 @@ def test_a_last_line_that_was_cut_off_is_refused_before_anything_is_added(table,
     assert (training.calls, table.path.read_bytes()) == ([], before)
 
 
-@pytest.mark.xfail(strict=True, reason="a bug: the next line is glued to it")
 def test_a_line_added_after_one_without_an_end_stands_on_its_own(table) -> None:
     # As an editor leaves it that ends no last line.
     write(table, LINE, end="")
@@ -372,9 +370,6 @@ FOREIGN = {
     [
         pytest.param(
             name,
-            marks=pytest.mark.xfail(strict=True, reason="a bug: csv.Error is no ValueError")
-            if name == "one long line"
-            else [],
         )
         for name in FOREIGN
     ],
@@ -390,7 +385,6 @@ def test_another_file_is_refused_and_left_as_it_is(table, name) -> None:
 
 
 @pytest.mark.parametrize("name", ["a picture", "latin-1"])
-@pytest.mark.xfail(strict=True, reason="a bug: a bare UnicodeDecodeError")
 def test_a_file_that_is_no_text_is_refused_by_its_name(table, name) -> None:
     table.path.write_bytes(FOREIGN[name])
     with pytest.raises(ValueError, match=r"experiments\.csv"):
@@ -433,7 +427,6 @@ def test_a_learning_rate_is_known_again_to_its_last_digit(table, rate) -> None:
     assert training.calls == []
 
 
-@pytest.mark.xfail(strict=True, reason="a bug: unrounded at first, rounded later")
 def test_running_again_returns_the_same_numbers(table) -> None:
     first = table.run(Setting(), lambda *_: 98.76543, seeds=1)
     assert table.run(Setting(), Training(), seeds=1) == first == [table.results()[Setting()][0]]
@@ -468,7 +461,6 @@ def as_number(cell):
     return cell
 
 
-@pytest.mark.xfail(strict=True, reason="a bug: the byte order mark is taken for the header's")
 def test_a_table_that_excel_has_saved_as_utf_8_still_reads(table) -> None:
     # Excel puts a byte order mark before the first cell.
     write(table, LINE)

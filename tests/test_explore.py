@@ -589,7 +589,6 @@ def test_a_digit_moved_there_and_back_is_as_it_was_where_nothing_was_lost() -> N
 
 
 @pytest.mark.parametrize("amounts", [(8, 0), (-8, 0), (0, 6), (0, -30)])
-@pytest.mark.xfail(strict=True, reason="a bug: F.pad raises RuntimeError")
 def test_an_image_moved_by_more_than_its_size_is_black(amounts) -> None:
     moved = shifted(randomly(1, 5, 7), *amounts)
     assert moved.shape == (1, 5, 7)
@@ -694,7 +693,6 @@ def test_a_hook_of_ones_own_outlives_the_look_at_a_block() -> None:
     assert len(model.block_1._forward_hooks) == len(calls) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="a bug: block_output does not clone")
 def test_a_layer_that_writes_into_a_blocks_output_does_not_change_what_is_told_of_it() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(OrderedDict(block_1=nn.Conv2d(1, 4, 3), activation=nn.ReLU(inplace=True)))
@@ -705,7 +703,6 @@ def test_a_layer_that_writes_into_a_blocks_output_does_not_change_what_is_told_o
     assert maps.min() < 0
 
 
-@pytest.mark.xfail(strict=True, reason="a bug: StopIteration")
 def test_a_block_of_a_model_without_parameters_has_an_output() -> None:
     model = nn.Sequential(OrderedDict(block_1=nn.MaxPool2d(2)))
     image = randomly(1, 6, 6)
@@ -779,7 +776,6 @@ def test_feature_maps_are_told_with_their_number_size_and_the_silent_ones() -> N
     assert described_maps("block_2", maps) == words.format(1)
 
 
-@pytest.mark.xfail(strict=True, reason="a bug: amax <= 0 counts negative maps")
 def test_a_map_of_negative_values_is_not_zero_all_over() -> None:
     # As a block that ends with Tanh, or with a convolution, puts out.
     assert described_maps("block_1", -1 - randomly(2, 3, 3)).endswith(
