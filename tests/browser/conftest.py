@@ -32,8 +32,8 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
 }
-# nbval runs every lesson on all digits. Here it is the pages that are looked at, and in lesson 04, which trains longest, a
-# fifth of the digits fills its page too. Each kernel that this JupyterLab starts runs this first.
+# nbval runs every lesson on all digits. Here it is the pages that are looked at, and a fifth of the digits fills that
+# of lesson 04, which trains longest, too. Each kernel that this JupyterLab starts runs this first.
 FEWER_DIGITS = """
 import os
 
