@@ -7,6 +7,8 @@ import matplotlib
 # Several workers share the cores: one thread each is the quickest for all together. Before torch loads, as below.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Set below by the process that started the workers; with it all of them would be kept to the same core.
+    os.environ.pop("OMP_PROC_BIND", None)
 
 # Before torch loads, here and in the kernels that nbval starts: mnist_helpers/__init__.py says why.
 import mnist_helpers  # noqa: F401
