@@ -139,7 +139,12 @@ def fit(
     loss_function = loss_function or nn.CrossEntropyLoss()
     training_loss = loss_function if on_batch is None else _told(loss_function, on_batch)
     history = History()
-    with tqdm(total=epochs * len(train_loader), unit="batch", disable=not progress) as bar:
+    with tqdm(
+        total=epochs * len(train_loader),
+        unit="batch",
+        disable=not progress,
+        mininterval=1,  # each update is a message, and a client that is slow to read them loses some
+    ) as bar:
         for epoch in range(1, epochs + 1):
             bar.set_description(f"epoch {epoch} of {epochs}")
             losses, accuracy = train_one_epoch(
