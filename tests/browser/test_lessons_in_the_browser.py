@@ -11,7 +11,8 @@ from run_notebooks import lessons
 # How long to wait, in ms: training takes minutes, and several times as long on a busy machine. All else is quick.
 TRAINING, RUNNING, QUICK = 1_200_000, 300_000, 60_000
 
-# For each call that makes a widget: which slider to move by one key, and what the text has to say before and after.
+# For each call that makes a widget, in every lesson or in the one that is named: which slider to move by one key, and
+# what the text has to say before and after.
 MOVES = {
     "widgets.leaf_through": [
         (
@@ -32,8 +33,11 @@ MOVES = {
         ),
         ("stride", "ArrowRight", "/ 1 = 4, plus 1 is 5", "/ 2 = 2, plus 1 is 3"),
     ],
-    "widgets.layer_explorer": [
+    "03 widgets.layer_explorer": [
         ("digit", "ArrowRight", "digit 0 of the batch, a 5", "digit 1 of the batch, a 0"),
+    ],
+    "07 widgets.layer_explorer": [
+        ("digit", "ArrowRight", "digit 0 of the batch, a 7", "digit 1 of the batch, a 2"),
     ],
     "widgets.belief_by_epoch": [
         ("epoch", "ArrowRight", "before training:", "after epoch 1:"),
@@ -47,8 +51,9 @@ MOVES = {
         ("right", "ArrowRight", "moved 0 to the right", "moved 1 to the right"),
         ("down", "ArrowLeft", "0 down", "1 up"),
     ],
+    "widgets.LiveLoss": [],  # has no slider
+    "widgets.drawing_pad": [],  # has none; test_pad_in_the_browser.py draws on it
 }
-
 
 # Two epochs show as much of the page as ten.
 SHORTER = {
@@ -151,6 +156,12 @@ def widget_calls(desk: Desk) -> list[str]:
     return re.findall(r"widgets\.\w+(?=\()", code)
 
 
+def moves(desk: Desk, call: str) -> list[tuple[str, str, str, str]]:
+    """Return the moves of a call's widget in this lesson."""
+    named = f"{desk.name[:2]} {call}"
+    return MOVES[named if named in MOVES else call]
+
+
 def test_every_cell_runs_and_fails_only_where_that_is_meant(desk: Desk) -> None:
     cells = [cell for cell in desk.saved().cells if cell.cell_type == "code"]
     counts = [cell.execution_count for cell in cells]
@@ -186,7 +197,7 @@ def test_every_widget_shows_a_figure_with_its_text(desk: Desk) -> None:
 def test_a_slider_moved_by_keyboard_changes_what_it_should(desk: Desk) -> None:
     for call in widget_calls(desk):
         output = desk.output_of(call)
-        for name, key, before, after in MOVES.get(call, []):
+        for name, key, before, after in moves(desk, call):
             slider = output.locator(".widget-slider").filter(has_text=re.compile(f"^{name}"))
             expect(output.locator(TEXT)).to_contain_text(before)
             picture = output.locator("img").get_attribute("src")
