@@ -1,4 +1,6 @@
+import importlib.util
 import os
+from pathlib import Path
 import sys
 import tempfile
 
@@ -27,6 +29,16 @@ if sys.platform == "linux" and "PYTEST_XDIST_WORKER" not in os.environ:
 _experiments = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 os.environ["MNIST_EXPERIMENTS_DIR"] = _experiments.name
 
+# No test, and no program that one starts, may ask another computer for anything. Workers find this done.
+OFFLINE = Path(__file__).parent / "tests" / "offline" / "sitecustomize.py"
+if "MNIST_CONNECTIONS" not in os.environ:
+    _connections = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    os.environ["MNIST_CONNECTIONS"] = str(Path(_connections.name) / "connections.txt")
+    _paths = [str(OFFLINE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(_paths)
+    _spec = importlib.util.spec_from_file_location("offline", OFFLINE)
+    _spec.loader.exec_module(importlib.util.module_from_spec(_spec))
+
 # What takes longest first, else one worker would begin with it when the others are done. (xdist's loadscope keeps
 # together what one module or one lesson holds.)
 LONGEST = ("test_lessons_in_the_browser", "04_", "06_", "05_", "07_")
@@ -35,6 +47,21 @@ LONGEST = ("test_lessons_in_the_browser", "04_", "06_", "05_", "07_")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=_place)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ and _tried_connections():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in _tried_connections():
+        terminalreporter.write_line(f"FAILED: a connection was tried: {line}", red=True)
+
+
+def _tried_connections() -> list[str]:
+    log = Path(os.environ["MNIST_CONNECTIONS"])
+    return log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
 
 def _place(item: pytest.Item) -> int:

@@ -89,8 +89,14 @@ def pad(browser: Browser, lab) -> Iterator[Pad]:
     page.goto(f"{lab.address}lab/workspaces/pad/tree/pad.ipynb?token={lab.token}&reset")
     idle = page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator").first
     expect(idle).to_have_attribute("data-status", "idle", timeout=QUICK)
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+    prompt = page.locator(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt").first
+    for _ in range(5):
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+        page.wait_for_timeout(2_000)
+        # A page that is still connecting to its kernel may pass over a command, and says nothing.
+        if prompt.inner_text() != "[ ]:":
+            break
     # Where no network is kept yet, it is trained first.
     output = page.locator(".jp-NotebookPanel .jp-OutputArea").first
     expect(output.locator("canvas")).to_be_visible(timeout=10 * QUICK)

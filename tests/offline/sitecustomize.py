@@ -1,0 +1,44 @@
+"""Every Python that the tests start imports this first: it refuses connections to other computers, and notes each that
+was tried in the file that ``$MNIST_CONNECTIONS`` names, because a library may pass over the refusal in silence.
+
+Python imports a module of this name from its path by itself; ``conftest.py`` puts this folder there.
+"""
+
+import ipaddress
+import os
+import sys
+
+# What each event of Python's says about the other end: the place of the address among its arguments.
+_PLACES = {
+    "socket.connect": 1,
+    "socket.sendto": 1,
+    "socket.sendmsg": 1,
+    "socket.getaddrinfo": 0,
+    "socket.gethostbyname": 0,
+}
+
+
+def _is_near(address: object) -> bool:
+    """Whether an address is on this computer: a pair of a host and a port, a host, or the file of a local socket."""
+    host = address[0] if isinstance(address, tuple) else address
+    if isinstance(host, bytes):
+        host = host.decode("ascii", errors="replace")
+    if host in (None, "", "localhost") or host.startswith(("/", "\0")):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:  # the name of another computer
+        return False
+
+
+def _listen(event: str, arguments: tuple) -> None:
+    if event not in _PLACES or _is_near(arguments[_PLACES[event]]):
+        return
+    line = f"{event} {arguments[_PLACES[event]]!r} by {' '.join(sys.argv[:1]) or 'python'}"
+    with open(os.environ["MNIST_CONNECTIONS"], "a", encoding="utf-8") as file:
+        file.write(f"{line}\n")
+    raise ConnectionRefusedError(f"The tests allow no connection to another computer: {line}")
+
+
+if "MNIST_CONNECTIONS" in os.environ:
+    sys.addaudithook(_listen)

@@ -1,0 +1,75 @@
+"""The guard that every test runs under: connections to other computers are refused, and noted. A run of the tests in
+which one was noted fails (conftest.py)."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import pytest
+
+# Addresses kept for documentation (RFC 5737, RFC 3849) and a name that never exists (RFC 2606).
+FAR = {
+    "an address": "socket.create_connection(('192.0.2.1', 80), timeout=1)",
+    "a name": "socket.create_connection(('lessons.invalid', 80), timeout=1)",
+    "a name looked up": "socket.getaddrinfo('lessons.invalid', 80)",
+    "an old look-up": "socket.gethostbyname('lessons.invalid')",
+    "IPv6": "socket.socket(socket.AF_INET6).connect(('2001:db8::1', 80))",
+    "a datagram": "socket.socket(type=socket.SOCK_DGRAM).sendto(b'', ('192.0.2.1', 53))",
+    "urllib": "import urllib.request; urllib.request.urlopen('http://192.0.2.1/')",
+    "all refusals passed over": "exec('try: socket.getaddrinfo(\"lessons.invalid\", 80)\\nexcept OSError: pass')",
+}
+
+
+@pytest.fixture
+def noted(tmp_path, monkeypatch):
+    """Have connections noted in a file of the test's own, and return a function that reads it."""
+    log = tmp_path / "connections.txt"
+    monkeypatch.setenv("MNIST_CONNECTIONS", str(log))
+    return lambda: log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+
+
+@pytest.mark.parametrize("code", FAR.values(), ids=FAR)
+def test_another_process_is_refused_and_noted(noted, code) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", f"import socket; {code}"], capture_output=True, text=True, timeout=60
+    )
+    assert len(noted()) == 1, (noted(), done.stderr)
+    if "exec" not in code:
+        assert done.returncode == 1
+        assert "The tests allow no connection to another computer" in done.stderr
+
+
+def test_this_process_is_refused_and_noted(noted) -> None:
+    with pytest.raises(ConnectionRefusedError, match=r"192\.0\.2\.1"):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+    assert len(noted()) == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_loopback_is_open(noted, host) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = f"import socket; socket.create_connection(({host!r}, {port}), timeout=10)"
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    assert noted() == []
+
+
+def test_a_run_that_tried_a_connection_fails_although_its_tests_pass(noted, tmp_path) -> None:
+    (tmp_path / "test_one.py").write_text(
+        "import socket\n\ndef test_it():\n    try:\n        socket.getaddrinfo('lessons.invalid', 80)\n"
+        "    except OSError:\n        pass\n",
+        encoding="utf-8",
+    )
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    options = ["-p", "no:cacheprovider", "-p", "conftest", "--rootdir", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "-c", os.devnull, str(tmp_path / "test_one.py")],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ["PYTHONPATH"]])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "1 passed" in done.stdout, done.stdout
+    assert "a connection was tried: socket.getaddrinfo 'lessons.invalid'" in done.stdout
+    assert done.returncode == 1
