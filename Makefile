@@ -16,8 +16,15 @@ LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 # How long torch's threads spin while they wait, set before torch loads: mnist_helpers/__init__.py says why.
 export GOMP_SPINCOUNT ?= 5000
 
+# Before Python 3.13 an editable installation under a path that is not ASCII keeps Python from starting in this locale.
+ifneq ($(filter C POSIX,$(LC_ALL)),)
+export LC_ALL := C.UTF-8
+endif
+
 .PHONY: lab test notebooks slides lint
 
+# First among the places of kernels, so that a "python3" of another environment is not taken for this one's.
+lab: export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter$(if $(JUPYTER_PATH),$(if $(filter Windows_NT,$(OS)),;,:)$(JUPYTER_PATH))
 lab: $(INSTALLED)
 	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --port=$(PORT) $(LAB_FLAGS) $(ARGS)
 

@@ -14,6 +14,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 # Before torch loads, here and in the kernels that nbval starts: mnist_helpers/__init__.py says why.
 import mnist_helpers  # noqa: F401
+
+# isort: split
+from leftovers import note_fresh, with_leftovers
 import pytest
 import torch  # noqa: F401
 
@@ -45,8 +48,14 @@ LONGEST = ("test_lessons_in_the_browser", "04_", "06_", "05_", "07_")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items[:] = with_leftovers(items)
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=_place)
+
+
+@pytest.hookimpl(trylast=True)  # only then does the kernel run
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    note_fresh(item)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -7,6 +7,16 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
+from .checks import (
+    described,
+    require_bool,
+    require_generator,
+    require_number,
+    require_seed,
+    require_tensor,
+    require_whole,
+)
+
 
 class TensorBatches:
     """Batches ``(images, labels)`` sliced from tensors: bit for bit those of a `DataLoader` over a data set with
@@ -28,14 +38,22 @@ class TensorBatches:
         """
         Args:
             images: uint8 ``[N, H, W]`` with values from 0 to 255, as in ``train_set.data``.
-            labels: int64 ``[N]``, as in ``train_set.targets``.
+            labels: int64 ``[N]``, at least 0, as in ``train_set.targets``, on the images' device.
             batch_size: how many digits a batch holds; the last one holds what is left.
             shuffle: whether to draw a new order each time.
             seed: where the generator of those orders starts.
 
         Raises:
-            ValueError: the shapes or the type do not fit, there is no digit, or `batch_size` is less than 1.
+            TypeError: an argument is of another type, or the labels are not int64.
+            ValueError: the shapes or the images' type do not fit, there is no digit, a label is negative, `batch_size`
+                is less than 1, or images and labels are on two devices.
         """
+        for name, value in (("images", images), ("labels", labels)):
+            if not isinstance(value, Tensor):
+                raise TypeError(
+                    f"{name} is {described(value)}, and has to be a tensor, such as train_set.data or "
+                    "train_set.targets; torch.tensor(...) makes one of a list or an array."
+                )
         if images.ndim != 3 or images.dtype != torch.uint8:
             raise ValueError(
                 f"Images have to be uint8 of shape [N, H, W], as in train_set.data, and are "
@@ -46,11 +64,23 @@ class TensorBatches:
                 f"{len(images)} images need as many labels, at least one, in a tensor [N]; "
                 f"the labels have the shape {list(labels.shape)}."
             )
-        if batch_size < 1:
-            raise ValueError(f"batch_size is {batch_size}, and has to be at least 1.")
+        if labels.dtype != torch.int64:
+            raise TypeError(
+                f"labels is {described(labels)}, and has to be of int64: `.long()` converts."
+            )
+        if labels.device != images.device:
+            raise ValueError(
+                f"images is on {images.device} and labels on {labels.device}; bring both to one: "
+                f"`labels.to({str(images.device)!r})`."
+            )
+        if not labels.is_meta and labels.min() < 0:
+            raise ValueError(
+                f"labels go down to {labels.min().item()}, and have to be at least 0: they number the classes."
+            )
         self.images, self.labels = images, labels
-        self.batch_size, self.shuffle = batch_size, shuffle
-        self.generator = torch.Generator().manual_seed(seed)
+        self.batch_size = require_whole("batch_size", batch_size, at_least=1)
+        self.shuffle = require_bool("shuffle", shuffle)
+        self.generator = torch.Generator().manual_seed(require_seed("seed", seed))
 
     def __len__(self) -> int:
         return math.ceil(len(self.labels) / self.batch_size)
@@ -79,8 +109,12 @@ def split_indices(count: int, validation: int, seed: int = 0) -> tuple[Tensor, T
         Two int64 tensors, ``[count - validation]`` and ``[validation]``.
 
     Raises:
+        TypeError: an argument is no whole number; a share of the samples, for example.
         ValueError: `validation` is less than 1, or leaves nothing to train on.
     """
+    require_whole("count", count)
+    require_whole("validation", validation)
+    require_seed("seed", seed)
     if not 0 < validation < count:
         raise ValueError(
             f"{validation} of {count} samples cannot be set aside: at least one has to go each way."
@@ -103,11 +137,29 @@ def random_affine(
     Args:
         images: float32 ``[N, 1, H, W]``, as high as wide, black being 0.
         degrees: rotations are drawn from -degrees to degrees.
-        scale: each axis is stretched by a factor from 1 / (1 + scale) to 1 / (1 - scale).
+        scale: each axis is stretched by a factor from 1 / (1 + scale) to 1 / (1 - scale); from 0 to 0.99.
         shift: each axis is moved by up to so many pixels, fractions too.
         shear: rows are moved against each other by up to so many pixels for each pixel of height: 0.3 slants by 17°.
-        generator: where the random numbers come from; PyTorch's global one if None.
+        generator: where the random numbers come from, on the CPU; PyTorch's global one if None.
+
+    Raises:
+        TypeError: `images` holds no float32, or another argument is of another type.
+        ValueError: the shape is another one, there is no image, a value is not finite, or an amount is negative or too
+            large.
     """
+    require_tensor("images", images, "[N, C, H, W]", kind="float")
+    if images.dtype != torch.float32:
+        raise TypeError(
+            f"images is {described(images)}, and has to hold float32: `.float()` converts."
+        )
+    for name, amount, most in (
+        ("degrees", degrees, None),
+        ("scale", scale, 0.99),
+        ("shift", shift, None),
+        ("shear", shear, None),
+    ):
+        require_number(name, amount, at_least=0, at_most=most)
+    require_generator("generator", generator)
     count, _, height, width = images.shape
     draws = 2 * torch.rand(5, count, generator=generator).to(images.device) - 1  # in [-1, 1]
     angles = draws[0] * math.radians(degrees)

@@ -17,13 +17,19 @@ import shutil
 import tempfile
 import zlib
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 import platformdirs
 from torch.utils.data import DataLoader
 from torchvision import datasets
 from torchvision.transforms import ToTensor
 
+from .checks import require_bool, require_path, require_whole
+
 _log = logging.getLogger(__name__)
+
+# A preparation takes seconds. One that is not done after this time has been stopped, or its folder refuses the lock
+# without saying so, as Windows does.
+_LONGEST_WAIT = 120.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -72,7 +78,8 @@ def data_root() -> Path:
     Processes that call it together wait for each other, so each gets whole files.
 
     Raises:
-        DataError: the folder cannot be made or written, the disk is full, or an archive of the package is damaged.
+        DataError: the folder is not known, cannot be made or written, another process prepares it and does not come to
+            an end, the disk is full, or an archive of the package is damaged.
     """
     root = _root_folder()
     raw = root / "MNIST" / "raw"
@@ -80,8 +87,11 @@ def data_root() -> Path:
         return root
     try:
         raw.mkdir(parents=True, exist_ok=True)
-        with FileLock(raw / ".lock"):
+        lock = FileLock(raw / ".lock")
+        lock.timeout = _LONGEST_WAIT
+        with lock:
             if not _is_recorded(raw):
+                _remove_leftovers(raw)
                 for file in MNIST_FILES:
                     _make_whole(raw, file)
                 _record(raw)
@@ -90,6 +100,14 @@ def data_root() -> Path:
         if not all(_fault(raw, file) is None for file in MNIST_FILES):
             raise DataError(_explain(root, error)) from error
     return root
+
+
+def faults(root: Path) -> dict[str, str]:
+    """Read the unpacked files under a folder that `data_root` returned, and return what is wrong with each that is not
+    whole, under its name: ``{"t10k-labels-idx1-ubyte": "did not match its checksum"}``. Takes half a second."""
+    raw = require_path("root", root, "data") / "MNIST" / "raw"
+    found = {file.name: _fault(raw, file) for file in MNIST_FILES}
+    return {name: fault for name, fault in found.items() if fault is not None}
 
 
 def load_datasets() -> tuple[datasets.MNIST, datasets.MNIST]:
@@ -109,7 +127,14 @@ def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoade
     `images` is float32 ``[N, 1, 28, 28]`` with values in [0, 1], `labels` int64 ``[N]``; N is `batch_size`, or what is
     left over in the last batch. `shuffle` draws a new order of the training set for each epoch; the test set's order
     never matters and never changes.
+
+    Raises:
+        TypeError: `batch_size` is no whole number, or `shuffle` neither True nor False.
+        ValueError: `batch_size` is less than 1.
+        DataError: MNIST could not be prepared.
     """
+    require_whole("batch_size", batch_size, at_least=1)
+    require_bool("shuffle", shuffle)
     train_set, test_set = load_datasets()
     train_loader = DataLoader(train_set, batch_size=batch_size, shuffle=shuffle)
     test_loader = DataLoader(test_set, batch_size=batch_size)
@@ -117,10 +142,27 @@ def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoade
 
 
 def _root_folder() -> Path:
+    advice = "Set the environment variable MNIST_DATA_DIR to the full path of a folder that you can write to."
     chosen = os.environ.get("MNIST_DATA_DIR")
     if chosen:
-        return Path(chosen).expanduser().absolute()
-    return Path(platformdirs.user_cache_dir("mnist_helpers", appauthor=False))
+        try:
+            return Path(chosen).expanduser().absolute()
+        except (RuntimeError, OSError) as error:
+            # An unknown home for the "~", or a current folder that was removed.
+            raise DataError(
+                f"MNIST_DATA_DIR is {chosen}, and where that lies is not known ({error}). {advice}"
+            ) from error
+    try:
+        root = Path(platformdirs.user_cache_dir("mnist_helpers", appauthor=False))
+    except RuntimeError:
+        root = None
+    # Of an unknown home older releases of platformdirs leave a "~", which would become a folder of that name.
+    if root is None or not root.is_absolute():
+        raise DataError(
+            "MNIST is kept in the user's cache folder, and where that lies is not known: this user has no home folder. "
+            f"{advice}"
+        )
+    return root
 
 
 def _record_path(raw: Path) -> Path:
@@ -210,21 +252,65 @@ def _write_beside(path: Path, content: bytes) -> None:
         raise
 
 
+def _remove_leftovers(raw: Path) -> None:
+    """Remove what a process that was killed while it wrote has left behind.
+
+    Only for the process that holds the lock: then no other one is writing.
+    """
+    for name in (*(file.name for file in MNIST_FILES), _record_path(raw).name):
+        for beside in raw.glob(f".{name}.*"):
+            try:
+                beside.unlink()
+            except OSError as error:
+                _log.warning(
+                    "%s was left behind by a preparation that was broken off, and cannot be removed (%s).",
+                    beside,
+                    error.strerror,
+                )
+
+
 def _explain(root: Path, error: OSError) -> str:
     needed = sum(file.size for file in MNIST_FILES)
     if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         free = shutil.disk_usage(root).free if root.exists() else 0
         cause = f"the disk is full, or your share of it: {free / 1e6:.0f} MB are free, {needed / 1e6:.0f} MB are needed"
         mend = "Free some space"
+    elif isinstance(error, Timeout):
+        cause = (
+            f"for {_LONGEST_WAIT:.0f} seconds another process has held the lock {error.lock_file} and not come to an "
+            "end, or the folder does not allow a lock"
+        )
+        mend = "End that process, or wait for it"
+    elif isinstance(error, PermissionError) and error.filename2:
+        cause = (
+            f"the file {error.filename2} cannot be replaced ({error.strerror}): "
+            "another program uses it, or it is not yours"
+        )
+        mend = "Close what uses it"
     elif isinstance(error, PermissionError) or error.errno == errno.EROFS:
         cause = f"it cannot be written ({error.strerror})"
         mend = "Allow writing there"
     elif isinstance(error, (FileExistsError, NotADirectoryError)):
         # The system names the folder that it could not make; the file may stand further up.
         named = Path(error.filename or root)
-        in_the_way = next((path for path in (named, *named.parents) if path.is_file()), named)
-        cause = f"a file is in the way where a folder is needed ({in_the_way})"
-        mend = "Move that file away"
+        blocking = (
+            path
+            for path in (named, *named.parents)
+            if path.is_file() or (path.is_symlink() and not path.exists())
+        )
+        in_the_way = next(blocking, named)
+        if in_the_way.is_symlink() and not in_the_way.exists():
+            target = os.readlink(in_the_way)
+            cause = f"{in_the_way} is a symbolic link to {target}, which does not exist"
+            mend = "Make the folder that it leads to, or remove the link"
+        else:
+            cause = f"a file is in the way where a folder is needed ({in_the_way})"
+            mend = "Move that file away"
+    elif isinstance(error, IsADirectoryError):
+        cause = (
+            f"a folder is in the way where a file is needed ({error.filename2 or error.filename})"
+        )
+        mend = "Move that folder away"
     else:
         cause = str(error)
         mend = "See to that"

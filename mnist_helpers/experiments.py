@@ -8,11 +8,18 @@ import os
 from pathlib import Path
 import statistics
 
+from .checks import described, require_function, require_number, require_path, require_whole
+
 
 @dataclass(frozen=True)
 class Setting:
     """What one experiment is trained with: a network as `make_cnn` builds it, an optimizer of ``torch.optim`` by its
-    name, and the peak of the learning rate. Each default is the baseline's."""
+    name, and the peak of the learning rate. Each default is the baseline's.
+
+    Raises:
+        TypeError: a value is of another type than its default.
+        ValueError: a whole number is less than 1, a name empty, or the learning rate not above 0.
+    """
 
     kernel_size: int = 3
     channels: int = 16
@@ -21,6 +28,21 @@ class Setting:
     activation: str = "ReLU"
     optimizer: str = "Adam"
     learning_rate: float = 0.005
+
+    def __post_init__(self) -> None:
+        for name in ("kernel_size", "channels", "depth"):
+            require_whole(name, getattr(self, name), at_least=1)
+        for name in ("pooling", "activation", "optimizer"):
+            value = getattr(self, name)
+            if not isinstance(value, str):
+                raise TypeError(
+                    f"{name} is {described(value)}, and has to be a name, such as {getattr(Setting, name)!r}."
+                )
+            if not value:
+                raise ValueError(
+                    f"{name} is empty, and has to be a name, such as {getattr(Setting, name)!r}."
+                )
+        require_number("learning_rate", self.learning_rate, above=0)
 
     @property
     def name(self) -> str:
@@ -42,7 +64,13 @@ class ExperimentTable:
 
     def __init__(self, path: str | Path) -> None:
         """`path` is the file; it need not exist. A relative one lies in ``$MNIST_EXPERIMENTS_DIR`` where that is
-        set, else in the current folder."""
+        set, else in the current folder.
+
+        Raises:
+            TypeError: `path` is no path.
+            ValueError: `path` is empty.
+        """
+        path = require_path("path", path, "experiments.csv")
         folder = os.environ.get("MNIST_EXPERIMENTS_DIR", "")
         self.path = Path(folder, path)
 
@@ -87,11 +115,17 @@ class ExperimentTable:
             seeds: how many, at least 1.
 
         Raises:
-            ValueError: `seeds` is less than 1, or the file holds something else.
+            TypeError: `setting` is no `Setting`, `train` no function, `seeds` no whole number, or `train` returns no
+                number.
+            ValueError: `seeds` is less than 1, the file holds something else, or `train` returns no per cent.
             FileNotFoundError: the file's folder does not exist. Nothing is trained then.
         """
-        if seeds < 1:
-            raise ValueError(f"seeds is {seeds}, and has to be at least 1.")
+        if not isinstance(setting, Setting):
+            raise TypeError(
+                f"setting is {described(setting)}, and has to be a Setting, such as Setting(kernel_size=5)."
+            )
+        require_function("train", train, "takes a setting and a seed and returns an accuracy")
+        require_whole("seeds", seeds, at_least=1)
         known = self.results().get(setting, {})
         if not self.path.parent.is_dir():
             raise FileNotFoundError(
@@ -100,7 +134,10 @@ class ExperimentTable:
         for seed in range(seeds):
             if seed not in known:
                 # As it will be read again.
-                known[seed] = round(train(setting, seed), 2)
+                accuracy = require_number(
+                    "What train returned", train(setting, seed), at_least=0, at_most=100
+                )
+                known[seed] = round(accuracy, 2)
                 self._add(setting, seed, known[seed])
         return [known[seed] for seed in range(seeds)]
 

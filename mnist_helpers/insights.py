@@ -7,6 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .checks import (
+    require_labels,
+    require_model,
+    require_sequence,
+    require_tensor,
+    require_type,
+    require_whole,
+)
 from .explore import LayerView, Patch, layer_views, seen_patch
 from .shapes import layer_outputs
 
@@ -66,14 +74,19 @@ def confusion_matrix(labels: Tensor, predictions: Tensor, classes: int = 10) -> 
         int64 ``[classes, classes]``: a row for each label, a column for each prediction.
 
     Raises:
-        ValueError: the two differ in length, are not whole numbers in a row, or hold another class.
+        TypeError: one is no tensor, or holds neither ints nor floats.
+        ValueError: the two differ in length, are not whole numbers in a row, or hold another class; `classes` is less
+            than 1.
     """
+    _require_positive(classes=classes)
     for name, values in (("labels", labels), ("predictions", predictions)):
+        require_type(name, values, Tensor, "a tensor of ints [N]")
         if values.ndim != 1 or values.is_floating_point():
             raise ValueError(
                 f"{name} is {_described(values)}, and has to be whole numbers [N]; "
                 f"of logits or probabilities [N, {classes}] take argmax(dim=1) first."
             )
+        require_tensor(name, values, "[N]", kind="int", empty=True)
         if len(values) and not 0 <= values.min() <= values.max() < classes:
             raise ValueError(
                 f"{name} holds classes from {values.min()} to {values.max()}, and may hold those from 0 to "
@@ -91,12 +104,19 @@ def most_confused(matrix: Tensor, count: int = 5) -> list[Confusion]:
     happened is left out.
 
     Raises:
-        ValueError: the matrix is not square, or `count` is less than 1.
+        TypeError: the matrix is no tensor of ints, or `count` no whole number.
+        ValueError: the matrix is not square, or holds nothing or a number below 0; `count` is less than 1.
     """
+    require_type("matrix", matrix, Tensor, "what confusion_matrix returns")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise ValueError(
             f"A confusion matrix is [classes, classes], and {list(matrix.shape)} was given; "
             f"confusion_matrix makes one."
+        )
+    require_tensor("matrix", matrix, "[classes, classes]", kind="int")
+    if matrix.min() < 0:
+        raise ValueError(
+            f"matrix holds {matrix.min()}, and counts are at least 0: give what confusion_matrix returns."
         )
     _require_positive(count=count)
     mistakes = [
@@ -120,7 +140,9 @@ def confident_mistakes(probabilities: Tensor, labels: Tensor, count: int) -> Ten
         int64 ``[count]``, shorter where there are fewer mistakes. Those that are as sure are in order of the index.
 
     Raises:
-        ValueError: the two differ in length, the rows are no probabilities, or `count` is less than 1.
+        TypeError: the probabilities are no tensor of floats or the labels none of ints, or `count` is no whole number.
+        ValueError: the two differ in length or hold nothing, the rows are no probabilities, a label is not from
+            0 to 9, or `count` is less than 1.
     """
     _require_probabilities(probabilities, labels)
     _require_positive(count=count)
@@ -142,8 +164,10 @@ def predict_all(model: nn.Module, images: Tensor, batch_size: int = 1000) -> Ten
         The softmax of the model's logits, float32 ``[N, 10]``, on the CPU.
 
     Raises:
-        ValueError: `images` is no such batch, or holds no image; `batch_size` is less than 1.
+        TypeError: `model` is no network, `images` no tensor, or `batch_size` no whole number.
+        ValueError: `images` is no such batch, or holds no image, or NaN; `batch_size` is less than 1.
     """
+    require_model("model", model, parameters=False)
     _require_images(images)
     _require_positive(batch_size=batch_size)
     device = next(model.parameters(), images).device
@@ -172,9 +196,13 @@ def top_patches(
         count: how many places; there are fewer where there are fewer images.
 
     Raises:
+        TypeError: `model` is no network, `layer` no text, `images` no tensor, or another argument no whole number.
         ValueError: there is no such layer or channel, `images` is no such batch, `count` is less than 1, or the patch
             that a layer sees is not known (see `shapes.receptive_field`).
     """
+    require_model("model", model, parameters=False)
+    require_type("layer", layer, str, "the name of a layer, such as 'block_2.2'")
+    require_whole("channel", channel)
     _require_images(images)
     _require_positive(count=count)
     view = _view_of(model, layer, images[0])
@@ -212,12 +240,18 @@ def occlusion_map(model: nn.Module, image: Tensor, label: int, size: int = 7) ->
         square lies outside the image.
 
     Raises:
+        TypeError: `model` is no network, `image` no tensor of floats, or another argument no whole number.
         ValueError: `image` is not one image, `size` is even or less than 1, or there is no such label.
     """
+    require_model("model", model, parameters=False)
+    require_type("image", image, Tensor, "a tensor [1, H, W]")
+    require_whole("label", label)
+    require_whole("size", size)
     if image.ndim != 3:
         raise ValueError(
             f"An image [1, H, W] is needed, and {_described(image)} was given; take one image of a batch."
         )
+    require_tensor("image", image, "[1, H, W]", kind="float")
     if size < 1 or size % 2 == 0:
         raise ValueError(
             f"size is {size}, and has to be an odd number of pixels, such as 7: the square needs a middle."
@@ -249,13 +283,20 @@ def pca(features: Tensor, components: int = 2) -> Projection:
         components: how many, from 1 to the smaller one of N and D.
 
     Raises:
-        ValueError: `features` is no such tensor, holds a number that is not finite, or has rows that are all alike;
+        TypeError: `features` is no tensor of floats or ints, or `components` no whole number.
+        ValueError: `features` is no such table, holds a number that is not finite, or has rows that are all alike;
             there are not so many components.
     """
+    require_type("features", features, Tensor, "a tensor [N, D]")
+    require_whole("components", components)
     if features.ndim != 2 or len(features) < 2:
         raise ValueError(
             f"Features have to be [N, D] with N of at least 2, and {list(features.shape)} was given; "
             f"flatten(1) makes feature maps [N, C, H, W] such a table."
+        )
+    if features.is_complex() or features.dtype == torch.bool:
+        raise TypeError(
+            f"features is {_described(features)}, and has to hold floats: `.float()` converts."
         )
     if not 1 <= components <= min(features.shape):
         raise ValueError(
@@ -296,7 +337,9 @@ def reliability(probabilities: Tensor, labels: Tensor, bins: int = 10) -> list[R
         labels: the right digits, int ``[N]``.
 
     Raises:
-        ValueError: the two differ in length, the rows are no probabilities, or `bins` is less than 1.
+        TypeError: the probabilities are no tensor of floats or the labels none of ints, or `bins` is no whole number.
+        ValueError: the two differ in length or hold nothing, the rows are no probabilities, a label is not from
+            0 to 9, or `bins` is less than 1.
     """
     _require_probabilities(probabilities, labels)
     _require_positive(bins=bins)
@@ -325,8 +368,12 @@ def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
     perfect, 1 the worst. The formula is equation 3 of Guo et al. (2017, arXiv:1706.04599).
 
     Raises:
+        TypeError: `bins` is not a list of bins.
         ValueError: the bins are empty.
     """
+    require_sequence(
+        "bins", bins, ReliabilityBin, "bins, those that reliability returns", empty=True
+    )
     whole = sum(part.count for part in bins)
     if whole == 0:
         raise ValueError("The bins hold no digit: give those that reliability returns.")
@@ -358,26 +405,36 @@ def _near(side: int, size: int) -> Tensor:
 
 
 def _require_images(images: Tensor) -> None:
+    require_type("images", images, Tensor, "a tensor [N, 1, H, W]")
     if images.ndim != 4 or not images.is_floating_point() or len(images) == 0:
         raise ValueError(
             f"Images have to be [N, 1, H, W] with values in [0, 1], at least one, and {_described(images)} was "
             f"given; data_set.data.unsqueeze(1) / 255 makes such a batch, and image[None] one of a single image."
         )
+    require_tensor("images", images, "[N, 1, H, W]")
 
 
 def _require_probabilities(probabilities: Tensor, labels: Tensor) -> None:
+    require_type("probabilities", probabilities, Tensor, "a tensor [N, 10]")
+    require_type("labels", labels, Tensor, "a tensor of ints [N]")
     if probabilities.ndim != 2 or labels.ndim != 1:
         raise ValueError(
             f"Probabilities [N, 10] and labels [N] are needed, and {list(probabilities.shape)} and "
             f"{list(labels.shape)} were given; predict_all returns such probabilities."
         )
     _require_as_many(probabilities=probabilities, labels=labels)
+    if not probabilities.is_floating_point():
+        raise TypeError(
+            f"probabilities is {_described(probabilities)}, and has to hold floats, as predict_all returns them."
+        )
     off = (probabilities.sum(dim=1) - 1).abs()
     # Written so that a NaN is refused too.
     if not ((probabilities >= 0).all() and (off <= 1e-3).all()):
         raise ValueError(
             "Each row of probabilities has to sum to 1: apply softmax(dim=1) to the logits first."
         )
+    require_tensor("probabilities", probabilities, "[N, 10]")
+    require_labels("labels", labels)
 
 
 def _require_as_many(**tensors: Tensor) -> None:
@@ -388,8 +445,7 @@ def _require_as_many(**tensors: Tensor) -> None:
 
 def _require_positive(**numbers: int) -> None:
     for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} is {number}, and has to be at least 1.")
+        require_whole(name, number, at_least=1)
 
 
 def _described(tensor: Tensor) -> str:

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
+
+from .checks import checked, described, require_bool, require_whole
 
 
 class CNN(nn.Module):
@@ -86,7 +89,22 @@ class MLP(nn.Module):
     parameters, within one per cent of `CNN`'s, so that the two can be compared."""
 
     def __init__(self, hidden_sizes: Sequence[int] = (120, 64)) -> None:
+        """
+        Args:
+            hidden_sizes: how many units each hidden layer has; without any, the network is one linear layer.
+
+        Raises:
+            TypeError: `hidden_sizes` is no list or tuple of whole numbers.
+            ValueError: a layer has less than one unit.
+        """
         super().__init__()
+        if not isinstance(hidden_sizes, Sequence) or isinstance(hidden_sizes, (str, bytes)):
+            raise TypeError(
+                f"hidden_sizes is {described(hidden_sizes)}, and has to be a list or tuple of whole numbers, one for "
+                "each hidden layer, such as (120, 64)."
+            )
+        for number, hidden_size in enumerate(hidden_sizes):
+            require_whole(f"hidden_sizes[{number}]", hidden_size, at_least=1)
         layers: list[nn.Module] = [nn.Flatten()]
         in_features = 28 * 28
         for hidden_size in hidden_sizes:
@@ -149,7 +167,12 @@ class SmallCNN(nn.Module):
 
 
 def convolution_block(in_channels: int, out_channels: int, pool: bool = False) -> nn.Sequential:
-    """Return a 3×3 convolution, with `pool` a max pooling over 2×2, batch norm, and ReLU."""
+    """Return a 3×3 convolution, with `pool` a max pooling over 2×2, batch norm, and ReLU.
+
+    Raises:
+        TypeError: a number of channels is no whole number, or `pool` is neither True nor False.
+        ValueError: a number of channels is less than 1.
+    """
     layers = [nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=False)]
     if pool:
         layers.append(nn.MaxPool2d(kernel_size=2))
@@ -174,7 +197,9 @@ def make_cnn(
         activation: the name of a module of ``torch.nn``, such as ``"ReLU"``, ``"GELU"`` or ``"Tanh"``.
 
     Raises:
-        ValueError: `pooling` is none of the three.
+        TypeError: a number is no whole number, or `activation` is no text.
+        ValueError: `pooling` is none of the three, `kernel_size` is even, a number is less than 1, or `activation`
+            names no module that is made without arguments and keeps a shape.
     """
     poolings = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
     if pooling not in [*poolings, "strided"]:
@@ -193,3 +218,45 @@ def make_cnn(
         else:
             layers.append(poolings[pooling](kernel_size=2))
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(2 * channels * 7 * 7, 10))
+
+
+def _require_convolution_block(in_channels: int, out_channels: int, pool: bool = False) -> None:
+    require_whole("in_channels", in_channels, at_least=1)
+    require_whole("out_channels", out_channels, at_least=1)
+    require_bool("pool", pool)
+
+
+def _require_cnn(
+    kernel_size: int = 3,
+    channels: int = 16,
+    depth: int = 1,
+    pooling: str = "max",
+    activation: str = "ReLU",
+) -> None:
+    """Ask what `make_cnn` asks of its arguments; of `pooling` it asks by itself."""
+    if require_whole("kernel_size", kernel_size, at_least=1) % 2 == 0:
+        raise ValueError(
+            f"kernel_size is {kernel_size}, and has to be odd: only then can as many pixels of padding on each side "
+            f"keep height and width. Try {kernel_size - 1} or {kernel_size + 1}."
+        )
+    require_whole("channels", channels, at_least=1)
+    require_whole("depth", depth, at_least=1)
+    if not isinstance(activation, str):
+        raise TypeError(
+            f"activation is {described(activation)}, and has to be the name of a module of torch.nn, such as 'ReLU'."
+        )
+    try:
+        # In evaluation mode, where none draws random numbers.
+        kept = getattr(nn, activation)().eval()(torch.zeros(1, 2, 3, 3)).shape == (1, 2, 3, 3)
+    except (AttributeError, TypeError, ValueError, RuntimeError, NotImplementedError):
+        kept = False
+    if not kept:
+        raise ValueError(
+            f"activation is {activation!r}, which names no module of torch.nn that is made without arguments and keeps "
+            "the shape of what it gets; choose 'ReLU', 'GELU' or 'Tanh', for example."
+        )
+
+
+# What a lesson writes out stands above as it stands there; its arguments are asked for here.
+convolution_block = checked(_require_convolution_block)(convolution_block)
+make_cnn = checked(_require_cnn)(make_cnn)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .checks import described, require_model, require_same_device, require_tensor
+
 _PIXELWISE = (
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh),
     *(nn.Identity, nn.BatchNorm2d, nn.Dropout, nn.Dropout2d),
@@ -73,25 +75,35 @@ def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[LayerShape
     """Send one blank input through `model`, and return a row for each layer in the order in which they ran.
 
     Args:
-        model: any module; it is left in the mode, and with the weights and gradients, that it had.
+        model: any module whose layers put out one tensor each; it is left in the mode, and with the weights and
+            gradients, that it had.
         input_size: the input's shape without the batch axis, for example ``(1, 28, 28)`` for ``C, H, W``.
 
     A layer is a module without modules inside. Parameters of a layer that runs twice are counted once, so that the
     column's sum is the model's number of parameters.
 
     Raises:
+        TypeError: `model` is no module, or one of its layers puts out something else than a tensor.
         ValueError: `input_size` is not a sequence of ints of at least 1, or the model does not take such an input.
     """
+    require_model("model", model, parameters=False)
     if not (
         isinstance(input_size, Sequence)
         and input_size
-        and all(isinstance(size, int) and size > 0 for size in input_size)
+        and all(
+            isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in input_size
+        )
     ):
         raise ValueError(
             f"input_size is {input_size}; give the shape of one input, such as (1, 28, 28) for C, H, W."
         )
     first = next(model.parameters(), torch.empty(0))
-    blank = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
+    try:
+        blank = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
+    except (RuntimeError, OverflowError, TypeError) as error:
+        raise ValueError(
+            f"input_size is {input_size}, and an input of that shape cannot be made here: it is too large."
+        ) from error
     rows, counted = [], set()
     for name, module, output in layer_outputs(model, blank):
         fresh = [weight for weight in module.parameters() if id(weight) not in counted]
@@ -113,7 +125,7 @@ def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
         model, input_size: as in `layer_shapes`.
 
     Raises:
-        ValueError: as `layer_shapes` does.
+        TypeError, ValueError: as `layer_shapes` does.
     """
     rows = layer_shapes(model, input_size)
     modules = dict(model.named_modules())
@@ -131,18 +143,30 @@ def layer_outputs(model: nn.Module, images: Tensor) -> list[LayerOutput]:
     the order in which they ran. A layer is a module without modules inside. The model is left in its mode.
 
     Args:
-        images: a batch, on the model's device.
+        model: any module whose layers put out one tensor each.
+        images: a batch of floats, its first axis N, on the model's device.
 
     Raises:
-        ValueError: the model does not take such a batch.
+        TypeError: `model` is no module, `images` no tensor of floats, or a layer puts out something else than a tensor.
+        ValueError: `images` is empty, holds NaN or infinity or is on another device than the model, or the model does
+            not take such a batch.
     """
+    require_model("model", model, parameters=False)
+    _require_batch(model, images)
     outputs: list[LayerOutput] = []
+
+    def keep(module: nn.Module, output: Tensor, name: str) -> None:
+        if not isinstance(output, Tensor):
+            raise TypeError(
+                f"The layer {name} {type(module).__name__} puts out {described(output)}, and has to put out one "
+                "tensor: other layers cannot be shown."
+            )
+        # A copy: a layer that works in place would write into it.
+        outputs.append(LayerOutput(name, module, output.clone()))
+
     hooks = [
         module.register_forward_hook(
-            lambda module, _, output, name=name: outputs.append(
-                # A copy: a layer that works in place would write into it.
-                LayerOutput(name, module, output.clone())
-            )
+            lambda module, _, output, name=name: keep(module, output, name)
         )
         for name, module in model.named_modules()
         if not list(module.children())
@@ -152,7 +176,7 @@ def layer_outputs(model: nn.Module, images: Tensor) -> list[LayerOutput]:
         model.eval()
         with torch.no_grad():
             model(images)
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, IndexError) as error:
         last = "no layer ran"
         if outputs:
             layer = f"{outputs[-1].name} {type(outputs[-1].module).__name__}".strip()
@@ -182,9 +206,12 @@ def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveFi
     its stride.
 
     Raises:
+        TypeError: `layers` is neither a module nor a list of modules.
         ValueError: a layer's kernel, stride, padding or dilation differs between height and width, or the layer is of a
             kind whose receptive field is not known here.
     """
+    if not isinstance(layers, nn.Module):
+        layers = _listed(layers)
     modules = (
         _leaves(layers)
         if isinstance(layers, nn.Module)
@@ -197,8 +224,9 @@ def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveFi
             break
         if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
             kernel_size = _square(module, "kernel_size")
-            start -= _square(module, "padding") * jump
-            size += _square(module, "dilation") * (kernel_size - 1) * jump
+            dilation = _square(module, "dilation")
+            start -= _padding_before(module, dilation * (kernel_size - 1)) * jump
+            size += dilation * (kernel_size - 1) * jump
             jump *= _square(module, "stride")
         elif not isinstance(module, _PIXELWISE):
             raise ValueError(
@@ -214,6 +242,37 @@ def _leaves(module: nn.Module) -> list[nn.Module]:
     return [leaf for _, leaf in every if not list(leaf.children())]
 
 
+def _listed(layers: Iterable[nn.Module]) -> list[nn.Module]:
+    advice = "give a network, or a list of layers in the order in which they run"
+    if isinstance(layers, type) and issubclass(layers, nn.Module):
+        raise TypeError(
+            f"layers is {described(layers)}; {advice}. `{layers.__name__}()` makes one."
+        )
+    if isinstance(layers, (str, bytes, Tensor)) or not isinstance(layers, Iterable):
+        raise TypeError(f"layers is {described(layers)}; {advice}.")
+    listed = list(layers)
+    for number, layer in enumerate(listed):
+        if not isinstance(layer, nn.Module):
+            raise TypeError(
+                f"Number {number} of layers is {described(layer)}, and has to be a layer, an nn.Module; {advice}."
+            )
+    return listed
+
+
+def _padding_before(module: nn.Module, covered: int) -> int:
+    """Return by how many pixels a layer widens its input at the left and at the top.
+
+    Args:
+        module: the layer.
+        covered: how many pixels its kernel covers beyond the first one.
+    """
+    padding = getattr(module, "padding", 0)
+    if isinstance(padding, str):
+        # What is left over of an odd number goes to the right and to the bottom.
+        return {"valid": 0, "same": covered // 2}[padding]
+    return _square(module, "padding")
+
+
 def _square(module: nn.Module, name: str) -> int:
     value = getattr(module, name, 1)
     if isinstance(value, int):
@@ -223,6 +282,15 @@ def _square(module: nn.Module, name: str) -> int:
     raise ValueError(
         f"{type(module).__name__} has {name}={value!r}; it has to be the same for height and width."
     )
+
+
+def _require_batch(model: nn.Module, images: Tensor) -> None:
+    axes = "[N, ...]"
+    if isinstance(images, Tensor) and images.ndim > 0:
+        axes = str(["N", *images.shape[1:]]).replace("'", "")
+    require_tensor("images", images, axes, kind="float")
+    if next(model.parameters(), None) is not None:
+        require_same_device(model, "images", images)
 
 
 def _require_ints(**arguments: int) -> None:

@@ -23,6 +23,16 @@ from torchvision.datasets import MNIST
 
 from . import explore, insights, plots
 from .batches import random_affine
+from .checks import (
+    described,
+    require_labels,
+    require_mapping,
+    require_model,
+    require_number,
+    require_probabilities,
+    require_tensor,
+    require_whole,
+)
 from .drawing import Point, StrokeRecorder, rasterize
 
 _STYLE = {"description_width": "9em"}
@@ -36,7 +46,12 @@ def leaf_through(dataset: MNIST) -> ipywidgets.VBox:
 
     Args:
         dataset: MNIST with ``ToTensor()``: each sample is an image ``[1, 28, 28]`` and its label.
+
+    Raises:
+        TypeError: `dataset` is no such data set; one without ``ToTensor()``, for example.
+        ValueError: its images have another shape, or a label is not from 0 to 9.
     """
+    _require_samples(dataset)
     kind = _dropdown("digit", ["all", *map(str, range(10))])
     number, row, column = _slider("number", 0, 1), _slider("row", 8, 27), _slider("column", 12, 27)
     screen = _Screen()
@@ -66,7 +81,17 @@ def convolution_in_slow_motion(images: Mapping[str, Tensor]) -> ipywidgets.VBox:
 
     Args:
         images: what to choose from, by name, each ``[H, W]`` and at least 3×3.
+
+    Raises:
+        TypeError: `images` is no dictionary of tensors of floats by name.
+        ValueError: it is empty, or an image has another shape, or holds NaN.
     """
+    for name, image in require_mapping("images", images, "images [H, W] by name").items():
+        require_tensor(f"images[{name!r}]", image, "[H, W]", kind="float")
+        if min(image.shape) < 3:
+            raise ValueError(
+                f"images[{name!r}] is {described(image)}, and has to be at least 3×3, as the kernels are."
+            )
     well_known = explore.kernels()
     picture = _dropdown("image", list(images))
     kernel = _dropdown("kernel", [*well_known, "your own"])
@@ -122,7 +147,14 @@ def layer_explorer(model: nn.Module, images: Tensor, labels: Tensor) -> ipywidge
     Args:
         model: a network that runs its layers in the order in which it holds them.
         images: ``[N, 1, H, W]``, and labels: int ``[N]``.
+
+    Raises:
+        TypeError: `model` is no network, images are no tensor of floats or labels none of ints.
+        ValueError: images or labels have another shape, there are fewer labels than images, a label is not from 0 to 9,
+            or the model does not take the images.
     """
+    require_model("model", model, parameters=False)
+    _require_digits(images, labels)
     titles = [view.title for view in explore.layer_views(model, images[0])]
     digit = _slider("digit", 0, len(images) - 1)
     layer = _dropdown("layer", [(title, number) for number, title in enumerate(titles)])
@@ -154,7 +186,14 @@ def belief_by_epoch(images: Tensor, labels: Tensor, probabilities: Tensor) -> ip
     Args:
         images: ``[N, 1, H, W]``, and labels: int ``[N]``.
         probabilities: ``[epochs + 1, N, 10]``, the first before training.
+
+    Raises:
+        TypeError: images or probabilities are no tensors of floats, or labels none of ints.
+        ValueError: there are not as many of each, an image or a label is not what it has to be, or the rows are no
+            probabilities.
     """
+    _require_digits(images, labels)
+    require_probabilities("probabilities", probabilities, f"[epochs + 1, {len(images)}, 10]")
     epoch = _slider("epoch", 0, len(probabilities) - 1)
     screen = _Screen()
 
@@ -173,7 +212,13 @@ def digit_changer(images: Tensor, labels: Tensor) -> ipywidgets.VBox:
 
     Args:
         images: ``[N, 1, H, W]`` with values in [0, 1], and labels: int ``[N]``.
+
+    Raises:
+        TypeError: images are no tensor of floats, or labels none of ints.
+        ValueError: images or labels have another shape, there are fewer labels than images, or a label is not from 0 to
+            9.
     """
+    _require_digits(images, labels)
     digit = _slider("digit", 0, len(images) - 1)
     degrees = _slider("rotation, degrees", 10, 180)
     stretch, shift = _slider("stretch, per cent", 10, 60), _slider("shift, pixels", 2, 14)
@@ -203,7 +248,15 @@ def shifted_digit(
     Args:
         models: networks by name; each takes ``[N, 1, H, W]`` and returns logits ``[N, 10]``.
         images: ``[N, 1, H, W]`` with values in [0, 1], and labels: int ``[N]``.
+
+    Raises:
+        TypeError: `models` is no dictionary of networks by name, images are no tensor of floats or labels none of ints.
+        ValueError: there is no network, images or labels have another shape, there are fewer labels than images, or a
+            label is not from 0 to 9.
     """
+    for name, model in require_mapping("models", models, "networks by name").items():
+        require_model(f"models[{name!r}]", model, parameters=False)
+    _require_digits(images, labels)
     digit = _slider("digit", 0, len(images) - 1)
     right, down = (
         _slider("right, pixels", 0, 10, least=-10),
@@ -236,8 +289,14 @@ def drawing_pad(model: nn.Module, size: int = 280) -> ipywidgets.VBox:
     Args:
         model: takes images ``[N, 1, 28, 28]`` with values in [0, 1] and returns logits ``[N, 10]``. Feature maps are
             those of its modules ``block_1``, ``block_2`` and so on, where it has such.
-        size: the pad's width and height, in pixels of the page.
+        size: the pad's width and height, in pixels of the page, at least 28.
+
+    Raises:
+        TypeError: `model` is no network, or `size` no whole number.
+        ValueError: `size` is less than 28.
     """
+    require_model("model", model, parameters=False)
+    require_whole("size", size, at_least=28)
     recorder = StrokeRecorder()
     sides = Layout(width=f"{size}px", height=f"{size}px", border="1px solid gray")
     canvas = ipycanvas.Canvas(width=size, height=size, layout=sides)
@@ -317,7 +376,13 @@ class LiveLoss:
     """
 
     def __init__(self, batches: int) -> None:
-        """`batches` is how many the whole training has: the curve's full width."""
+        """`batches` is how many the whole training has: the curve's full width.
+
+        Raises:
+            TypeError: it is no whole number.
+            ValueError: it is less than 1.
+        """
+        require_whole("batches", batches, at_least=1)
         self.losses: list[float] = []
         self._batches = batches
         self._pace = explore.Pace()
@@ -326,7 +391,13 @@ class LiveLoss:
         self._draw()
 
     def add(self, loss: float) -> None:
-        """Take the loss of one more batch, and draw if it is time."""
+        """Take the loss of one more batch, and draw if it is time. NaN and infinity are taken, too: a training that
+        diverges is to be seen.
+
+        Raises:
+            TypeError: it is no number; a tensor, for example.
+        """
+        require_number("loss", loss, finite=False)
         self.losses.append(loss)
         if self._pace.due() or len(self.losses) == self._batches:
             self._pace.run(self._draw)
@@ -392,6 +463,38 @@ def _feature_maps(model: nn.Module, block: str, image: Tensor) -> str:
     words = html.escape(explore.described_maps(block, maps))
     picture = _png(explore.tiled(maps))
     return f'<pre>{words}</pre><img alt="{words}" style="max-width: 100%" src="{picture}">'
+
+
+def _require_samples(dataset: MNIST) -> None:
+    """Raise where something is no data set of digits as tensors, with all labels in `targets`."""
+    labels = getattr(dataset, "targets", None)
+    if labels is None or not hasattr(dataset, "__getitem__"):
+        raise TypeError(
+            f"dataset is {described(dataset)}, and has to be MNIST, as load_datasets returns it: samples and all their "
+            "labels, `dataset.targets`."
+        )
+    require_labels("dataset.targets", labels)
+    sample = dataset[0]
+    if not isinstance(sample, tuple) or len(sample) != 2:
+        raise TypeError(
+            f"A sample of dataset is {described(sample)}, and has to be a pair: an image and its label."
+        )
+    if not isinstance(sample[0], Tensor):
+        raise TypeError(
+            f"The image of a sample is {described(sample[0])}, and has to be a tensor [1, 28, 28]: make the data set "
+            "with transform=ToTensor()."
+        )
+    require_tensor("The image of a sample", sample[0], "[1, 28, 28]", kind="float")
+
+
+def _require_digits(images: Tensor, labels: Tensor) -> None:
+    """Raise where something is no batch of images, or not each of them has a label."""
+    require_tensor("images", images, "[N, 1, H, W]", kind="float")
+    require_labels("labels", labels)
+    if len(labels) < len(images):
+        raise ValueError(
+            f"{len(labels)} labels were given for {len(images)} images; give one for each."
+        )
 
 
 def _in_turn(handle: Callable) -> Callable:

@@ -10,12 +10,16 @@ from collections.abc import Iterable
 import os
 from pathlib import Path
 import re
+import shutil
 import sys
 import tempfile
 
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 import nbformat
 from nbformat import NotebookNode
+from traitlets import default
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "notebooks" / "images" / "predictions.png"
@@ -33,11 +37,21 @@ def lessons() -> list[Path]:
     return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 
 
+class KernelOfThisPython(AsyncKernelManager):
+    """Starts kernels in the Python that runs this, also where another environment has left a "python3" in one of the
+    folders that Jupyter searches for kernels."""
+
+    @default("kernel_spec_manager")
+    def _specs_from_no_folder(self) -> KernelSpecManager:
+        return KernelSpecManager(parent=self, kernel_dirs=[])
+
+
 def execute(notebook: NotebookNode, folder: Path) -> None:
     """Run all cells in `folder`, and keep their outputs in `notebook`. A cell that fails without the tag
     ``raises-exception`` ends the run with its traceback."""
     NotebookClient(
         notebook,
+        kernel_manager_class=KernelOfThisPython,
         timeout=None,
         kernel_name="python3",
         record_timing=False,
@@ -85,6 +99,40 @@ def without_folders(text: str) -> str:
     return _FOLDERS.sub(r"\1", text)
 
 
+def read(path: Path) -> NotebookNode:
+    """Return the notebook in a file.
+
+    Raises:
+        ValueError: the file holds no notebook; it may have been saved only in part.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
+        raise ValueError(
+            f"{path} cannot be read as a notebook ({type(error).__name__}): it is empty, cut off or something else. "
+            f"In a clone, bring back what was committed with `git checkout -- {path}`."
+        ) from error
+    return notebook
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: under another name first, and then moved into its place."""
+    path = path.resolve()
+    # Always the same name, so that what a run that was killed leaves behind is written over by the next one.
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        if path.exists():
+            shutil.copymode(path, beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def main(paths: Iterable[Path]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Lesson 06 keeps its experiments in a file; what is saved here comes from none that was there before.
@@ -95,14 +143,14 @@ def main(paths: Iterable[Path]) -> None:
 def _run(paths: Iterable[Path]) -> None:
     for path in paths:
         print(f"running {path.name}", flush=True)
-        notebook = nbformat.read(path, as_version=4)
+        notebook = read(path)
         execute(notebook, path.parent)
         strip(notebook)
         nbformat.validate(notebook)
-        nbformat.write(notebook, path)
+        save(path, f"{nbformat.writes(notebook).rstrip()}\n".encode())
         for cell in notebook.cells:
             if "readme-picture" in cell.metadata.get("tags", []):
-                PICTURE.write_bytes(base64.b64decode(cell.outputs[0].data["image/png"]))
+                save(PICTURE, base64.b64decode(cell.outputs[0].data["image/png"]))
 
 
 if __name__ == "__main__":

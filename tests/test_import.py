@@ -17,8 +17,8 @@ FILES = {
 MODULES = list(FILES)
 # A module may use what stands before it, and nothing else of the package.
 ORDER = [
-    *("data", "batches", "models", "shapes", "drawing", "training", "experiments", "explore"),
-    *("insights", "plots", "exercises", "widgets", "benchmark"),
+    *("checks", "data", "batches", "models", "shapes", "drawing", "training", "experiments"),
+    *("explore", "insights", "plots", "exercises", "widgets", "benchmark", "checkup", "__main__"),
 ]
 
 

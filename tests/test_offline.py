@@ -63,9 +63,12 @@ def test_a_run_that_tried_a_connection_fails_although_its_tests_pass(noted, tmp_
     )
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     options = ["-p", "no:cacheprovider", "-p", "conftest", "--rootdir", str(tmp_path)]
+    # By itself, and not as one of the workers of this run.
+    alone = {name: value for name, value in os.environ.items() if "XDIST" not in name}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-c", os.devnull, str(tmp_path / "test_one.py")],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ["PYTHONPATH"]])},
+        env=alone
+        | {"PYTHONPATH": os.pathsep.join([root, f"{root}/tests", os.environ["PYTHONPATH"]])},
         capture_output=True,
         text=True,
         timeout=120,

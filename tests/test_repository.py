@@ -10,6 +10,7 @@ import sys
 import tomllib
 import zipfile
 
+from makefile import dry_run
 from mnist_helpers.benchmark import load_results
 from mnist_helpers.benchmark.results import fraction
 from packaging.requirements import Requirement
@@ -44,16 +45,6 @@ def tracked_texts() -> list[Path]:
         paths = [path for folder in folders for path in (ROOT / folder).rglob("*")]
         paths += [path for path in ROOT.iterdir() if path.suffix]
     return [path for path in paths if path.is_file() and path.suffix not in (".gz", ".png", ".pyc")]
-
-
-def dry_run(*arguments: str) -> str:
-    """Return what make would run, also where these tests run under another make."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    command = ["make", "--dry-run", *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    return done.stdout
 
 
 def test_the_lock_pins_one_exact_version_of_each_package() -> None:

@@ -17,9 +17,25 @@ import sys
 import torch
 from tqdm.auto import tqdm
 
+from ..checks import (
+    require_bool,
+    require_mapping,
+    require_number,
+    require_sequence,
+    require_type,
+    require_whole,
+)
 from ..data import load_datasets
 from ..training import choose_precision, get_device, trained_cnn
-from .measure import Loading, Recipe, Training, live_loss_ratios, measure_loading, measure_training
+from .measure import (
+    Loading,
+    Recipe,
+    Training,
+    live_loss_ratios,
+    measure_loading,
+    measure_training,
+    require_recipe,
+)
 from .recipes import RECIPES, SHUFFLED, steps, validation_split
 from .results import (
     Row,
@@ -69,7 +85,11 @@ def main() -> int:
 
 
 def read_strokes(file: Path) -> int:
-    """Print how many digits of a file of pen strokes the drawing pad's network reads; return the exit status."""
+    """Print how many digits of a file of pen strokes the drawing pad's network reads; return the exit status.
+
+    Raises:
+        TypeError: `file` is no path.
+    """
     try:
         digits = load_pen_digits(file)
     except (OSError, ValueError) as error:
@@ -93,7 +113,15 @@ def compare_recipes(
         seeds: how many for each recipe, from 0; the recipe's own number if None.
         loading: whether to time the loading of batches too.
         json_file: where to write the table's rows, if anywhere.
+
+    Raises:
+        TypeError: an argument is not of its type.
+        ValueError: `seeds` is less than 1.
     """
+    for name, recipe in require_mapping("recipes", recipes, "recipes by name", empty=True).items():
+        require_recipe(f"recipes[{name!r}]", recipe)
+    _require_options(seeds, json_file)
+    require_bool("loading", loading)
     train_set, test_set = load_datasets()
     plan = [
         (name, seed)
@@ -139,7 +167,14 @@ def compare_recipes(
 
 
 def ten_epochs(classic: Sequence[Training], epochs: float) -> float | None:
-    """Return the seconds of the classic recipe's ten epochs, from trainings of `epochs`; None where there are none."""
+    """Return the seconds of the classic recipe's ten epochs, from trainings of `epochs`; None where there are none.
+
+    Raises:
+        TypeError: `classic` are no trainings, or `epochs` is no number.
+        ValueError: `epochs` is not above 0.
+    """
+    require_sequence("classic", classic, Training, "trainings", empty=True)
+    require_number("epochs", epochs, above=0)
     if not classic:
         return None
     return 10 / epochs * statistics.mean(training.seconds for training in classic)
@@ -151,7 +186,24 @@ def rows_of(
     loadings: Sequence[Loading],
     classic_seconds: float | None,
 ) -> list[Row]:
-    """Return a row for each recipe of which at least one training is finished, and one for the loading."""
+    """Return a row for each recipe of which at least one training is finished, and one for the loading.
+
+    Raises:
+        TypeError: an argument is not of its type.
+        ValueError: a training's recipe is not among the recipes, or `classic_seconds` not above 0.
+    """
+    require_mapping("recipes", recipes, "recipes by name", empty=True)
+    require_mapping("trainings", trainings, "trainings by the recipe's name", empty=True)
+    unknown = [name for name in trainings if name not in recipes]
+    if unknown:
+        raise ValueError(
+            f"There are trainings of {', '.join(unknown)}, and no such recipe: give the recipes that were trained."
+        )
+    for name, done in trainings.items():
+        require_sequence(f"trainings[{name!r}]", done, Training, "trainings", empty=True)
+    require_sequence("loadings", loadings, Loading, "passes", empty=True)
+    if classic_seconds is not None:
+        require_number("classic_seconds", classic_seconds, above=0)
     rows = [
         row_of_trainings(done, recipes[name].epochs, classic_seconds)
         for name, done in trainings.items()
@@ -161,7 +213,14 @@ def rows_of(
 
 
 def compare_steps(seeds: int, json_file: Path | None) -> int:
-    """Train every setting that lesson 05 compares, print its validation accuracies, and return the exit status."""
+    """Train every setting that lesson 05 compares, print its validation accuracies, and return the exit status.
+
+    Raises:
+        TypeError: `seeds` is no whole number, or `json_file` no path.
+        ValueError: `seeds` is less than 1.
+    """
+    require_whole("seeds", seeds)
+    _require_options(seeds, json_file)
     train_part, validation_part = validation_split(load_datasets()[0])
     settings = steps()
     found: dict[str, list[Training]] = {name: [] for name in settings}
@@ -193,12 +252,23 @@ def compare_steps(seeds: int, json_file: Path | None) -> int:
 
 
 def described(training: Training) -> str:
-    """Return one line on a training."""
+    """Return one line on a training.
+
+    Raises:
+        TypeError: it is none.
+    """
+    require_type("training", training, Training, "what measure_training returns")
     stuck = "  STUCK" if training.stuck else ""
     return (
         f"{training.recipe}, seed {training.seed}: {training.seconds:.2f} s, accuracy {training.accuracy:.2%}"
         + stuck
     )
+
+
+def _require_options(seeds: int | None, json_file: Path | None) -> None:
+    if seeds is not None:
+        require_whole("seeds", seeds, at_least=1)
+    require_type("json_file", json_file, (Path, type(None)), "a pathlib.Path, or None")
 
 
 def _arguments() -> argparse.Namespace:

@@ -16,6 +16,7 @@ from torchvision.datasets import MNIST
 from tqdm.auto import tqdm
 
 from ..batches import TensorBatches
+from ..checks import described, require_labels, require_seed, require_type, require_whole
 from ..data import make_loaders
 from ..models import CNN
 from ..training import SizedBatches, evaluate, fit, get_device, keep_freed_memory
@@ -73,7 +74,21 @@ def measure_training(
     bar: tqdm | None = None,
 ) -> Training:
     """Train one network from `seed`, and evaluate it once, at the end. What is timed is the training, batches included,
-    and not the making of the network. `bar` is moved on with each batch."""
+    and not the making of the network. `bar` is moved on with each batch.
+
+    Raises:
+        TypeError: an argument is not of its type.
+        ValueError: a data set holds no digit, or not as many labels as images.
+    """
+    require_type("name", name, str, "the recipe's name, text")
+    require_recipe("recipe", recipe)
+    require_seed("seed", seed)
+    for what, dataset in (("train_set", train_set), ("test_set", test_set)):
+        require_digits(what, dataset)
+        # Now, and not when the training is over.
+        require_labels(f"{what}.targets", dataset.targets)
+    if bar is not None and not (hasattr(bar, "reset") and hasattr(bar, "update")):
+        raise TypeError(f"bar is {described(bar)}, and has to be a progress bar, tqdm(), or None.")
     torch.manual_seed(seed)
     model = recipe.build().to(get_device())
     batches = recipe.batches(train_set, seed)
@@ -94,8 +109,10 @@ def measure_loading(train_set: MNIST) -> Loading:
     """Go through the training set twice, with a `DataLoader` and with `TensorBatches`, and time both.
 
     Raises:
+        TypeError: `train_set` is no such data set.
         RuntimeError: the two differ in a single bit.
     """
+    require_digits("train_set", train_set)
     loader = DataLoader(train_set, batch_size=64)
     batches = TensorBatches(train_set.data, train_set.targets, batch_size=64)
     keep_freed_memory()
@@ -113,7 +130,13 @@ def live_loss_ratios(rounds: int, batches: int) -> list[float]:
 
     The two are trained one after the other, and who is first changes from round to round, so that a computer that
     becomes slower or faster meanwhile favours neither.
+
+    Raises:
+        TypeError: an argument is no whole number.
+        ValueError: an argument is less than 1.
     """
+    require_whole("rounds", rounds, at_least=1)
+    require_whole("batches", batches, at_least=1)
     train_loader, _ = make_loaders()
     chosen = list(itertools.islice(train_loader, batches))
     ratios = []
@@ -129,6 +152,39 @@ def live_loss_ratios(rounds: int, batches: int) -> list[float]:
             seconds[live] = time.perf_counter() - start
         ratios.append(seconds[True] / seconds[False])
     return ratios
+
+
+def require_digits(name: str, dataset: MNIST) -> None:
+    """Raise where something has not, as MNIST has, all its digits in ``data`` and all their labels in ``targets``.
+
+    Raises:
+        TypeError: it has no such tensors.
+        ValueError: it has not as many of each, or none.
+    """
+    data, targets = getattr(dataset, "data", None), getattr(dataset, "targets", None)
+    if not isinstance(data, torch.Tensor) or not isinstance(targets, torch.Tensor):
+        raise TypeError(
+            f"{name} is {described(dataset)}, and has to be MNIST, as load_datasets returns it: with the tensors data "
+            "and targets."
+        )
+    if data.ndim == 0 or targets.ndim == 0 or len(data) != len(targets) or len(data) == 0:
+        raise ValueError(
+            f"{name} has data {list(data.shape)} and targets {list(targets.shape)}; one label is needed for each digit."
+        )
+
+
+def require_recipe(name: str, recipe: Recipe) -> None:
+    """Raise TypeError where something lacks what a `Recipe` has."""
+    missing = [
+        part
+        for part in ("epochs", "seeds", "batches", "build", "train")
+        if not hasattr(recipe, part)
+    ]
+    if missing:
+        raise TypeError(
+            f"{name} is {described(recipe)}, and has to be a recipe, such as RECIPES['fast']; it has no "
+            f"{', '.join(missing)}."
+        )
 
 
 class PeakMemory:

@@ -12,6 +12,16 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 
 from ..batches import TensorBatches, random_affine, split_indices
+from ..checks import (
+    described,
+    require_bool,
+    require_mapping,
+    require_model,
+    require_number,
+    require_seed,
+    require_type,
+    require_whole,
+)
 from ..models import CNN, BatchNormCNN, SmallCNN
 from ..training import (
     SizedBatches,
@@ -21,7 +31,7 @@ from ..training import (
     get_device,
     train_one_epoch,
 )
-from .measure import Recipe
+from .measure import Recipe, require_digits
 
 
 @dataclass(frozen=True)
@@ -33,13 +43,22 @@ class Classic:
     shuffle: bool = False
     seeds: int = 3
 
+    def __post_init__(self) -> None:
+        require_number("epochs", self.epochs, at_least=1)
+        require_number("learning_rate", self.learning_rate, above=0)
+        require_bool("shuffle", self.shuffle)
+        require_whole("seeds", self.seeds, at_least=1)
+
     def batches(self, train_set: MNIST, seed: int) -> SizedBatches:
+        require_digits("train_set", train_set)
+        require_seed("seed", seed)
         return DataLoader(train_set, batch_size=64, shuffle=self.shuffle)
 
     def build(self) -> nn.Module:
         return CNN()
 
     def train(self, model: nn.Module, batches: SizedBatches, seed: int) -> nn.Module:
+        _require_training(model, batches, seed)
         optimizer = torch.optim.Adam(model.parameters(), lr=self.learning_rate)
         loss_function = nn.CrossEntropyLoss()
         for _ in range(round(self.epochs)):
@@ -62,13 +81,39 @@ class OneCycle:
     average: bool = False
     seeds: int = 5
 
+    def __post_init__(self) -> None:
+        if not callable(self.network):
+            raise TypeError(
+                f"network is {described(self.network)}, and has to be what makes a network when it is called: `CNN`."
+            )
+        require_number("epochs", self.epochs, above=0)
+        require_whole("batch_size", self.batch_size, at_least=1)
+        require_number("peak_rate", self.peak_rate, above=0)
+        require_type("betas", self.betas, tuple, "a pair of numbers, such as (0.7, 0.9)")
+        if len(self.betas) != 2:
+            raise ValueError(f"betas is {self.betas}, and has to be a pair, such as (0.7, 0.9).")
+        for beta in self.betas:
+            require_number("Each of betas", beta, 0, 1)
+        require_number("label_smoothing", self.label_smoothing, 0, 1)
+        for name in require_mapping("augment", self.augment, "numbers by name", empty=True):
+            if name not in ("degrees", "scale", "shift", "shear"):
+                raise ValueError(
+                    f"augment has {name!r}, which random_affine does not know: it takes degrees, scale, shift, shear."
+                )
+            require_number(f"augment[{name!r}]", self.augment[name], at_least=0)
+        require_bool("average", self.average)
+        require_whole("seeds", self.seeds, at_least=1)
+
     def batches(self, train_set: MNIST, seed: int) -> SizedBatches:
+        require_digits("train_set", train_set)
+        require_seed("seed", seed)
         return TensorBatches(train_set.data, train_set.targets, self.batch_size, True, seed)
 
     def build(self) -> nn.Module:
         return self.network()
 
     def train(self, model: nn.Module, batches: SizedBatches, seed: int) -> nn.Module:
+        _require_training(model, batches, seed)
         generator = torch.Generator().manual_seed(seed)
         augment = functools.partial(random_affine, generator=generator, **self.augment)
         average = averaged(model) if self.average else None
@@ -117,7 +162,7 @@ class Normalised(nn.Module):
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
-        self.network = network
+        self.network = require_model("network", network, parameters=False)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.network((images - 0.1307) / 0.3081)
@@ -158,10 +203,25 @@ def _normalised_batch_norm_cnn() -> nn.Module:
 
 
 def validation_split(train_set: MNIST) -> tuple[MNIST, MNIST]:
-    """Return 50,000 digits of the training set to train on, and the other 10,000 to choose by; always the same."""
+    """Return 50,000 digits of the training set to train on, and the other 10,000 to choose by; always the same.
+
+    Raises:
+        TypeError: `train_set` is no such data set.
+        ValueError: it has not more than 10,000 digits.
+    """
+    require_digits("train_set", train_set)
     return tuple(
         _subset(train_set, indices) for indices in split_indices(len(train_set), 10_000, seed=5)
     )
+
+
+def _require_training(model: nn.Module, batches: SizedBatches, seed: int) -> None:
+    require_model("model", model)
+    if not hasattr(batches, "__iter__") or not hasattr(batches, "__len__"):
+        raise TypeError(
+            f"batches is {described(batches)}, and has to be a loader or a list of pairs: images and labels."
+        )
+    require_seed("seed", seed)
 
 
 def _subset(dataset: MNIST, indices: Tensor) -> MNIST:

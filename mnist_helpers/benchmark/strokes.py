@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torch import nn
 
+from ..checks import require_model, require_sequence, require_type
 from ..drawing import Strokes, predict
 
 
@@ -23,8 +24,11 @@ def load_pen_digits(path: str | Path) -> list[PenDigit]:
     left out.
 
     Raises:
+        TypeError: `path` is no path.
         ValueError: a line is not of that format, or there is no digit.
+        OSError: the file cannot be read.
     """
+    require_type("path", path, (str, Path), "the path of a file")
     digits: list[PenDigit] = []
     current: PenDigit | None = None
     lines = Path(path).read_text(encoding="latin-1").splitlines()
@@ -57,7 +61,14 @@ def _stroke(words: list[str], number: int) -> list[tuple[float, float]]:
 
 def read_share(model: nn.Module, digits: list[PenDigit]) -> tuple[float, Counter]:
     """Return the share of digits that a network reads, in [0, 1], and how often it takes one digit for another:
-    ``(label, prediction)``."""
+    ``(label, prediction)``.
+
+    Raises:
+        TypeError: `model` is no network, or `digits` are none that `load_pen_digits` returns.
+        ValueError: there is no digit.
+    """
+    require_model("model", model)
+    require_sequence("digits", digits, PenDigit, "digits, those that load_pen_digits returns")
     pairs = Counter((one.digit, predict(model, one.strokes).argmax().item()) for one in digits)
     read = sum(times for (label, said), times in pairs.items() if label == said)
     mistakes = Counter({pair: times for pair, times in pairs.items() if pair[0] != pair[1]})

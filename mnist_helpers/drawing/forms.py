@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from ..checks import require_generator, require_seed, require_whole
 from .strokes import rasterize
 
 # For each digit its forms, each a list of strokes, each the points that a smooth curve goes through, in a square of 100
@@ -163,10 +164,12 @@ def random_strokes(
         Strokes as `rasterize` takes them, about 100 high.
 
     Raises:
+        TypeError: `generator` is no generator.
         ValueError: `digit` is not from 0 to 9.
     """
-    if not isinstance(digit, int) or digit not in range(10):
-        raise ValueError(f"digit is {digit!r}, and has to be a whole number from 0 to 9.")
+    if not isinstance(digit, int) or isinstance(digit, bool) or digit not in range(10):
+        raise ValueError(f"digit is {digit!r:.60}, and has to be a whole number from 0 to 9.")
+    require_generator("generator", generator)
     number = torch.randint(len(_FORMS[digit]), (1,), generator=generator).item()
     form = _FORMS[digit][number]
     # Points that stand in one place, where a corner is, move together.
@@ -194,8 +197,13 @@ def drawn_digits(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 
     Returns:
         Images uint8 ``[count, 28, 28]`` with values from 0 to 255, and labels int64 ``[count]``.
+
+    Raises:
+        TypeError: an argument is no whole number.
+        ValueError: `count` is less than 0, or `seed` does not fit into 64 bits.
     """
-    generator = torch.Generator().manual_seed(seed)
+    require_whole("count", count, at_least=0)
+    generator = torch.Generator().manual_seed(require_seed("seed", seed))
     labels = torch.arange(count) % 10
     images = torch.zeros(count, 28, 28, dtype=torch.uint8)
     for number, digit in enumerate(labels.tolist()):

@@ -5,10 +5,14 @@ size of what it was drawn on nor how fast the pen moved makes a difference.
 """
 
 from collections.abc import Sequence
+import itertools
+import numbers
 
 from PIL import Image, ImageDraw
 import torch
 from torch import Tensor, nn
+
+from ..checks import described, require_model
 
 Strokes = Sequence[Sequence[Sequence[float]]]
 
@@ -45,9 +49,14 @@ def rasterize(
         float32 ``[1, 28, 28]`` with values in [0, 1], black being 0. Without a point it is black all over.
 
     Raises:
-        TypeError: `strokes` is not a list of lists of pairs of numbers.
+        TypeError: `strokes` is not a list of lists of pairs of numbers, `pen_width` no number, or `canvas_size` no pair
+            of numbers.
         ValueError: a coordinate is not finite, or `pen_width` or `canvas_size` is out of range.
     """
+    if isinstance(pen_width, bool) or not isinstance(pen_width, numbers.Real):
+        raise TypeError(
+            f"pen_width is {described(pen_width)}, and has to be a number from 0.1 to {_BOX}, in pixels."
+        )
     if not 0.1 <= pen_width <= _BOX:
         raise ValueError(
             f"pen_width is {pen_width}, and has to be from 0.1 to {_BOX} pixels of the 28×28 picture."
@@ -73,11 +82,26 @@ def predict(
         model: takes images ``[N, 1, 28, 28]`` with values in [0, 1] and returns logits ``[N, 10]``, on any device. It
             is put into evaluation mode and left there.
         strokes, pen_width, canvas_size: as in `rasterize`, whose errors it raises.
+
+    Raises:
+        TypeError: `model` is no network.
+        ValueError: `model` has no parameters, does not take such images, or returns something else.
     """
+    require_model("model", model)
     images = rasterize(strokes, pen_width, canvas_size)[None]  # [1, 1, 28, 28]
     model.eval()
     with torch.no_grad():
-        logits = model(images.to(next(model.parameters()).device))
+        try:
+            logits = model(images.to(next(model.parameters()).device))
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise ValueError(
+                f"model, a {type(model).__name__}, does not take images [1, 1, 28, 28] of float32. {error}"
+            ) from error
+    if not isinstance(logits, Tensor) or logits.shape != (1, 10):
+        raise ValueError(
+            f"model, a {type(model).__name__}, made {described(logits)} of one image, and has to make logits [1, 10]: "
+            "one for each digit."
+        )
     return logits[0].float().softmax(dim=0).cpu()
 
 
@@ -120,9 +144,19 @@ def _as_tensors(strokes: Strokes) -> list[Tensor]:
 
 
 def _longer_side(canvas_size: tuple[float, float]) -> float:
-    width, height = canvas_size
+    advice = "give its width and height, both above 0"
+    plain = canvas_size.tolist() if hasattr(canvas_size, "tolist") else canvas_size
+    if isinstance(plain, (str, bytes, dict)) or not hasattr(plain, "__iter__"):
+        raise TypeError(f"canvas_size is {described(canvas_size)}: {advice}.")
+    sides = list(plain)
+    for side in sides:
+        if isinstance(side, bool) or not isinstance(side, numbers.Real):
+            raise TypeError(f"canvas_size holds {described(side)}: {advice}, as two numbers.")
+    if len(sides) != 2:
+        raise ValueError(f"canvas_size is {described(canvas_size)}: {advice}, as two numbers.")
+    width, height = sides
     if not (0 < width < float("inf") and 0 < height < float("inf")):
-        raise ValueError(f"canvas_size is {canvas_size}: give its width and height, both above 0.")
+        raise ValueError(f"canvas_size is {canvas_size}: {advice}.")
     return max(width, height)
 
 
@@ -143,7 +177,9 @@ def _drawn(pens: list[Tensor], pen_width: float, size: int) -> Tensor:
     radius = pen_width * _LARGER / 2
     for pen in pens:
         # What lies further off cannot be seen, and Pillow counts in 32 bits.
-        points = [tuple(point) for point in (pen * _LARGER).clamp(-1e6, 1e6).tolist()]
+        places = [tuple(point) for point in (pen * _LARGER).clamp(-1e6, 1e6).tolist()]
+        # From a place to itself Pillow would draw a line of one pixel, beside a dot that is thinner than that.
+        points = [place for place, _ in itertools.groupby(places)]
         draw.line(points, fill=255, width=max(1, round(2 * radius)))
         for x, y in points:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)

@@ -6,6 +6,7 @@ judges what an answer does, not how it is written: code is tried on several inpu
 
 from typing import NamedTuple
 
+from ..data import DataError
 from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from .answers import Exercise, NotYet, Unanswered, unfinished
 
@@ -32,21 +33,32 @@ def judge(exercise: str, answer: object) -> Verdict:
 
     Raises:
         ValueError: there is no such exercise.
+        DataError: the answer is compared with the digits, and those cannot be read.
     """
     known = _exercises()
-    if exercise not in known:
+    if not isinstance(exercise, str) or exercise not in known:
         raise ValueError(
             f"There is no exercise {exercise!r}. Write its number in quotes, one of: {', '.join(known)}."
         )
     hint, judge_answer = known[exercise]
-    if unfinished(answer):
-        return Verdict(False, f"Hint: {hint}")
     try:
+        if unfinished(answer):
+            raise Unanswered
         return Verdict(True, f"Right. {judge_answer(answer)}")
     except Unanswered:
         return Verdict(False, f"Hint: {hint}")
     except NotYet as not_yet:
         return Verdict(False, f"Not yet. {not_yet}")
+    except DataError:
+        raise  # the digits cannot be read, whatever the answer is
+    except Exception as error:
+        # An answer may be an object that raises anything when it is looked at, and the learner is to be told so.
+        first_line = (str(error).strip() or "no message").splitlines()[0]
+        return Verdict(
+            False,
+            f"Not yet. Your answer is of the type {type(answer).__name__}, and to look at it raises "
+            f"{type(error).__name__}: {first_line}\nHint: {hint}",
+        )
 
 
 def exercise_numbers() -> list[str]:

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import described
+
 
 class NotYet(Exception):
     """An answer that is not right yet. Its message tells the learner what is off, and why."""
@@ -30,25 +32,6 @@ def unfinished(answer: object) -> bool:
     if isinstance(answer, Mapping):
         answer = list(answer.values())
     return answer is ... or (isinstance(answer, (list, tuple)) and any(map(unfinished, answer)))
-
-
-def described(value: object) -> str:
-    """Return what a value is, in a few words: ``the int 234``, ``a tensor [3, 28]``, ``a function``."""
-    if isinstance(value, Tensor):
-        return f"a tensor {list(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
-    if isinstance(value, np.ndarray):
-        return f"a NumPy array {list(value.shape)}"
-    if value is None:
-        return "None"
-    if isinstance(value, (bool, int, float, str)):
-        text = repr(value)
-        return f"the {type(value).__name__} {text if len(text) < 60 else text[:60] + '…'}"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if isinstance(value, (list, tuple, dict)):
-        return f"a {type(value).__name__} of {len(value)}"
-    name = type(value).__name__
-    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
 def whole_number(value: object, what: str) -> int:
@@ -76,11 +59,13 @@ def real_number(value: object, what: str) -> float:
         raise NotYet(f"{what} is {value} here, which is a bool: a yes or no, not a number.")
     if not isinstance(value, numbers.Real):
         raise NotYet(f"{what} has to be a number; yours is {described(value)}.")
-    if not math.isfinite(value):
-        raise NotYet(
-            f"{what} is {float(value)} here: somewhere a logarithm of 0 or a division by 0."
-        )
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise NotYet(f"{what} is larger here than any float can be.") from error
+    if not math.isfinite(number):
+        raise NotYet(f"{what} is {number} here: somewhere a logarithm of 0 or a division by 0.")
+    return number
 
 
 def several(value: object, names: Sequence[str]) -> list[object]:

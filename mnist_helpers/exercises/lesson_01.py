@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..checks import described
 from ..data import load_datasets
 from .answers import (
     Exercise,
@@ -14,7 +15,6 @@ from .answers import (
     a_function,
     a_tensor,
     called,
-    described,
     real_number,
     require_close,
     several,

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
+from ..checks import described
 from ..shapes import conv_output_size
 from .answers import (
     Exercise,
@@ -13,7 +14,6 @@ from .answers import (
     a_function,
     a_tensor,
     called,
-    described,
     match_mistake,
     several,
     the_same,

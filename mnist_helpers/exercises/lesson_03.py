@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
+from ..checks import described
 from ..models import CNN
 from ..shapes import receptive_field
 from .answers import (
@@ -11,7 +12,6 @@ from .answers import (
     NotYet,
     a_function,
     called,
-    described,
     match_mistake,
     several,
     whole_number,

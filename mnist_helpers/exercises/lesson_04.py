@@ -8,13 +8,13 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 from torch.optim import Optimizer
 
+from ..checks import described
 from .answers import (
     Exercise,
     NotYet,
     a_function,
     a_tensor,
     called,
-    described,
     match_mistake,
     real_number,
     require_close,

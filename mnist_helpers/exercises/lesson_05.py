@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
+from ..checks import described
 from .answers import (
     Exercise,
     NotYet,
     a_function,
     a_tensor,
     called,
-    described,
     match_mistake,
     real_number,
     several,

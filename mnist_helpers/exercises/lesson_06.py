@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from ..checks import described
 from .answers import (
     Exercise,
     NotYet,
     a_function,
     a_tensor,
     called,
-    described,
     several,
     the_same,
     whole_number,

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..checks import described
 from .answers import (
     Exercise,
     NotYet,
     a_function,
     a_tensor,
     called,
-    described,
     match_mistake,
     real_number,
     several,

@@ -2,19 +2,48 @@
 
 from collections.abc import Sequence
 import math
+from numbers import Integral
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
+import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .style import BLUE, GREEN, ORANGE, STYLE, finished, framed, picture_of, write_values
+from ..checks import (
+    checked,
+    described,
+    require_bool,
+    require_labels,
+    require_probabilities,
+    require_sequence,
+    require_tensor,
+    require_type,
+    require_whole,
+)
+from .style import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    STYLE,
+    finished,
+    framed,
+    picture_of,
+    pictures_of,
+    require_place,
+    write_values,
+)
 
 
 def plot_sample_grid(dataset: Dataset, indices: Sequence[int]) -> Figure:
-    """Show the digits at nine `indices` of a dataset as a 3×3 grid, the label as title."""
+    """Show the digits at nine `indices` of a dataset as a 3×3 grid, the label as title.
+
+    Raises:
+        TypeError: `dataset` cannot be indexed, or its samples are no image with a label; `indices` are no ints.
+        ValueError: there are not nine indices, or one is not in the dataset.
+    """
     figure, axes = plt.subplots(3, 3, figsize=(6, 6.6))
     for ax, index in zip(axes.flat, indices, strict=True):
         image, label = dataset[index]
@@ -25,13 +54,51 @@ def plot_sample_grid(dataset: Dataset, indices: Sequence[int]) -> Figure:
     return figure
 
 
+def _require_grid(dataset: Dataset, indices: Sequence[int]) -> None:
+    is_indexed = hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")
+    if isinstance(dataset, (str, bytes)) or not is_indexed:
+        raise TypeError(
+            f"dataset is {described(dataset)}, and has to be a data set, such as the MNIST that load_datasets returns."
+        )
+    if isinstance(indices, (Tensor, np.ndarray)):
+        indices = indices.tolist()
+    indices = [
+        one.item() if isinstance(one, Tensor) and one.ndim == 0 else one
+        for one in require_sequence("indices", indices, (Integral, Tensor), "indices", empty=True)
+    ]
+    if len(indices) != 9:
+        raise ValueError(
+            f"The argument indices holds {len(indices)}, and a grid of 3×3 needs nine of them."
+        )
+    if len(dataset) == 0:
+        raise ValueError("dataset holds no sample: give one that does.")
+    for index in indices:
+        require_whole("Each of indices", index, -len(dataset), len(dataset) - 1)
+    sample = dataset[indices[0]]
+    if not isinstance(sample, (tuple, list)) or len(sample) != 2:
+        raise TypeError(
+            f"A sample of dataset is {described(sample)}, and has to be a pair: an image and its label."
+        )
+    picture_of(sample[0])
+
+
+# A lesson shows this function, and shows no checks.
+plot_sample_grid = checked(_require_grid)(plot_sample_grid)
+
+
 def plot_images(images: Sequence[Tensor], titles: Sequence[str], signed: bool = False) -> Figure:
     """Show images ``[H, W]`` or ``[1, H, W]`` in a row, each under its title.
 
     Each image has its own grey scale, from its smallest value (black) to its largest (white). With `signed`, all share
     one scale from blue (negative) over white (zero) to red (positive), with a bar that names the values.
+
+    Raises:
+        TypeError: an image is no tensor, a title no text, or `signed` neither True nor False.
+        ValueError: what is given as an image is none, there is none, or not one title for each.
     """
-    pictures = [picture_of(image) for image in images]
+    pictures = pictures_of(images)
+    require_sequence("titles", titles, str, "titles, which are text", empty=True)
+    require_bool("signed", signed)
     if len(pictures) != len(titles):
         raise ValueError(
             f"{len(pictures)} images and {len(titles)} titles were given; give one title an image."
@@ -60,8 +127,23 @@ def plot_pixels(
         image: ``[1, H, W]`` or ``[H, W]``.
         rows, columns: the crop, as in ``image[rows, columns]``.
         pixel: row and column of a pixel to be framed too, in both pictures.
+
+    Raises:
+        TypeError: `image` is no tensor, `rows` or `columns` no slice of ints, or `pixel` no pair of ints.
+        ValueError: `image` is no image in [0, 1], the crop is empty or has a step, or there is no such pixel.
     """
-    picture = picture_of(image)
+    picture = picture_of(image, bright=True)
+    for name, part in (("rows", rows), ("columns", columns)):
+        require_type(name, part, slice, "a slice, such as slice(5, 11)")
+        for end in (part.start, part.stop, part.step):
+            if end is not None:
+                require_whole(f"{name}, {part},", end)
+    if pixel is not None:
+        require_place("pixel", pixel, *picture.shape)
+    if 0 in (rows.step, columns.step):
+        raise ValueError(
+            f"The crop {rows}, {columns} has a step of 0; give two slices without a step."
+        )
     crop = picture[rows, columns]
     if crop.numel() == 0 or {rows.step, columns.step} - {None, 1}:
         raise ValueError(
@@ -97,10 +179,18 @@ def plot_pixels(
 
 
 def plot_class_counts(labels: Tensor) -> Figure:
-    """Show how many of each digit there are in int labels ``[N]`` from 0 to 9; a dashed line is at a tenth of N."""
+    """Show how many of each digit there are in int labels ``[N]`` from 0 to 9; a dashed line is at a tenth of N.
+
+    Raises:
+        TypeError: the labels are no tensor of ints.
+        ValueError: there is none, or one is not from 0 to 9.
+    """
+    require_tensor("labels", labels, "[N]", kind="int")
+    # Before they are counted: a single label of a billion would ask for as many counts.
+    if labels.max() > 9:
+        raise ValueError(f"The largest label is {labels.max()}; labels are digits from 0 to 9.")
+    require_labels("labels", labels)
     counts = labels.bincount(minlength=10)
-    if len(counts) != 10:
-        raise ValueError(f"The largest label is {len(counts) - 1}; labels are digits from 0 to 9.")
     with plt.style.context(STYLE):
         figure, ax = plt.subplots()
         ax.bar(range(10), counts.tolist(), color=BLUE)
@@ -130,17 +220,22 @@ def plot_predictions(images: Tensor, labels: Tensor, probabilities: Tensor) -> F
         images: ``[N, 1, H, W]``.
         labels: the right digits, int ``[N]``.
         probabilities: ``[N, 10]``, each row from 0 to 1 and summing to 1.
+
+    Raises:
+        TypeError: images or probabilities are no tensors of floats, or labels none of ints.
+        ValueError: there are not as many of each, or none; an image, a label or a row is not what it has to be.
     """
+    pictures = pictures_of(images)
+    require_tensor("labels", labels, "[N]", kind="int")
+    require_tensor("probabilities", probabilities, "[N, 10]", kind="float")
     if not len(images) == len(labels) == len(probabilities):
         raise ValueError(
             f"{len(images)} images, {len(labels)} labels and {len(probabilities)} rows of probabilities were given; "
             f"give as many of each."
         )
-    if probabilities.min() < 0 or (probabilities.sum(dim=1) - 1).abs().max() > 1e-3:
-        raise ValueError(
-            "Each row of probabilities has to sum to 1: apply softmax(dim=1) to the logits first."
-        )
-    rows, pictures = math.ceil(len(images) / 3), [picture_of(image) for image in images]
+    require_labels("labels", labels)
+    require_probabilities("probabilities", probabilities, "[N, 10]")
+    rows = math.ceil(len(images) / 3)
     with plt.style.context(STYLE):
         # One pair of axes for all, and no layout engine: a slider redraws this figure while it moves.
         width, height = 73, 13 * rows + 1
@@ -186,15 +281,23 @@ def plot_beliefs(images: Tensor, labels: Tensor, probabilities: Tensor) -> Figur
     Args:
         images: ``[N, 1, H, W]``.
         labels: the right digits, int ``[N]``.
-        probabilities: ``[epochs, N, 10]``, from 0 to 1.
+        probabilities: ``[epochs, N, 10]``, each row from 0 to 1 and summing to 1.
+
+    Raises:
+        TypeError: images or probabilities are no tensors of floats, or labels none of ints.
+        ValueError: there are not as many of each, or none; an image, a label or a row is not what it has to be.
     """
+    pictures = pictures_of(images)
+    require_tensor("labels", labels, "[N]", kind="int")
+    require_type("probabilities", probabilities, Tensor, "a tensor [epochs, N, 10]")
     if not len(images) == len(labels) or list(probabilities.shape[1:]) != [len(images), 10]:
         raise ValueError(
             f"{len(images)} images, {len(labels)} labels and probabilities {list(probabilities.shape)} were given; "
             f"the probabilities have to be [epochs, {len(images)}, 10]."
         )
+    require_labels("labels", labels)
+    require_probabilities("probabilities", probabilities, "[epochs, N, 10]")
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
-    pictures = [picture_of(image) for image in images]
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(
             rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3, squeeze=False

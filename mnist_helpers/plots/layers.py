@@ -11,9 +11,20 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
+from ..checks import described, require_mapping, require_tensor, require_type, require_whole
 from ..explore import ConvolutionStep, Patch
 from ..shapes import ReceptiveField, conv_output_size
-from .style import BLUE, ORANGE, STYLE, finished, framed, of_rank, picture_of, write_values
+from .style import (
+    BLUE,
+    ORANGE,
+    STYLE,
+    finished,
+    framed,
+    of_rank,
+    picture_of,
+    require_place,
+    write_values,
+)
 
 
 def plot_windows(input_size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> Figure:
@@ -21,6 +32,9 @@ def plot_windows(input_size: int, kernel_size: int, stride: int = 1, padding: in
 
     Left, the input with its padding (hatched), the first stop framed, the next one dashed, and a dot at the middle of
     every stop. Right, the output, with the pixels that those two stops fill.
+
+    Raises:
+        TypeError, ValueError: as `shapes.conv_output_size` does.
     """
     output_size = conv_output_size(input_size, kernel_size, stride, padding)
     with plt.style.context(STYLE):
@@ -56,7 +70,12 @@ def plot_windows(input_size: int, kernel_size: int, stride: int = 1, padding: in
 
 def plot_convolution_step(step: ConvolutionStep) -> Figure:
     """Show one place of a convolution: the image with the window framed, the pixels under the window, the kernel, and
-    the output as far as it is filled, from blue (negative) over white (zero) to red (positive)."""
+    the output as far as it is filled, from blue (negative) over white (zero) to red (positive).
+
+    Raises:
+        TypeError: `step` is no `ConvolutionStep`.
+    """
+    require_type("step", step, ConvolutionStep, "what explore.convolution_step returns")
     step = step._replace(kernel=step.kernel.detach(), output=step.output.detach())
     kernel_size = len(step.kernel)
     with plt.style.context(STYLE):
@@ -90,16 +109,28 @@ def plot_convolution_step(step: ConvolutionStep) -> Figure:
 
 def plot_kernels(weight: Tensor) -> Figure:
     """Show the kernels of a convolution's weight ``[out_channels, in_channels, kH, kW]``, one picture for each output
-    channel, of its first input channel: blue is negative, white zero, red positive, on one scale."""
+    channel, of its first input channel: blue is negative, white zero, red positive, on one scale.
+
+    Raises:
+        TypeError: `weight` is no tensor of floats.
+        ValueError: it has another shape, holds nothing, or NaN.
+    """
     return _plot_stack(
-        of_rank(weight, 4, "[out_channels, in_channels, kH, kW]")[:, 0], "kernel", "RdBu_r"
+        of_rank("weight", weight, 4, "[out_channels, in_channels, kH, kW]")[:, 0],
+        "kernel",
+        "RdBu_r",
     )
 
 
 def plot_feature_maps(feature_maps: Tensor) -> Figure:
     """Show the channels of feature maps ``[C, H, W]``, one picture each, on one grey scale from the smallest value of
-    all (black) to the largest (white)."""
-    return _plot_stack(of_rank(feature_maps, 3, "[C, H, W]"), "channel", "gray")
+    all (black) to the largest (white).
+
+    Raises:
+        TypeError: `feature_maps` is no tensor of floats.
+        ValueError: it has another shape, holds nothing, or NaN.
+    """
+    return _plot_stack(of_rank("feature_maps", feature_maps, 3, "[C, H, W]"), "channel", "gray")
 
 
 def plot_layer(
@@ -113,8 +144,25 @@ def plot_layer(
             shown as bars if there are ten, else as the pixels of a square.
         patch: what to frame on the digit.
         unit: row and column of the unit, framed in each of the feature maps.
+
+    Raises:
+        TypeError: image or output is no tensor of floats, `patch` no `Patch` of ints, or `unit` no pair of ints.
+        ValueError: image or output has another shape, or holds NaN, or there is no such unit.
     """
-    picture, maps = picture_of(image), output.detach().cpu()
+    picture = picture_of(image)
+    require_type("output", output, Tensor, "a tensor [C, H, W] or [features]")
+    if output.ndim not in (1, 3):
+        raise ValueError(
+            f"output is {described(output)}, and has to be [C, H, W] or [features]; take that of one image of a batch."
+        )
+    require_tensor("output", output, "[features]" if output.ndim == 1 else "[C, H, W]", "float")
+    require_type("patch", patch, Patch, "what explore.seen_patch returns")
+    for name, value in zip(patch._fields, patch, strict=True):
+        require_whole(f"patch's {name}", value, at_least=None if name in ("top", "left") else 1)
+    if unit is not None:
+        height, width = output.shape[1:] if output.ndim == 3 else picture.shape
+        require_place("unit", unit, height, width)
+    maps = output.detach().cpu()
     with plt.style.context(STYLE):
         # No layout engine: a slider redraws this figure while it moves.
         figure, (left, right) = plt.subplots(
@@ -155,8 +203,17 @@ def plot_receptive_fields(
     Args:
         fields: what to call each layer, and its row of `shapes.receptive_field`.
         unit: row and column of the input pixel at or next to which each unit is centred.
+
+    Raises:
+        TypeError: `image` is no tensor, `fields` no dictionary of receptive fields by name, or `unit` no pair of ints.
+        ValueError: `image` is no image, there is no field, one has a size or jump below 1, or there is no such pixel.
     """
     picture = picture_of(image)
+    for name, field in require_mapping("fields", fields, "receptive fields by name").items():
+        require_type(f"fields[{name!r}]", field, ReceptiveField, "a row of shapes.receptive_field")
+        for what, least in (("size", 1), ("jump", 1), ("start", None)):
+            require_whole(f"{what} of fields[{name!r}]", getattr(field, what), at_least=least)
+    require_place("unit", unit, *picture.shape)
     with plt.style.context(STYLE):
         figure, axes = plt.subplots(1, len(fields), figsize=(3.1 * len(fields), 3.9), squeeze=False)
         for ax, (name, field) in zip(axes.flat, fields.items(), strict=True):

@@ -6,6 +6,14 @@ import math
 from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
 
+from ..checks import (
+    require_mapping,
+    require_number,
+    require_numbers,
+    require_sequence,
+    require_type,
+    require_whole,
+)
 from ..training import History
 from .style import BLUE, ORANGE, STYLE, finished
 
@@ -15,19 +23,47 @@ def plot_history(history: History) -> Figure:
 
     The pale line is the loss of every batch, the strong one its mean over 100 batches. Losses over 1 are cut off,
     unless that is where the training ends.
-    Validation curves, where the history has them, are drawn as dots at the end of each epoch.
+    Validation curves, where the history has them, are drawn as dots at the end of each epoch. Where a loss is no
+    number, because the training diverged, the curves end.
+
+    Raises:
+        TypeError: `history` is no `History` of numbers.
+        ValueError: it is empty, has not as many of each as epochs, or not one loss that is finite.
     """
-    losses = [loss for epoch in history.losses for loss in epoch]
+    require_type("history", history, History, "what fit returns")
+    parts = require_sequence("history.losses", history.losses, (list, tuple), "lists", empty=True)
+    losses = [
+        loss
+        for part in parts
+        for loss in require_numbers("history.losses", part, finite=False, empty=True)
+    ]
     if not losses:
         raise ValueError("The history is empty: train with fit first.")
     epochs = range(1, len(history.losses) + 1)
+    curves = ["train_accuracy"]
+    if history.validation_loss:
+        curves += ["validation_loss", "validation_accuracy"]
+    for name in curves:
+        values = require_numbers(
+            f"history.{name}", getattr(history, name), finite=False, empty=True
+        )
+        if len(values) != len(epochs):
+            raise ValueError(
+                f"history.{name} holds {len(values)}, and history.losses has {len(epochs)} epochs; give one for each."
+            )
+    highest = max(filter(math.isfinite, losses), default=None)
+    if highest is None:
+        raise ValueError(
+            "No loss of the history is a finite number: the training diverged at once. Make the network anew, and "
+            "train it with a smaller learning rate."
+        )
     progress = [(batch + 1) / len(losses) * len(epochs) for batch in range(len(losses))]
     with plt.style.context(STYLE):
         figure, (left, right) = plt.subplots(1, 2, figsize=(13, 5))
         left.plot(progress, losses, color=BLUE, alpha=0.25, linewidth=0.8)
         means = _running_mean(losses, 100)
         left.plot(progress, means, color=BLUE, label="training")
-        top = max(losses) if means[-1] > 1 else min(1, max(losses))
+        top = highest if means[-1] > 1 else min(1, highest)
         left.set(xlabel="epoch", ylabel="loss", ylim=(0, top))
         right.plot(
             epochs,
@@ -48,7 +84,15 @@ def plot_history(history: History) -> Figure:
 
 def plot_losses(losses: Mapping[str, Sequence[float]]) -> Figure:
     """Show the loss of every batch of several trainings in one picture, and a dotted line at ln 10, which is the loss
-    of a network that gives each of the ten digits the same probability."""
+    of a network that gives each of the ten digits the same probability. Where a loss is no number, because the training
+    diverged, its line ends.
+
+    Raises:
+        TypeError: `losses` is no dictionary of lists of numbers by name.
+        ValueError: it is empty.
+    """
+    for name, values in require_mapping("losses", losses, "losses by name").items():
+        require_numbers(f"losses[{name!r}]", values, finite=False, empty=True)
     with plt.style.context(STYLE):
         figure, ax = plt.subplots(figsize=(10, 5))
         styles = ("-", "--", "-.", (0, (1, 1)))
@@ -62,7 +106,19 @@ def plot_losses(losses: Mapping[str, Sequence[float]]) -> Figure:
 
 def plot_live_losses(points: Sequence[tuple[int, float]], batches: int) -> Figure:
     """Show the losses of a training that still runs: ``(number of the batch, loss)``, on an axis as long as the whole
-    training. A dotted line is at ln 10, which is the loss of a network that gives each digit the same probability."""
+    training. A dotted line is at ln 10, which is the loss of a network that gives each digit the same probability.
+    Where a loss is no number, nothing is drawn.
+
+    Raises:
+        TypeError: `points` is no list of pairs of numbers, or `batches` no whole number.
+        ValueError: one of them is no pair, or `batches` is less than 1.
+    """
+    for point in require_sequence("points", points, (tuple, list), "pairs", empty=True):
+        if len(point) != 2:
+            raise ValueError(f"A point is {point}, and has to be a pair: the batch and its loss.")
+        require_number("A point's batch", point[0])
+        require_number("A point's loss", point[1], finite=False)
+    require_whole("batches", batches, at_least=1)
     with plt.style.context(STYLE):
         # Small and without a layout engine: it is drawn while a network is trained.
         figure, ax = plt.subplots(figsize=(7, 3), layout="none")

@@ -9,6 +9,14 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 from torch import Tensor
 
+from ..checks import (
+    described,
+    require_mapping,
+    require_numbers,
+    require_probabilities,
+    require_sequence,
+    require_type,
+)
 from .style import BLUE, ORANGE, STYLE, finished, picture_of
 
 _LINES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
@@ -30,9 +38,14 @@ def plot_costs(costs: Mapping[str, tuple[float, float]]) -> Figure:
         costs: for each network its multiply-adds and its accuracy in per cent.
 
     Raises:
-        ValueError: a network has no multiply-adds, for which a logarithmic axis has no place.
+        TypeError: `costs` is no dictionary of pairs of numbers by name.
+        ValueError: there is none, or a network has no multiply-adds, for which a logarithmic axis has no place.
     """
+    require_mapping("costs", costs, "(multiply-adds, accuracy) by name", empty=True)
     _require_some(costs, "network")
+    for name, pair in costs.items():
+        _require_pair(f"costs[{name!r}]", pair, "multiply-adds and accuracy")
+        require_numbers(f"costs[{name!r}]", pair)
     if any(operations <= 0 for operations, _ in costs.values()):
         raise ValueError(
             f"Multiply-adds have to be more than 0, and are {[cost[0] for cost in costs.values()]}."
@@ -56,9 +69,12 @@ def plot_shifts(shifts: Sequence[int], accuracies: Mapping[str, Sequence[float]]
         accuracies: for each network the accuracy in per cent at each of the shifts.
 
     Raises:
-        ValueError: a network has not as many accuracies as there are shifts.
+        TypeError: `shifts` are no numbers, or `accuracies` no dictionary of lists of numbers by name.
+        ValueError: there is no shift or no network, or a network has not as many accuracies as there are shifts.
     """
-    for name, values in accuracies.items():
+    require_numbers("shifts", shifts)
+    for name, values in require_mapping("accuracies", accuracies, "accuracies by name").items():
+        require_numbers(f"accuracies[{name!r}]", values, empty=True)
         if len(values) != len(shifts):
             raise ValueError(
                 f"{name} has {len(values)} accuracies for {len(shifts)} shifts; give one for each shift."
@@ -88,8 +104,14 @@ def plot_before_after(
         names: what the two are called, for the legend.
 
     Raises:
-        ValueError: the two hold different networks.
+        TypeError: before or after is no dictionary of numbers by name, or `names` no pair of texts.
+        ValueError: the two hold different networks, or none; `names` are not two.
     """
+    for which, values in (("before", before), ("after", after)):
+        require_mapping(which, values, "accuracies by name", empty=True)
+        require_numbers(which, list(values.values()), empty=True)
+    _require_pair("names", names, "what the two are called")
+    require_sequence("names", names, str, "names, which are text")
     _require_some(before, "network")
     if set(before) != set(after):
         raise ValueError(
@@ -120,10 +142,17 @@ def plot_overfitting(curves: Mapping[str, tuple[Sequence[float], Sequence[float]
         curves: for each training its losses and its validation losses, one of each for each epoch.
 
     Raises:
-        ValueError: a training has no epoch, or not as many losses as validation losses.
+        TypeError: `curves` is no dictionary of pairs of lists of numbers by name.
+        ValueError: there is none, a training has no epoch, not as many losses as validation losses, or one that is not
+            finite.
     """
+    require_mapping("curves", curves, "(losses, validation losses) by name", empty=True)
     _require_some(curves, "training")
-    for name, (training, validation) in curves.items():
+    for name, pair in curves.items():
+        _require_pair(f"curves[{name!r}]", pair, "losses and validation losses")
+        training, validation = (
+            require_numbers(f"curves[{name!r}]", values, empty=True) for values in pair
+        )
         if len(training) != len(validation) or len(training) == 0:
             raise ValueError(
                 f"{name} has {len(training)} training losses and {len(validation)} validation losses; "
@@ -159,15 +188,19 @@ def plot_shifted_digit(image: Tensor, probabilities: Mapping[str, Tensor]) -> Fi
         probabilities: for each network ``[10]``, from 0 to 1 and summing to 1.
 
     Raises:
-        ValueError: there is no network, or one has other than ten probabilities.
+        TypeError: `image` is no tensor, or `probabilities` no dictionary of tensors of floats by name.
+        ValueError: there is no network, or one has other than ten probabilities; `image` is no image in [0, 1].
     """
+    require_mapping("probabilities", probabilities, "probabilities [10] by name", empty=True)
     _require_some(probabilities, "network")
-    picture = picture_of(image)
+    picture = picture_of(image, bright=True)
     for name, values in probabilities.items():
+        require_type(f"probabilities[{name!r}]", values, Tensor, "a tensor [10]")
         if tuple(values.shape) != (10,):
             raise ValueError(
                 f"{name} has probabilities {list(values.shape)}, and [10] are needed; take one row of a batch."
             )
+        require_probabilities(f"probabilities[{name!r}]", values, "[10]")
     count = len(probabilities)
     with plt.style.context(STYLE):
         # No layout engine: a slider redraws this figure while it moves.
@@ -207,6 +240,12 @@ def _write_beside(ax: Axes, points: Mapping[str, tuple[float, float]]) -> None:
             if not covered and not any(box.overlaps(other) for other in taken):
                 break
         taken.append(box)
+
+
+def _require_pair(name: str, pair: object, expected: str) -> None:
+    require_type(name, pair, (tuple, list), f"a pair: {expected}")
+    if len(pair) != 2:
+        raise ValueError(f"{name} is {described(pair)}, and has to be a pair: {expected}.")
 
 
 def _require_some(values: Mapping, what: str) -> None:

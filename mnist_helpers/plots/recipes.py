@@ -9,15 +9,20 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-from .style import BLUE, GREEN, ORANGE, STYLE, finished, picture_of
+from ..checks import require_mapping, require_number, require_numbers
+from .style import BLUE, GREEN, ORANGE, STYLE, finished, picture_of, pictures_of
 
 
 def plot_time_shares(seconds: Mapping[str, float]) -> Figure:
     """Show what share of the whole each part of a job takes, as bars in the order given.
 
     Raises:
-        ValueError: nothing took any time.
+        TypeError: `seconds` is no dictionary of numbers by name.
+        ValueError: nothing took any time, or something less than none.
     """
+    require_mapping("seconds", seconds, "seconds by name", empty=True)
+    for name, value in seconds.items():
+        require_number(f"seconds[{name!r}]", value, at_least=0)
     whole = sum(seconds.values())
     if whole <= 0:
         raise ValueError("No part took any time: measure something first.")
@@ -42,8 +47,14 @@ def plot_range_test(
         chosen: a rate to be marked by a dashed line.
 
     Raises:
-        ValueError: there are not as many losses as rates.
+        TypeError: one of them is no number, or no list of numbers.
+        ValueError: there are not as many losses as rates, or a rate is not above 0.
     """
+    for rate in require_numbers("rates", rates, empty=True):
+        require_number("A rate", rate, above=0)
+    require_numbers("losses", losses, finite=False, empty=True)
+    if chosen is not None:
+        require_number("chosen", chosen, above=0)
     if len(rates) != len(losses):
         raise ValueError(
             f"{len(rates)} rates and {len(losses)} losses were given; give one of each for each step."
@@ -61,7 +72,14 @@ def plot_range_test(
 
 
 def plot_rates(rates: Mapping[str, Sequence[float]]) -> Figure:
-    """Show learning rates over the steps of a training, a curve for each name."""
+    """Show learning rates over the steps of a training, a curve for each name.
+
+    Raises:
+        TypeError: `rates` is no dictionary of lists of numbers by name.
+        ValueError: there is none, or a rate is not finite.
+    """
+    for name, values in require_mapping("rates", rates, "learning rates by name").items():
+        require_numbers(f"rates[{name!r}]", values)
     with plt.style.context(STYLE):
         figure, ax = plt.subplots(figsize=(10, 4))
         looks = ((BLUE, "-"), (ORANGE, "--"), (GREEN, "-."))
@@ -79,8 +97,12 @@ def plot_variations(image: Tensor, changed: Tensor) -> Figure:
     Args:
         image: ``[1, H, W]`` or ``[H, W]`` with values in [0, 1].
         changed: ``[N, 1, H, W]`` with values in [0, 1].
+
+    Raises:
+        TypeError: one of the two is no tensor of floats.
+        ValueError: they are no images in [0, 1], or there is no changed one.
     """
-    pictures = [picture_of(image), *(picture_of(one) for one in changed)]
+    pictures = [picture_of(image, bright=True), *pictures_of(changed, bright=True, name="changed")]
     rows = math.ceil(len(pictures) / 8)
     with plt.style.context(STYLE):
         # No layout engine: a slider redraws this figure while it moves.
@@ -107,7 +129,14 @@ def plot_spread(accuracies: Mapping[str, Sequence[float]]) -> Figure:
     Args:
         accuracies: for each setting, in per cent, one for each seed; those below 20, networks that learned nothing,
             are not drawn, but counted at the right.
+
+    Raises:
+        TypeError: `accuracies` is no dictionary of lists of numbers by name.
+        ValueError: there is none, or an accuracy is not from 0 to 100.
     """
+    for name, values in require_mapping("accuracies", accuracies, "accuracies by name").items():
+        for value in require_numbers(f"accuracies[{name!r}]", values, empty=True):
+            require_number(f"An accuracy of {name}", value, 0, 100)
     with plt.style.context(STYLE):
         figure, ax = plt.subplots(figsize=(12, 0.55 * len(accuracies) + 1.3))
         learned = {

@@ -17,8 +17,26 @@ from torchvision.datasets import MNIST
 from tqdm.auto import tqdm
 
 from ..batches import TensorBatches
+from ..checks import (
+    checked,
+    described,
+    require_bool,
+    require_function,
+    require_model,
+    require_number,
+    require_seed,
+    require_whole,
+)
 from ..data import load_datasets
 from ..models import CNN
+from .arguments import (
+    checked_batches,
+    require_batches,
+    require_device,
+    require_fitting,
+    require_learner,
+    require_optimizer,
+)
 
 
 class SizedBatches(Protocol):
@@ -43,8 +61,10 @@ def choose_precision(device: torch.device) -> Precision:
     about a second and is made once in a process.
 
     Raises:
-        ValueError: ``MNIST_PRECISION`` is set to something else.
+        TypeError: `device` is no device.
+        ValueError: this computer has no such device, or ``MNIST_PRECISION`` is set to something else.
     """
+    require_device("device", device)
     wanted = os.environ.get("MNIST_PRECISION")
     known = {"float32": torch.float32, "bfloat16": torch.bfloat16}
     if wanted:
@@ -70,6 +90,10 @@ def one_cycle(optimizer: Optimizer, peak_rate: float, steps: int) -> OneCycleLR:
     over the first 30 % of `steps`, and then lowers it in a straight line to nearly nothing.
 
     Source: L. N. Smith, N. Topin, "Super-Convergence", 2018, arXiv:1708.07120.
+
+    Raises:
+        TypeError: `optimizer` is no optimizer, `peak_rate` no number, or `steps` no whole number.
+        ValueError: `peak_rate` is not above 0, or `steps` less than 1.
     """
     return OneCycleLR(
         optimizer,
@@ -100,10 +124,11 @@ def fit_one_cycle(
     Args:
         model: a network whose logits are ``[N, classes]``. It is laid out in memory as ``channels_last``; batches are
             moved to its device.
-        batches: gone through again and again, as often as `epochs` asks for.
+        batches: gone through again and again, as often as `epochs` asks for; images are floats, labels int64 ``[N]``.
         epochs: how often; 0.5 stops after half of the batches.
         peak_rate: the highest learning rate of the cycle.
-        precision: ``torch.bfloat16`` computes the layers in that, and everything else in float32.
+        precision: ``torch.bfloat16`` computes the layers in that, and everything else in float32; ``torch.float32``
+            computes all in float32.
         betas: how much of their past Adam's two running means keep in each step, of the gradient and of its square.
         label_smoothing: the share of each target, in [0, 1], that is spread over all classes.
         augment: takes the images of a batch ``[N, C, H, W]`` and returns them changed.
@@ -111,7 +136,11 @@ def fit_one_cycle(
         progress: show a progress bar.
 
     Raises:
-        ValueError: `epochs` is too small for a single step, or `batches` holds no batch.
+        TypeError: an argument is of another type, or a batch holds something else than images of floats and labels of
+            int64.
+        ValueError: `epochs` is too small for a single step, `batches` holds no batch, or none the second time; an
+            argument is out of range, or `average` is that of another network; a batch has not as many labels as images,
+            NaN or infinity in an image, or a label that is none of the model's classes.
     """
     device = next(model.parameters()).device
     steps = round(epochs * len(batches))
@@ -163,7 +192,22 @@ def fit_fast(
             the same computer, unless the network itself draws random numbers, as dropout does.
         precision: the type of number to compute with; what `choose_precision` says where none is given.
         progress: print why that precision, and show a progress bar.
+
+    Raises:
+        TypeError, ValueError: as `fit_one_cycle` does; a TypeError where `train_set` is no data set such as MNIST.
+        DataError: MNIST could not be prepared.
     """
+    require_learner(model)
+    require_number("epochs", epochs)
+    require_seed("seed", seed)
+    if precision is not None:
+        _require_precision(precision)
+    require_bool("progress", progress)
+    if train_set is not None and not (hasattr(train_set, "data") and hasattr(train_set, "targets")):
+        raise TypeError(
+            f"train_set is {described(train_set)}, and has to be a data set with its pixels in .data and its labels in "
+            ".targets, as MNIST is."
+        )
     if precision is None:
         chosen = choose_precision(next(model.parameters()).device)
         precision = chosen.dtype
@@ -188,7 +232,13 @@ def fit_fast(
 
 def averaged(model: nn.Module) -> AveragedModel:
     """Return a second network whose weights, and statistics of batch norm, are the mean of those that it is shown of
-    `model`, once in each update. For `fit_one_cycle`."""
+    `model`, once in each update. For `fit_one_cycle`.
+
+    Raises:
+        TypeError: `model` is no network.
+        ValueError: `model` has no parameters.
+    """
+    require_model("model", model)
     return AveragedModel(model, use_buffers=True)
 
 
@@ -234,3 +284,143 @@ def _speed_of_bfloat16(device: torch.device) -> float | None:
     # The quickest of each: the first pays for what happens once, and a busy neighbour slows some.
     without, with_it = (min(times) for times in zip(*rounds, strict=True))
     return without / with_it
+
+
+class _CheckedBatches:
+    """Batches, each looked at before it is handed on. It is a class because it has a length, and remembers the labels
+    until the network has answered."""
+
+    def __init__(self, batches: SizedBatches) -> None:
+        self.batches = batches
+        self.labels: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        number = 0
+        for images, labels in checked_batches("batches", self.batches):
+            number += 1
+            self.labels = labels
+            yield images, labels
+        if number == 0:
+            # Else the loop would ask for ever.
+            raise ValueError(
+                f"batches, {described(self.batches)}, gave no batch when it was gone through, though it says that it "
+                f"has {len(self)}: an iterator can be gone through once. Give the loader itself."
+            )
+
+    def require_fitting(self, logits: object) -> None:
+        # What is no tensor before it is moved to the device cannot be looked at here.
+        if isinstance(self.labels, Tensor):
+            require_fitting(logits, self.labels)
+
+
+def _with_checked_batches(function: Callable[..., list[float]]) -> Callable[..., list[float]]:
+    """Return `fit_one_cycle`, which then looks at each batch, and at whether its labels are among the classes that the
+    network has a logit for."""
+
+    @functools.wraps(function)
+    def asked(
+        model: nn.Module, batches: SizedBatches, *arguments: object, **options: object
+    ) -> list[float]:
+        looked_at = _CheckedBatches(batches)
+        hook = model.register_forward_hook(lambda _, __, logits: looked_at.require_fitting(logits))
+        try:
+            return function(model, looked_at, *arguments, **options)
+        finally:
+            hook.remove()
+
+    return asked
+
+
+def _require_one_cycle(optimizer: Optimizer, peak_rate: float, steps: int) -> None:
+    require_optimizer(optimizer)
+    require_number("peak_rate", peak_rate, above=0)
+    require_whole("steps", steps, at_least=1)
+
+
+def _require_fit_one_cycle(
+    model: nn.Module,
+    batches: SizedBatches,
+    epochs: float,
+    peak_rate: float,
+    precision: torch.dtype = torch.float32,
+    betas: tuple[float, float] = (0.7, 0.9),
+    label_smoothing: float = 0.0,
+    augment: Callable[[Tensor], Tensor] | None = None,
+    average: AveragedModel | None = None,
+    progress: bool = True,
+) -> None:
+    """Ask what `fit_one_cycle` asks of its arguments; of the number of steps it asks by itself."""
+    require_learner(model)
+    require_batches("batches", batches, sized=True)
+    require_number("epochs", epochs)
+    require_number("peak_rate", peak_rate, above=0)
+    _require_precision(precision)
+    if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+        raise TypeError(
+            f"betas is {described(betas)}, and has to be a pair of numbers, such as (0.9, 0.999)."
+        )
+    for number, beta in enumerate(betas):
+        if require_number(f"betas[{number}]", beta, at_least=0) >= 1:
+            raise ValueError(
+                f"betas[{number}] is {beta}, and has to be less than 1: a mean that keeps all of its past learns "
+                "nothing."
+            )
+    require_number("label_smoothing", label_smoothing, at_least=0, at_most=1)
+    if augment is not None:
+        require_function("augment", augment, "takes images [N, C, H, W] and returns them changed")
+    if average is not None:
+        _require_average(average, model)
+    require_bool("progress", progress)
+
+
+def _require_precision(precision: torch.dtype) -> None:
+    if not isinstance(precision, torch.dtype):
+        raise TypeError(
+            f"precision is {described(precision)}, and has to be torch.float32 or torch.bfloat16."
+        )
+    if precision not in (torch.float32, torch.bfloat16):
+        raise ValueError(
+            f"precision is {precision}, and has to be torch.float32 or torch.bfloat16: with others the loss would have "
+            "to be scaled."
+        )
+
+
+def _require_average(average: AveragedModel, model: nn.Module) -> None:
+    if not isinstance(average, AveragedModel):
+        raise TypeError(
+            f"average is {described(average)}, and has to be what averaged(model) returns, or None."
+        )
+    ours, theirs = (
+        [list(weight.shape) for weight in one.parameters()] for one in (model, average.module)
+    )
+    if ours != theirs:
+        raise ValueError(
+            f"average is that of another network, a {type(average.module).__name__}, whose parameters have other "
+            f"shapes than this {type(model).__name__}'s: make it with averaged(model)."
+        )
+
+
+def _with_advice_when_interrupted(train: Callable[..., list[float]]) -> Callable[..., list[float]]:
+    @functools.wraps(train)
+    def advising(*arguments: object, **options: object) -> list[float]:
+        try:
+            return train(*arguments, **options)
+        except KeyboardInterrupt as interrupt:
+            if interrupt.args:  # not by a key: it has a message of its own
+                raise
+            raise KeyboardInterrupt(
+                "training was interrupted within its one cycle of the learning rate, which cannot be gone on with. "
+                "Make the network anew, and run this again; with the same seed it takes the same way."
+            ) from None
+
+    return advising
+
+
+# What a lesson writes out stands above as it stands there; its arguments are asked for here.
+one_cycle = checked(_require_one_cycle)(one_cycle)
+fit_one_cycle = checked(_require_fit_one_cycle)(
+    _with_advice_when_interrupted(_with_checked_batches(fit_one_cycle))
+)

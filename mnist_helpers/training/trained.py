@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from ..batches import TensorBatches, random_affine
+from ..checks import require_bool
 from ..data import data_root, load_datasets
 from ..drawing import drawn_digits
 from ..models import CNN
@@ -32,8 +33,10 @@ def trained_cnn(progress: bool = True) -> CNN:
         progress: print that line, and show a progress bar.
 
     Raises:
+        TypeError: `progress` is neither True nor False.
         DataError: MNIST could not be prepared.
     """
+    require_bool("progress", progress)
     model = _new_network()
     try:
         load_checkpoint(_path(), model)
