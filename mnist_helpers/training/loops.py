@@ -176,9 +176,6 @@ def fit(
         ValueError: `epochs` or `log_every` is less than 1, or a loader holds no batch.
         TrainingInterrupted: it was interrupted, by *Interrupt the kernel* or Ctrl-C.
     """
-    for name, value in (("epochs", epochs), ("log_every", log_every)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}, and has to be at least 1.")
     loss_function = loss_function or nn.CrossEntropyLoss()
     training_loss = loss_function if on_batch is None else _told(loss_function, on_batch)
     history = History() if history is None else history
@@ -220,8 +217,10 @@ def fit(
 def _told(loss_function: LossFunction, on_batch: Callable[[float], None]) -> LossFunction:
     """Return a loss function that also hands each loss to `on_batch`. So the loop that the lesson shows stays as is."""
 
+    asked = checked_loss(loss_function, learning=True)
+
     def tell(logits: Tensor, labels: Tensor) -> Tensor:
-        loss = loss_function(logits, labels)
+        loss = asked(logits, labels)
         on_batch(loss.item())
         return loss
 
