@@ -18,7 +18,7 @@ import matplotlib.pyplot as plt
 import mnist_helpers
 from mnist_helpers import exercises, explore, insights, plots, widgets
 from mnist_helpers.benchmark import __main__ as program
-from mnist_helpers.benchmark import measure, recipes, results, strokes
+from mnist_helpers.benchmark import load, measure, recipes, results, strokes
 from mnist_helpers.benchmark.measure import Loading, Training
 from mnist_helpers.benchmark.recipes import Classic, OneCycle
 from mnist_helpers.benchmark.results import Row
@@ -790,6 +790,12 @@ CASES = {
         measure.live_loss_ratios,
         {"rounds": 1, "batches": 1},
         {"rounds": wholes_off(1), "batches": wholes_off(1)},
+        long=True,
+    ),
+    "benchmark.load.side_by_side_ratio": Case(
+        load.side_by_side_ratio,
+        {"processes": 2, "steps": 1, "short_spin": True},
+        {"processes": wholes_off(2), "steps": wholes_off(1), "short_spin": [None, 1, "yes"]},
         long=True,
     ),
     "benchmark.measure.require_digits": Case(

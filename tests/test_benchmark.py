@@ -8,13 +8,15 @@ from pathlib import Path
 import re
 import runpy
 import string
+import subprocess
 import sys
 from types import SimpleNamespace
 
 from mnist_helpers import training
 from mnist_helpers.batches import TensorBatches, random_affine
 from mnist_helpers.benchmark import __main__ as program
-from mnist_helpers.benchmark import load_results, measure, results
+from mnist_helpers.benchmark import load, load_results, measure, results
+from mnist_helpers.benchmark.load import side_by_side_ratio
 from mnist_helpers.benchmark.measure import (
     Loading,
     PeakMemory,
@@ -810,7 +812,7 @@ def test_the_help_names_the_options_and_every_recipe(monkeypatch, capsys) -> Non
     assert caught.value.code == 0
     out = capsys.readouterr().out
     assert out.startswith("usage: python -m mnist_helpers.benchmark")
-    options = ("recipe", "seeds", "epochs", "quick", "json", "steps", "live-loss")
+    options = ("recipe", "seeds", "epochs", "quick", "json", "steps", "live-loss", "load")
     for name in (*NAMES, *SHUFFLED, *(f"--{option}" for option in options)):
         assert name in out
 
@@ -1227,3 +1229,46 @@ def test_the_live_curve_is_measured_instead_of_anything_else(
     assert run(monkeypatch, "--live-loss") == 0
     assert laboratory.log == []
     assert capsys.readouterr().out.splitlines()[1:] == ["1.020 1.040 1.030", "median 1.030"]
+
+
+def test_the_load_is_measured_instead_of_anything_else(monkeypatch, capsys, laboratory) -> None:
+    asked = []
+
+    def ratio(processes: int, steps: int = 150, short_spin: bool = True) -> float:
+        asked.append((processes, short_spin))
+        return processes + 0.25
+
+    monkeypatch.setattr(program, "side_by_side_ratio", ratio)
+    assert run(monkeypatch, "--load") == 0
+    assert laboratory.log == []
+    assert asked == [(2, True), (4, True), (2, False)]
+    assert [float(line.split(" times")[0].split()[-1]) for line in capsys.readouterr().out.splitlines()] == [
+        2.2, 4.2, 2.2
+    ]  # fmt: skip
+
+
+def test_side_by_side_each_training_is_a_process_that_nobody_prepared(monkeypatch) -> None:
+    seen = []
+
+    class Training(subprocess.Popen):
+        def __init__(self, command: list[str], **options: object) -> None:
+            seen.append((command[2], options["env"]))
+            super().__init__(command, **options)
+
+    monkeypatch.setattr(load.subprocess, "Popen", Training)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert side_by_side_ratio(3, steps=1) > 0
+    assert len(seen) == 1 + 3
+    for code, environment in seen:
+        assert code.index("import mnist_helpers") < code.index("import torch")
+        assert not {"GOMP_SPINCOUNT", "OMP_NUM_THREADS"} & environment.keys()
+    seen.clear()
+    assert side_by_side_ratio(2, steps=1, short_spin=False) > 0
+    assert all(code.index("import torch") < code.index("mnist_helpers") for code, _ in seen)
+
+
+def test_a_training_that_fails_beside_others_is_no_measurement(monkeypatch) -> None:
+    monkeypatch.setattr(load, "_TRAIN", "{first}; raise SystemExit({steps})")
+    with pytest.raises(RuntimeError, match="A training failed"):
+        side_by_side_ratio(2, steps=3)

@@ -27,6 +27,7 @@ from ..checks import (
 )
 from ..data import load_datasets
 from ..training import choose_precision, get_device, trained_cnn
+from .load import side_by_side_ratio
 from .measure import (
     Loading,
     Recipe,
@@ -59,6 +60,8 @@ def main() -> int:
         print(" ".join(f"{ratio:.3f}" for ratio in ratios))
         print(f"median {statistics.median(ratios):.3f}")
         return 0
+    if arguments.load:
+        return compare_load()
     if arguments.strokes:
         return read_strokes(arguments.strokes)
     device = get_device()
@@ -82,6 +85,19 @@ def main() -> int:
         "loading" in chosen,
         arguments.json,
     )
+
+
+def compare_load() -> int:
+    """Print how many times as long trainings take side by side than alone; return the exit status."""
+    for processes in (2, 4):
+        ratio = side_by_side_ratio(processes)
+        print(
+            f"{processes} trainings side by side take {ratio:.1f} times as long as one", flush=True
+        )
+    # A few steps only, because here they may take a minute.
+    ratio = side_by_side_ratio(2, steps=15, short_spin=False)
+    print(f"2, waiting as torch's threads do by themselves: {ratio:.1f} times")
+    return 0
 
 
 def read_strokes(file: Path) -> int:
@@ -302,6 +318,11 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--live-loss", action="store_true", help="measure instead what the live loss curve costs"
+    )
+    parser.add_argument(
+        "--load",
+        action="store_true",
+        help="measure instead how much longer trainings take side by side than alone",
     )
     parser.add_argument(
         "--strokes",

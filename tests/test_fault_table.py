@@ -1,0 +1,45 @@
+"""Holds the table of faults to the tests that it names."""
+
+import ast
+from pathlib import Path
+import re
+
+from run_notebooks import ROOT
+
+FOLDER = ROOT / "tests" / "faults"
+TABLE = (FOLDER / "README.md").read_text(encoding="utf-8")
+NAMED = re.findall(r"`([\w./]+\.py)(?:::(\w+))?`", TABLE)
+
+
+def tests_of(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return {
+        node.name
+        for node in nodes
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def test_every_test_that_the_table_names_is_there() -> None:
+    assert len(NAMED) > 60
+    for file, name in NAMED:
+        path = FOLDER / file
+        assert path.is_file(), file
+        assert not name or name in tests_of(path), f"{file}::{name}"
+
+
+def test_every_test_of_the_folder_stands_in_the_table() -> None:
+    named = {name for _, name in NAMED}
+    for path in FOLDER.glob("test_*.py"):
+        assert tests_of(path) <= named, tests_of(path) - named
+
+
+def test_every_line_of_the_table_says_what_shows_it() -> None:
+    lines = [line for line in TABLE.splitlines() if line.startswith("| ") and "---" not in line]
+    faults = [line for line in lines if not line.startswith("| fault |")]
+    assert len(faults) > 40
+    for line in faults:
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        assert len(cells) == 3, line
+        assert all(cells), line
+        assert "`" in cells[-1], line
