@@ -152,7 +152,7 @@ def confident_mistakes(probabilities: Tensor, labels: Tensor, count: int) -> Ten
     return wrong[order][:count]
 
 
-def predict_all(model: nn.Module, images: Tensor, batch_size: int = 1000) -> Tensor:
+def predict_all(model: nn.Module, images: Tensor, batch_size: int = 250) -> Tensor:
     """Return the probabilities that a model gives to the classes of many images, batch by batch.
 
     The model is put in evaluation mode and left there; no gradients are kept.

@@ -1,6 +1,8 @@
 """What a kernel holds: threads, processes, open files, memory. Run in the kernel itself, by leftovers.py."""
 
 import json
+from pathlib import Path
+import re
 import sys
 import threading
 
@@ -13,16 +15,9 @@ _OF_JUPYTER = ("history.sqlite", "history.sqlite-journal")
 def look() -> str:
     """Return, as JSON, what the process that calls this holds. It is called in the kernel."""
     process = psutil.Process()
-    if sys.platform == "win32":
-        peak = process.memory_info().peak_wset
-    else:
-        import resource
-
-        unit = 1 if sys.platform == "darwin" else 1024  # getrusage(2) on macOS counts bytes
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return json.dumps(
         {
-            "peak": peak,
+            "peak": _peak(process),
             "threads": [f"{type(one).__module__} {one.name}" for one in threading.enumerate()],
             "processes": [child.cmdline() for child in process.children(recursive=True)],
             "files": [
@@ -32,3 +27,16 @@ def look() -> str:
             ],
         }
     )
+
+
+def _peak(process: psutil.Process) -> int:
+    """Return the most memory that the process ever had resident, in bytes."""
+    if sys.platform == "win32":
+        return process.memory_info().peak_wset
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Not getrusage(2): on Linux a process inherits the peak of the one that started it.
+    line = re.search(r"^VmHWM:\s*(\d+) kB$", Path("/proc/self/status").read_text(), flags=re.M)
+    return int(line[1]) * 1024

@@ -723,6 +723,7 @@ CASES = {
     ),
     "exercises.exercise_numbers": Case(exercises.exercise_numbers),
     "benchmark.__main__.main": Case(program.main, long=True),
+    "benchmark.__main__.compare_load": Case(program.compare_load, {}, {}, long=True),
     "benchmark.__main__.read_strokes": Case(
         program.read_strokes, {"file": Path("missing")}, {"file": NO_PATHS}
     ),
@@ -938,7 +939,7 @@ ANYTHING = {
 
 def public_names() -> dict[str, object]:
     """Return every public function and class that is looked at here, and every public method, by name."""
-    parts = [program, measure, recipes, results, strokes]
+    parts = [program, load, measure, recipes, results, strokes]
     found = {f"plots.{name}": getattr(plots, name) for name in plots.__all__}
     found = {name: value for name, value in found.items() if callable(value)}
     for module in (explore, insights, widgets, exercises, *parts):
@@ -964,7 +965,7 @@ def test_every_public_function_has_its_row() -> None:
             importlib.import_module("mnist_helpers.benchmark").__path__
         )
     }
-    assert modules == {"__main__", "measure", "recipes", "results", "strokes"}
+    assert modules == {"__main__", "load", "measure", "recipes", "results", "strokes"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -6,8 +6,10 @@ import sys
 from mnist_helpers import checkup
 from mnist_helpers.checkup import FINDERS, Finding, report
 from mnist_helpers.data import MNIST_FILES, data_root, faults
+from packaging.requirements import Requirement
 import psutil
 import pytest
+from run_notebooks import ROOT
 
 LINES = [
     *("Python", "packages", "kernel", "widgets", "device", "precision", "data", "disk", "memory")
@@ -79,11 +81,22 @@ def test_a_missing_package_and_one_that_is_too_old_are_named(monkeypatch) -> Non
     assert "matplotlib is 3.9.2, and has to be >=3.10" in finding.text
 
 
-def test_a_newer_version_than_the_locks_is_told_and_does_no_harm(monkeypatch) -> None:
-    def version(name: str, real=checkup.metadata.version) -> str:
-        return "99.1" if name == "tqdm" else real(name)
+def locked_versions() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line[:1].isalpha()]
+    here = [one for one in pins if one.marker is None or one.marker.evaluate()]
+    return {one.name: str(one.specifier).removeprefix("==") for one in here}
 
-    monkeypatch.setattr(checkup.metadata, "version", version)
+
+def as_in_the_lock(monkeypatch, **others: str) -> None:
+    """Have every package seem installed as the lock pins it, but for the others; also where the tests run with newer or
+    older ones."""
+    versions = locked_versions() | others
+    monkeypatch.setattr(checkup.metadata, "version", versions.__getitem__)
+
+
+def test_a_newer_version_than_the_locks_is_told_and_does_no_harm(monkeypatch) -> None:
+    as_in_the_lock(monkeypatch, tqdm="99.1")
     finding = FINDERS["packages"]()
     assert finding.fine
     assert "tqdm is 99.1, there 4." in finding.text
@@ -91,10 +104,7 @@ def test_a_newer_version_than_the_locks_is_told_and_does_no_harm(monkeypatch) ->
 
 
 def test_a_builds_name_is_no_other_version(monkeypatch) -> None:
-    def version(name: str, real=checkup.metadata.version) -> str:
-        return real(name).split("+")[0] + ("+cpu" if name == "torch" else "")
-
-    monkeypatch.setattr(checkup.metadata, "version", version)
+    as_in_the_lock(monkeypatch, torch=locked_versions()["torch"] + "+cpu")
     assert FINDERS["packages"]().text.endswith("as in requirements.lock")
 
 

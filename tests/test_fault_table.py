@@ -8,10 +8,11 @@ from run_notebooks import ROOT
 
 FOLDER = ROOT / "tests" / "faults"
 TABLE = (FOLDER / "README.md").read_text(encoding="utf-8")
-NAMED = re.findall(r"`([\w./]+\.py)(?:::(\w+))?`", TABLE)
+LINES = [line for line in TABLE.splitlines() if line.startswith("| ") and "---" not in line]
+NAMED = re.findall(r"`([\w./]+\.py)(?:::(\w+))?`", "\n".join(LINES))
 
 
-def tests_of(path: Path) -> set[str]:
+def names_of_tests(path: Path) -> set[str]:
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     return {
         node.name
@@ -25,18 +26,17 @@ def test_every_test_that_the_table_names_is_there() -> None:
     for file, name in NAMED:
         path = FOLDER / file
         assert path.is_file(), file
-        assert not name or name in tests_of(path), f"{file}::{name}"
+        assert not name or name in names_of_tests(path), f"{file}::{name}"
 
 
 def test_every_test_of_the_folder_stands_in_the_table() -> None:
     named = {name for _, name in NAMED}
     for path in FOLDER.glob("test_*.py"):
-        assert tests_of(path) <= named, tests_of(path) - named
+        assert names_of_tests(path) <= named, names_of_tests(path) - named
 
 
 def test_every_line_of_the_table_says_what_shows_it() -> None:
-    lines = [line for line in TABLE.splitlines() if line.startswith("| ") and "---" not in line]
-    faults = [line for line in lines if not line.startswith("| fault |")]
+    faults = [line for line in LINES if not line.startswith("| fault |")]
     assert len(faults) > 40
     for line in faults:
         cells = [cell.strip() for cell in line.strip("|").split(" | ")]

@@ -195,13 +195,13 @@ def test_all_images_get_their_probabilities_in_order_whatever_the_batches(batch_
     assert torch.allclose(found, logits.softmax(dim=1), atol=1e-6)
 
 
-def test_no_batch_is_larger_than_asked_and_a_thousand_where_nothing_is_said() -> None:
+def test_no_batch_is_larger_than_asked_and_250_where_nothing_is_said() -> None:
     sizes = []
     model = pixels_as_logits((0, 0))
     model.register_forward_hook(lambda _model, given, _output: sizes.append(len(given[0])))
-    predict_all(model, torch.zeros(2_300, 1, 8, 8))
+    predict_all(model, torch.zeros(600, 1, 8, 8))
     predict_all(model, torch.zeros(5, 1, 8, 8), batch_size=2)
-    assert sizes == [1000, 1000, 300, 2, 2, 1]
+    assert sizes == [250, 250, 100, 2, 2, 1]
 
 
 def test_a_model_predicts_in_evaluation_mode_and_is_left_there() -> None:

@@ -77,8 +77,9 @@ def _seconds(processes: int, steps: int, short_spin: bool) -> list[float]:
     ]
     try:
         # Only when all have loaded what they need, which takes seconds and is not what is measured.
-        for one in started:
-            one.stdout.readline()
+        ready = [one.stdout.readline() for one in started]
+        if not all(ready):
+            raise RuntimeError("A training failed; what it said stands above.")
         for one in started:
             one.stdin.write("go\n")
             one.stdin.flush()
