@@ -47,6 +47,10 @@ if "MNIST_CONNECTIONS" not in os.environ:
 LONGEST = ("test_lessons_in_the_browser", "04_", "06_", "05_", "07_")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.option.nbval_sanitize_with = str(OFFLINE.parent.parent / "sanitize.cfg")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items[:] = with_leftovers(items)
     if "PYTEST_XDIST_WORKER" in os.environ:
