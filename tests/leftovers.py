@@ -11,7 +11,7 @@ import pytest
 
 # Once in a process, however long it lives, and meant so by the library: matplotlib keeps the fonts open that it has
 # drawn with, tqdm a thread that looks after all bars, pyzmq one that frees large messages once they are sent.
-KNOWN = (".ttf", "tqdm_monitor", "zmq.utils.garbage")
+KNOWN = (".ttf", "tqdm._monitor", "zmq.utils.garbage")
 
 _LOOK = Path(__file__).with_name("kernel_state.py")
 
