@@ -173,9 +173,27 @@ def fit(
         history: that of an earlier call, which this one goes on with; a new one where none is given.
 
     Raises:
+        TypeError: an argument is not of its type.
         ValueError: `epochs` or `log_every` is less than 1, or a loader holds no batch.
         TrainingInterrupted: it was interrupted, by *Interrupt the kernel* or Ctrl-C.
     """
+    require_optimizer(optimizer, require_learner(model))
+    require_batches("train_loader", train_loader, sized=True)
+    require_whole("epochs", epochs, at_least=1)
+    if validation_loader is not None:
+        require_batches("validation_loader", validation_loader)
+    if loss_function is not None:
+        require_loss_function(loss_function)
+    require_whole("log_every", log_every, at_least=1)
+    require_bool("progress", progress)
+    if on_batch is not None:
+        require_function("on_batch", on_batch, "takes the loss of a batch")
+    if on_epoch is not None:
+        require_function("on_epoch", on_epoch, "takes the number of epochs done")
+    if history is not None and not isinstance(history, History):
+        raise TypeError(
+            f"history is {described(history)}, and has to be a History, as an earlier call of fit returned it, or None."
+        )
     loss_function = loss_function or nn.CrossEntropyLoss()
     training_loss = loss_function if on_batch is None else _told(loss_function, on_batch)
     history = History() if history is None else history
@@ -286,38 +304,6 @@ def _require_evaluation(model: nn.Module, loader: Batches, loss_function: LossFu
     require_loss_function(loss_function)
 
 
-def _require_fit(
-    model: nn.Module,
-    train_loader: DataLoader,
-    optimizer: Optimizer,
-    epochs: int,
-    validation_loader: DataLoader | None = None,
-    loss_function: LossFunction | None = None,
-    log_every: int = 100,
-    progress: bool = True,
-    on_batch: Callable[[float], None] | None = None,
-    on_epoch: Callable[[int], None] | None = None,
-    history: History | None = None,
-) -> None:
-    require_optimizer(optimizer, require_learner(model))
-    require_batches("train_loader", train_loader, sized=True)
-    require_whole("epochs", epochs, at_least=1)
-    if validation_loader is not None:
-        require_batches("validation_loader", validation_loader)
-    if loss_function is not None:
-        require_loss_function(loss_function)
-    require_whole("log_every", log_every, at_least=1)
-    require_bool("progress", progress)
-    if on_batch is not None:
-        require_function("on_batch", on_batch, "takes the loss of a batch")
-    if on_epoch is not None:
-        require_function("on_epoch", on_epoch, "takes the number of epochs done")
-    if history is not None and not isinstance(history, History):
-        raise TypeError(
-            f"history is {described(history)}, and has to be a History, as an earlier call of fit returned it, or None."
-        )
-
-
 def _with_checked_batches(function: Callable, learning: bool) -> Callable:
     """Return a function that trains or evaluates, which then looks at each batch and each loss as it comes."""
 
@@ -341,4 +327,3 @@ def _with_checked_batches(function: Callable, learning: bool) -> Callable:
 get_device = checked(_require_device_name)(get_device)
 train_one_epoch = checked(_require_training)(_with_checked_batches(train_one_epoch, learning=True))
 evaluate = checked(_require_evaluation)(_with_checked_batches(evaluate, learning=False))
-fit = checked(_require_fit)(fit)
