@@ -15,7 +15,7 @@ import time
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 import nbformat
-from run_notebooks import ROOT, lessons
+from run_notebooks import ROOT, KernelOfThisPython, lessons
 
 _PEAK = f"""
 import json, runpy
@@ -30,7 +30,13 @@ def run(path: Path) -> str:
     start = time.perf_counter()
     resources = {"metadata": {"path": str(ROOT / "notebooks")}}
     try:
-        NotebookClient(notebook, timeout=None, kernel_name="python3", resources=resources).execute()
+        NotebookClient(
+            notebook,
+            kernel_manager_class=KernelOfThisPython,
+            timeout=None,
+            kernel_name="python3",
+            resources=resources,
+        ).execute()
     except CellExecutionError as error:
         return f"{path.name[:2]}  FAILED: {error.ename}: {error.evalue}"
     minutes = (time.perf_counter() - start) / 60
@@ -44,8 +50,10 @@ def main(count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MNIST_EXPERIMENTS_DIR"] = folder
         with concurrent.futures.ProcessPoolExecutor(count) as pool:
-            lines = list(pool.map(run, paths))
-    print("\n".join(lines))
+            lines = []
+            for one in concurrent.futures.as_completed([pool.submit(run, path) for path in paths]):
+                lines.append(one.result())
+                print(lines[-1], flush=True)
     return int(any("FAILED" in line for line in lines))
 
 
