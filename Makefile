@@ -14,7 +14,7 @@ INSTALLED := .venv/installed
 LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # How long torch's threads spin while they wait, set before torch loads: mnist_helpers/__init__.py says why.
-export GOMP_SPINCOUNT ?= 5000
+export GOMP_SPINCOUNT ?= 3000
 
 # Before Python 3.13 an editable installation under a path that is not ASCII keeps Python from starting in this locale.
 ifneq ($(filter C POSIX,$(LC_ALL)),)

@@ -10,4 +10,4 @@ is first imported, so the lessons import ``mnist_helpers`` before ``torch`` (the
 
 import os
 
-os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+os.environ.setdefault("GOMP_SPINCOUNT", "3000")

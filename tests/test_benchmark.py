@@ -1236,15 +1236,18 @@ def test_the_load_is_measured_instead_of_anything_else(monkeypatch, capsys, labo
 
     def ratio(processes: int, steps: int = 150, short_spin: bool = True) -> float:
         asked.append((processes, short_spin))
-        return processes + 0.25
+        # The third measurement lies between the first two.
+        return processes + [0.0, 0.5, 0.3][(len(asked) - 1) % 3]
 
     monkeypatch.setattr(program, "side_by_side_ratio", ratio)
     assert run(monkeypatch, "--load") == 0
     assert laboratory.log == []
-    assert asked == [(2, True), (4, True), (2, False)]
-    assert [float(line.split(" times")[0].split()[-1]) for line in capsys.readouterr().out.splitlines()] == [
-        2.2, 4.2, 2.2
-    ]  # fmt: skip
+    assert asked == [(2, True)] * 3 + [(4, True)] * 3 + [(2, False)]
+    printed = capsys.readouterr().out
+    assert "2 trainings side by side take 2.3 times as long as one" in printed
+    assert "from 2.0 to 2.5" in printed
+    assert "4 trainings side by side take 4.3 times as long as one" in printed
+    assert "by themselves: 2.0 times" in printed
 
 
 def test_side_by_side_each_training_is_a_process_that_nobody_prepared(monkeypatch) -> None:

@@ -144,7 +144,7 @@ def test_importing_opens_nothing_starts_nothing_trains_nothing_and_prints_nothin
     assert observed[name] == {"events": [], "printed": "", "changed": []}
 
 
-@pytest.mark.parametrize(("given", "expected"), [({}, "5000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+@pytest.mark.parametrize(("given", "expected"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
 def test_the_spinning_of_threads_is_shortened_unless_somebody_chose_already(
     given, expected
 ) -> None:
@@ -156,7 +156,7 @@ def test_the_spinning_of_threads_is_shortened_unless_somebody_chose_already(
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems bring another OpenMP library")
 def test_the_threads_of_torch_take_the_short_spin() -> None:
     done = python("-c", "import mnist_helpers, torch", OMP_DISPLAY_ENV="VERBOSE")
-    assert "GOMP_SPINCOUNT = '5000'" in done.stderr
+    assert "GOMP_SPINCOUNT = '3000'" in done.stderr
 
 
 def test_the_package_itself_imports_no_torch_and_none_of_its_modules() -> None:

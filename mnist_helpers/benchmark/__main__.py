@@ -90,9 +90,11 @@ def main() -> int:
 def compare_load() -> int:
     """Print how many times as long trainings take side by side than alone; return the exit status."""
     for processes in (2, 4):
-        ratio = side_by_side_ratio(processes)
+        ratios = sorted(side_by_side_ratio(processes) for _ in range(3))
         print(
-            f"{processes} trainings side by side take {ratio:.1f} times as long as one", flush=True
+            f"{processes} trainings side by side take {ratios[1]:.1f} times as long as one "
+            f"(the middle one of three measurements, from {ratios[0]:.1f} to {ratios[2]:.1f})",
+            flush=True,
         )
     # A few steps only, because here they may take a minute.
     ratio = side_by_side_ratio(2, steps=15, short_spin=False)
