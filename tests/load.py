@@ -1,7 +1,7 @@
 """All lessons at once, as on a hub that a class shares: ``python tests/load.py [how many]``.
 
 Each runs in a kernel of its own, from top to bottom, on a copy; it prints how each ends, how long it took and how much
-memory its kernel took at its peak. With eight on two cores it takes some twenty minutes, so `make test` leaves it out.
+memory its kernel took at its peak. With eight on two cores it takes a quarter of an hour, so `make test` leaves it out.
 """
 
 import concurrent.futures

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from typing import NamedTuple
 import urllib.error
@@ -15,6 +16,7 @@ import urllib.request
 
 import pytest
 from run_notebooks import ROOT
+from shortened import WITH_FEWER_DIGITS, fewer_digits
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -32,22 +34,12 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
 }
-# nbval runs every lesson on all digits. Here it is the pages that are looked at, and a fifth of the digits fills those
-# of lessons 04 and 06, which train longest, too. Each kernel that this JupyterLab starts runs this first.
-FEWER_DIGITS = """
+# Each kernel that this JupyterLab starts runs this first.
+STARTUP = f"""
 import os
 
-if os.environ.get("JPY_SESSION_NAME", "").rpartition("/")[2][:2] in ("04", "06"):
-    import mnist_helpers
-    from torchvision.datasets import MNIST
-
-    def load_fewer(self, *arguments, load=MNIST.__init__, **options):
-        load(self, *arguments, **options)
-        if self.train:
-            self.data, self.targets = self.data[:12_000], self.targets[:12_000]
-
-    MNIST.__init__ = load_fewer
-    del load_fewer, mnist_helpers, MNIST
+if os.environ.get("JPY_SESSION_NAME", "").rpartition("/")[2][:2] in {WITH_FEWER_DIGITS}:
+{textwrap.indent(fewer_digits(12_000), "    ")}
 del os
 """
 
@@ -85,7 +77,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser) -> Iterator[Lab]:
         path.write_text(json.dumps(values), encoding="utf-8")
     startup = home / "ipython" / "profile_default" / "startup" / "fewer_digits.py"
     startup.parent.mkdir(parents=True)
-    startup.write_text(FEWER_DIGITS, encoding="utf-8")
+    startup.write_text(STARTUP, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

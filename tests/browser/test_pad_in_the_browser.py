@@ -87,6 +87,9 @@ def pad(browser: Browser, lab) -> Iterator[Pad]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.goto(f"{lab.address}lab/workspaces/pad/tree/pad.ipynb?token={lab.token}&reset")
+    # Whoever runs a cell before there is a kernel is asked for one, at least in JupyterLab 4.6.0.
+    toolbar = page.locator(".jp-NotebookPanel-toolbar")
+    expect(toolbar).to_contain_text("Python 3", timeout=QUICK)
     idle = page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator").first
     expect(idle).to_have_attribute("data-status", "idle", timeout=QUICK)
     prompt = page.locator(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt").first

@@ -1,0 +1,48 @@
+"""Lessons that train, made shorter: for tests of everything but what they compute, such as their pages.
+
+nbval runs every lesson on all digits. A fifth of them, and fewer epochs, fill the same figures.
+"""
+
+# Not lesson 07: the network that it trains is kept for others.
+WITH_FEWER_DIGITS = ("04", "05", "06")
+
+
+def fewer_digits(count: int) -> str:
+    """Return what a kernel runs first, so that there are only so many digits to train on."""
+    return f"""
+import mnist_helpers
+from torchvision.datasets import MNIST
+
+def load_fewer(self, *arguments, load=MNIST.__init__, **options):
+    load(self, *arguments, **options)
+    if self.train:
+        self.data, self.targets = self.data[:{count}], self.targets[:{count}]
+
+MNIST.__init__ = load_fewer
+del load_fewer, mnist_helpers, MNIST
+"""
+
+
+_SHORTER = {
+    "04": [
+        ("batches=10 * len(train_loader)", "batches=2 * len(train_loader)"),
+        ("epochs=10", "epochs=2"),
+    ],
+    "05": [("split_indices(60_000, validation=10_000", "split_indices(12_000, validation=2_000")],
+    "06": [
+        ("train_pixels[:6000], train_labels[:6000]", "train_pixels[:600], train_labels[:600]"),
+        (
+            "validation_images[:5000], validation_labels[:5000]",
+            "validation_images[:500], validation_labels[:500]",
+        ),
+        ("augment=None, epochs=40", "augment=None, epochs=4"),
+    ],
+}
+
+
+def shortened(text: str, number: str) -> str:
+    """Return the text of a lesson's file, made shorter, for the lesson of this number, such as "04"."""
+    for long, short in _SHORTER.get(number, []):
+        assert text.count(long) == 1, long
+        text = text.replace(long, short)
+    return text
