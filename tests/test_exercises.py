@@ -623,7 +623,7 @@ class ConvolutionLeftOut(HalvingBlock):
 # 6.5, early stopping
 
 
-def stopping_epoch(losses, patience, better=lambda loss, lowest: loss < lowest, first=1):
+def best_epoch(losses, patience, better=lambda loss, lowest: loss < lowest, first=1):
     best, lowest = 0, math.inf
     for epoch, loss in enumerate(losses, start=1):
         if better(loss, lowest):
@@ -633,7 +633,7 @@ def stopping_epoch(losses, patience, better=lambda loss, lowest: loss < lowest, 
     return best - 1 + first
 
 
-def stopping_epoch_by_slices(losses, patience):
+def best_epoch_by_slices(losses, patience):
     for end in range(1, len(losses) + 1):
         best = min(range(end), key=losses.__getitem__)
         if end - 1 - best >= patience:
@@ -641,7 +641,7 @@ def stopping_epoch_by_slices(losses, patience):
     return best + 1
 
 
-def stopping_epoch_with_a_counter(losses, patience, tie_resets=False, resets=True, forget=False):
+def best_epoch_with_a_counter(losses, patience, tie_resets=False, resets=True, forget=False):
     waited, lowest, best = 0, math.inf, None
     for epoch, loss in enumerate(losses):
         if loss < lowest:
@@ -657,7 +657,7 @@ def stopping_epoch_with_a_counter(losses, patience, tie_resets=False, resets=Tru
 
 
 def stop_with(**settings):
-    return lambda losses, patience: stopping_epoch_with_a_counter(losses, patience, **settings)
+    return lambda losses, patience: best_epoch_with_a_counter(losses, patience, **settings)
 
 
 def epoch_of_the_stop(losses, patience):
@@ -672,11 +672,11 @@ def epoch_of_the_stop(losses, patience):
 
 def stopping_only_if_it_stops(losses, patience):
     stop = epoch_of_the_stop([*losses, *[math.inf] * patience], patience)
-    return stopping_epoch(losses, patience) if stop <= len(losses) else None
+    return best_epoch(losses, patience) if stop <= len(losses) else None
 
 
 def stopping_that_pops(losses, patience):
-    best = stopping_epoch(losses, patience)
+    best = best_epoch(losses, patience)
     losses.pop()
     return best
 
@@ -1100,9 +1100,9 @@ RIGHT = [
     ("6.4", lambda i, o: HalvingBlock(i, o)),
     ("6.4", block_of(nn.ReLU(inplace=True))),
     ("6.4", lambda i, o: nn.Sequential(*block_of(nn.BatchNorm2d(o), nn.ReLU())(i, o))),
-    ("6.5", stopping_epoch),
-    ("6.5", stopping_epoch_by_slices),
-    ("6.5", stopping_epoch_with_a_counter),
+    ("6.5", best_epoch),
+    ("6.5", best_epoch_by_slices),
+    ("6.5", best_epoch_with_a_counter),
     ("7.1", confusion_matrix),
     ("7.1", confusion_by_a_loop),
     ("7.1", confusion_by_one_hot),
@@ -1647,16 +1647,16 @@ WRONG = [
     ("6.4", lambda i, o: torch.zeros(2, o, 14, 14), "has to be a module"),
     ("6.4", lambda i, o: None, "return"),
     ("6.4", halving_block(1, 8), "function itself"),
-    ("6.5", lambda losses, patience: stopping_epoch(losses, patience, first=0), "from 1"),
+    ("6.5", lambda losses, patience: best_epoch(losses, patience, first=0), "from 1"),
     ("6.5", epoch_of_the_stop, "at which training stops"),
     ("6.5", lambda losses, patience: epoch_of_the_stop(losses, patience) - 1, "from 1"),
     ("6.5", lambda losses, patience: losses.index(min(losses)) + 1, "whole list"),
     ("6.5", lambda losses, patience: losses.index(min(losses)), "whole list"),
     ("6.5", lambda losses, patience: int(np.argmin(losses)), "counts from 0"),
-    ("6.5", lambda x, patience: stopping_epoch(x, patience, lambda a, b: a <= b), "tie"),
+    ("6.5", lambda x, patience: best_epoch(x, patience, lambda a, b: a <= b), "tie"),
     ("6.5", stop_with(tie_resets=True), "tie"),
-    ("6.5", lambda losses, patience: stopping_epoch(losses, patience + 1), "too patient"),
-    ("6.5", lambda losses, patience: stopping_epoch(losses, patience - 1), "one epoch less"),
+    ("6.5", lambda losses, patience: best_epoch(losses, patience + 1), "too patient"),
+    ("6.5", lambda losses, patience: best_epoch(losses, patience - 1), "one epoch less"),
     ("6.5", stop_with(resets=False), "in a row count"),
     ("6.5", stop_with(forget=True), "epoch before"),
     ("6.5", lambda losses, patience: 1, "should be 2: training stops after epoch 4"),
@@ -1664,7 +1664,7 @@ WRONG = [
     ("6.5", lambda losses, patience: 1.5, "whole number"),
     ("6.5", stopping_only_if_it_stops, "after the loop"),
     ("6.5", stopping_that_pops, "changes the list"),
-    ("6.5", lambda losses, patience: losses.pop() and stopping_epoch(losses, 9), "yours"),
+    ("6.5", lambda losses, patience: losses.pop() and best_epoch(losses, 9), "yours"),
     ("6.5", lambda losses, patience: None, "return"),
     ("6.5", lambda losses: 1, "TypeError"),
     ("7.1", confusion_of(lambda counts: counts.T), "transposed"),

@@ -1076,7 +1076,10 @@ def test_networks_that_learned_nothing_are_counted_and_not_averaged() -> None:
     ).axes
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert [list(line.get_xdata()) for line in dots] == [[98, 97], [], [98]]
-    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [("2 stuck", 0), ("1 stuck", 1)]
+    assert [(text.get_text(), text.xy[1]) for text in ax.texts] == [
+        ("2 below 20 %", 0),
+        ("1 below 20 %", 1),
+    ]
     assert ax.get_xlim()[0] > 90
 
 

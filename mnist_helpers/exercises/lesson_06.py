@@ -507,8 +507,8 @@ _TIES = (
 )
 
 
-def _stopping_epoch(answer: object) -> str:
-    stopping_epoch = a_function(answer, "stopping_epoch(validation_losses, patience)")
+def _best_epoch(answer: object) -> str:
+    best_epoch = a_function(answer, "best_epoch(validation_losses, patience)")
     cases = [
         ([0.9, 0.5, 0.6, 0.7, 0.4], 2),
         ([0.9, 0.6, 0.7, 0.5, 0.6, 0.55, 0.3], 2),
@@ -523,11 +523,11 @@ def _stopping_epoch(answer: object) -> str:
     ]
     results, changed = [], False
     for losses, patience in cases:
-        shown = f"stopping_epoch({losses}, {patience})"
+        shown = f"best_epoch({losses}, {patience})"
         given = list(losses)
         result = called(
             lambda given=given, losses=losses, patience=patience, shown=shown: _something(
-                stopping_epoch(given, patience), losses, patience, shown
+                best_epoch(given, patience), losses, patience, shown
             ),
             shown=shown,
         )
@@ -557,7 +557,7 @@ def _stopping_epoch(answer: object) -> str:
             last = _best(losses, patience)[1]
             why = f"training stops after epoch {last}" if last < len(losses) else "nothing stops it"
             raise NotYet(
-                f"stopping_epoch({losses}, {patience}) is {result} with yours, and should be {right}: {why}, and "
+                f"best_epoch({losses}, {patience}) is {result} with yours, and should be {right}: {why}, and "
                 f"{losses[right - 1]} in epoch {right} is the lowest loss up to then."
             )
     raise NotYet("The epochs are off.")
@@ -599,6 +599,6 @@ EXERCISES = {
         "go through the losses with `enumerate(validation_losses, start=1)` and keep two things: the lowest loss so "
         "far, and its epoch. Leave the loop when the epoch is `patience` epochs after the best one; return the best "
         "after the loop.",
-        _stopping_epoch,
+        _best_epoch,
     ),
 }

@@ -150,10 +150,10 @@ def plot_spread(accuracies: Mapping[str, Sequence[float]]) -> Figure:
                     statistics.mean(values), place, xerr=spread, color=ORANGE, fmt="|",
                     markersize=20, markeredgewidth=3, capsize=5, linewidth=2,
                 )  # fmt: skip
-            stuck = len(accuracies[name]) - len(values)
-            if stuck:
+            too_low = len(accuracies[name]) - len(values)
+            if too_low:
                 at = {"xycoords": ("axes fraction", "data"), "va": "center"}
-                ax.annotate(f"{stuck} stuck", (1.01, place), **at)
+                ax.annotate(f"{too_low} below 20 %", (1.01, place), **at)
         ax.set_yticks(range(len(accuracies)), list(accuracies))
         ax.xaxis.set_major_locator(MaxNLocator(8))
         ax.set(xlabel="accuracy, %", ylim=(len(accuracies) - 0.5, -0.5))
