@@ -7,16 +7,16 @@ nbval runs every lesson on all digits. A fifth of them, and fewer epochs, fill t
 WITH_FEWER_DIGITS = ("04", "05", "06")
 
 
-def fewer_digits(count: int) -> str:
-    """Return what a kernel runs first, so that there are only so many digits to train on."""
+def fewer_digits(train: int, test: int = 10_000) -> str:
+    """Return what a kernel runs first, so that there are only so many digits to train on, and to test on."""
     return f"""
 import mnist_helpers
 from torchvision.datasets import MNIST
 
 def load_fewer(self, *arguments, load=MNIST.__init__, **options):
     load(self, *arguments, **options)
-    if self.train:
-        self.data, self.targets = self.data[:{count}], self.targets[:{count}]
+    count = {train} if self.train else {test}
+    self.data, self.targets = self.data[:count], self.targets[:count]
 
 MNIST.__init__ = load_fewer
 del load_fewer, mnist_helpers, MNIST
@@ -28,7 +28,13 @@ _SHORTER = {
         ("batches=10 * len(train_loader)", "batches=2 * len(train_loader)"),
         ("epochs=10", "epochs=2"),
     ],
-    "05": [("split_indices(60_000, validation=10_000", "split_indices(12_000, validation=2_000")],
+    "05": [
+        ("optimizer, batches=150)", "optimizer, batches=30)"),
+        (
+            "split_indices(60_000, validation=10_000",
+            "split_indices({train}, validation={train} // 6",
+        ),
+    ],
     "06": [
         ("train_pixels[:6000], train_labels[:6000]", "train_pixels[:600], train_labels[:600]"),
         (
@@ -40,9 +46,10 @@ _SHORTER = {
 }
 
 
-def shortened(text: str, number: str) -> str:
-    """Return the text of a lesson's file, made shorter, for the lesson of this number, such as "04"."""
+def shortened(text: str, number: str, train: int = 12_000) -> str:
+    """Return the text of a lesson's file, made shorter, for the lesson of this number, such as "04", and for a kernel
+    with so many digits to train on."""
     for long, short in _SHORTER.get(number, []):
         assert text.count(long) == 1, long
-        text = text.replace(long, short)
+        text = text.replace(long, short.format(train=train))
     return text

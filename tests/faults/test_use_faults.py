@@ -1,7 +1,6 @@
-"""What a learner does to a lesson: interrupts it, runs it twice, runs it in another order."""
+"""What a learner does to a training: interrupts it, and goes on."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from jupyter_client.manager import start_new_kernel
 from mnist_helpers.batches import TensorBatches
@@ -12,11 +11,7 @@ from mnist_helpers.training import (
     fit_one_cycle,
     trained_cnn,
 )
-from nbclient import NotebookClient
-import nbformat
 import pytest
-from run_notebooks import ROOT, KernelOfThisPython, lessons
-from shortened import fewer_digits, shortened
 import torch
 from torch import nn
 
@@ -168,64 +163,3 @@ def test_a_kernel_that_is_interrupted_in_an_epoch_trains_on() -> None:
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-
-
-SHORT = [path for path in lessons() if path.name[:2] in ("01", "02", "03")]
-# How many digits the lessons that train have here.
-DIGITS = {"04": 2_400, "05": 12_000}
-
-
-def run_in_one_kernel(
-    cells: list[nbformat.NotebookNode], folder: Path = ROOT / "notebooks"
-) -> list[nbformat.NotebookNode]:
-    """Run cells one after the other in a folder, by default that of the lessons; return them with outputs."""
-    fresh = [
-        nbformat.v4.new_code_cell(cell.source, metadata={"tags": cell.metadata.get("tags", [])})
-        for cell in cells
-    ]
-    notebook = nbformat.v4.new_notebook(cells=fresh)
-    NotebookClient(
-        notebook,
-        kernel_manager_class=KernelOfThisPython,
-        timeout=300,
-        kernel_name="python3",
-        resources={"metadata": {"path": str(folder)}},
-    ).execute()
-    return notebook.cells
-
-
-def code_cells(path: Path) -> list[nbformat.NotebookNode]:
-    """Return the code cells of a lesson, made shorter where it trains for long."""
-    text = shortened(path.read_text(encoding="utf-8"), path.name[:2])
-    cells = [cell for cell in nbformat.reads(text, 4).cells if cell.cell_type == "code"]
-    if path.name[:2] in DIGITS:
-        cells.insert(0, nbformat.v4.new_code_cell(fewer_digits(DIGITS[path.name[:2]])))
-    return cells
-
-
-@pytest.mark.parametrize(
-    "path",
-    [path for path in lessons() if path in SHORT or path.name[:2] in DIGITS],
-    ids=lambda path: path.stem[:2],
-)
-def test_each_cell_may_be_run_twice(path, tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("MNIST_EXPERIMENTS_DIR", str(tmp_path))
-    run_in_one_kernel([cell for cell in code_cells(path) for _ in range(2)], tmp_path)
-
-
-@pytest.mark.parametrize("path", SHORT, ids=lambda path: path.stem[:2])
-def test_cells_run_from_the_last_to_the_first_leave_nothing_that_a_run_in_order_trips_over(
-    path,
-) -> None:
-    cells = code_cells(path)
-    setup, backwards = cells[0], cells[:0:-1]
-    for cell in backwards:
-        cell.metadata.tags = ["raises-exception"]
-    ran = run_in_one_kernel([setup, *backwards, *code_cells(path)])
-    errors = {
-        output.ename
-        for cell in ran[1 : len(cells)]
-        for output in cell.outputs
-        if output.output_type == "error"
-    }
-    assert "NameError" in errors, "what is missing is named"
