@@ -6,7 +6,7 @@ import re
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, expect
 import pytest
-from run_notebooks import lessons
+from run_notebooks import ROOT, lessons
 from shortened import shortened
 
 # How long to wait, in ms: training takes minutes, and several times as long on a busy machine. All else is quick.
@@ -76,8 +76,18 @@ class Desk:
         self._wait_until_idle(QUICK)
 
     def _shorten(self) -> None:
-        text = self.path.read_text(encoding="utf-8")
+        # Not the copy: it was shortened before where a lesson is opened twice, as some orders of the tests have it.
+        text = (ROOT / "notebooks" / self.name).read_text(encoding="utf-8")
         self.path.write_text(shortened(text, self.name[:2]), encoding="utf-8")
+
+    def end_kernel(self) -> None:
+        """End the lesson's kernel: it takes memory, and would go on where the lesson is opened again."""
+        sessions = f"{self._lab.address}api/sessions"
+        with_token = {"Authorization": f"token {self._lab.token}"}
+        for session in self.page.request.get(sessions, headers=with_token).json():
+            if session["path"] == self.name:
+                ended = self.page.request.delete(f"{sessions}/{session['id']}", headers=with_token)
+                assert ended.ok, ended.status_text
 
     def _note(self, request) -> None:
         if not request.url.startswith(
@@ -140,6 +150,7 @@ def desk(request: pytest.FixtureRequest, browser: Browser, lab) -> Iterator[Desk
     opened = Desk(context.new_page(), lab, request.param.name)
     opened.run_all()
     yield opened
+    opened.end_kernel()
     context.close()
 
 
