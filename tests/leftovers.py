@@ -20,6 +20,10 @@ class Leftovers(pytest.Item):
     """Stands after a lesson's last cell. It fails where the kernel took more memory than a learner is told, or where a
     thread, a process or an open file is left that was not there when the kernel had just started."""
 
+    def reportinfo(self) -> tuple[Path, None, str]:
+        """Return where this stands, for the heading of a failure's report: it names the lesson."""
+        return self.path, None, f"{self.path.name}: {self.name}"
+
     def runtest(self) -> None:
         found, fresh = look_into(self.parent.kernel), self.parent.fresh
         assert found["peak"] < MEMORY_NEEDED, f"{found['peak'] / 1e9:.2f} GB at its peak"
