@@ -16,6 +16,16 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import mnist_helpers  # noqa: F401
 
 # isort: split
+from jaxtyping import install_import_hook
+
+# Every call that a test makes is held to the signature, shapes included. In a learner's kernel nothing is.
+TYPED = [
+    ".".join(path.relative_to(Path(__file__).parent).with_suffix("").parts)
+    for path in Path(__file__).parent.glob("mnist_helpers/**/*.py")
+    if "jaxtyping" in path.read_text(encoding="utf-8")
+]
+install_import_hook(TYPED, "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
 from leftovers import note_fresh, with_leftovers
 import pytest
 import torch  # noqa: F401
