@@ -29,13 +29,13 @@ lab: $(INSTALLED)
 	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --port=$(PORT) $(LAB_FLAGS) $(ARGS)
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 notebooks: $(INSTALLED)
-	$(BIN)/python tests/run_notebooks.py $(ARGS)
+	$(BIN)/python tools/run_notebooks.py $(ARGS)
 
 slides: $(INSTALLED)
-	$(BIN)/python tests/build_slides.py $(ARGS)
+	$(BIN)/python tools/build_slides.py $(ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/python -m ruff check $(ARGS)

@@ -15,7 +15,8 @@ from run_notebooks import ROOT, lessons, without_folders
 
 LESSONS = lessons()
 RAISES, IGNORED, LESSON_ONLY = "raises-exception", "nbval-ignore-output", "lesson-only"
-EXERCISE = "exercise"
+README = "readme-picture"
+EXERCISE, VARIES = "exercise", "figure-varies"
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|private)/|[A-Z]:\\)")
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem[:2])
@@ -156,7 +157,7 @@ def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(pa
 @each_lesson
 def test_tags_are_known(path: Path) -> None:
     for cell in read(path).cells:
-        assert set(tags(cell)) <= {RAISES, IGNORED, LESSON_ONLY, EXERCISE, "readme-picture"}
+        assert set(tags(cell)) <= {RAISES, IGNORED, VARIES, LESSON_ONLY, EXERCISE, README}
 
 
 @each_lesson
@@ -327,6 +328,93 @@ def test_every_figure_is_followed_by_a_line_that_says_what_to_see(path: Path) ->
         if cell.cell_type == "code" and "plots.plot_" in cell.source:
             description = next(later for later in cells[number:] if later.cell_type == "markdown")
             assert description.source.startswith("*What to see:*"), cell.source
+
+
+@each_lesson
+def test_each_figure_has_a_description_of_its_own(path: Path) -> None:
+    cells = read(path).cells
+    told = [cell.source for cell in cells if cell.source.startswith("*What to see:*")]
+    assert len(set(told)) == len(told)
+    assert all(len(text.split()) > 12 for text in told), min(told, key=len)
+
+
+# What a lesson states and does not print: counts of all digits, of parameters, what other recipes and runs gave.
+STATED = {
+    "01": {"13 %", "59,999", "70,000"},
+    "02": {"3,920"},
+    "03": {"10,000"},
+    "04": {"10.28 %", "103,162", "60,000", "98.2 %", "98.5 %", "98.8 %"},
+    "05": {"103,162", "11.24 %", "98.2 %", "99.11 %", "99.69 %"},
+    "06": {"20,490"},
+    "07": {"60,000", "91 %", "99.9 %"},
+}
+
+
+@each_lesson
+def test_each_number_that_the_text_states_is_one_that_a_cell_shows(path: Path) -> None:
+    cells = code_cells(path)
+    shown = "\n".join([text for cell in cells for text in [cell.source, *output_texts(cell)]])
+    numbers = set(re.findall(r"\d+(?:\.\d+)?", re.sub(r"(?<=\d)[,_](?=\d{3})", "", shown)))
+    text = re.sub(r"<details>.*?</details>", "", prose(path), flags=re.S)
+    stated = re.findall(r"(?<![\w,.])\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)? %", text)
+    unknown = {one for one in stated if re.sub("[, %]", "", one) not in numbers}
+    assert unknown == STATED[path.name[:2]]
+
+
+def rebound_reads(source: str) -> set[str]:
+    """Return the names that a cell reads from an earlier cell and then binds anew."""
+    bound, early = set(), set()
+
+    def names(node: ast.AST) -> set[str]:
+        parts = list(ast.walk(node))
+        own = {
+            name
+            for part in parts
+            if isinstance(part, ast.comprehension)
+            for name in names(part.target)
+        }
+        return {part.id for part in parts if isinstance(part, ast.Name)} - own
+
+    def follow(statements: list[ast.stmt]) -> None:
+        for one in statements:
+            if isinstance(one, (ast.FunctionDef, ast.ClassDef)):
+                bound.add(one.name)
+            elif isinstance(one, ast.For):
+                early.update(names(one.iter) - bound)
+                bound.update(names(one.target))
+                follow(one.body)
+            elif isinstance(one, ast.With):
+                follow(one.body)
+            elif isinstance(one, (ast.Assign, ast.AugAssign)):
+                targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+                read = one.value if isinstance(one, ast.Assign) else one
+                early.update(names(read) - bound)
+                bound.update(
+                    *(
+                        names(target)
+                        for target in targets
+                        if isinstance(target, (ast.Name, ast.Tuple))
+                    )
+                )
+            else:
+                early.update(names(one) - bound)
+
+    follow(ast.parse(source).body)
+    return early & bound
+
+
+@each_lesson
+def test_each_cell_may_be_run_twice(path: Path) -> None:
+    # A cell that binds anew what it read would go on from its own result; where that is moved already, nothing changes.
+    for cell in code_cells(path):
+        source = re.sub(r"^(\w+) = \1\.to\(device\)$", "", cell.source, flags=re.M)
+        assert not rebound_reads(source), cell.source
+
+
+def test_a_cell_that_goes_on_from_its_own_result_is_found() -> None:
+    assert rebound_reads("x = x + 1") == rebound_reads("x += 1") == {"x"}
+    assert rebound_reads("for y in x:\n    x = f(x)") == {"x"}
+    assert rebound_reads("x = 1\nx = x + 1\nx += y") == set()
 
 
 @each_lesson

@@ -8,17 +8,15 @@ import shutil
 import socket
 import subprocess
 import sys
-import textwrap
 import time
-from typing import NamedTuple
 import urllib.error
 import urllib.request
 
+from browsers import find_browser
+from desk import Lab
 import pytest
 from run_notebooks import ROOT
-from shortened import WITH_FEWER_DIGITS, fewer_digits
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -34,30 +32,14 @@ SETTINGS = {
     "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
 }
-# Each kernel that this JupyterLab starts runs this first.
-STARTUP = f"""
-import os
-
-if os.environ.get("JPY_SESSION_NAME", "").rpartition("/")[2][:2] in {WITH_FEWER_DIGITS}:
-{textwrap.indent(fewer_digits(12_000), "    ")}
-del os
-"""
-
-
-class Lab(NamedTuple):
-    """A running JupyterLab: its address with a slash at the end, its token, and the folder with the copies."""
-
-    address: str
-    token: str
-    folder: Path
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
     """Start the system's Chromium; without one skip, or fail where ``$BROWSER_REQUIRED`` says that one has to be."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    found = find_browser()
     if found is None:
-        reason = f"no browser is installed: none of {', '.join(BROWSERS)} is on the PATH"
+        reason = "no browser is installed: neither Chromium nor Chrome is on the PATH"
         if os.environ.get("BROWSER_REQUIRED"):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -75,9 +57,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser) -> Iterator[Lab]:
         path = home / "settings" / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values), encoding="utf-8")
-    startup = home / "ipython" / "profile_default" / "startup" / "fewer_digits.py"
-    startup.parent.mkdir(parents=True)
-    startup.write_text(STARTUP, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -91,7 +70,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser) -> Iterator[Lab]:
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
-        # Not the one of nbval's run of lesson 06, which this worker may come to next.
         "MNIST_EXPERIMENTS_DIR": "",
     }
     environment = os.environ | {name: str(home / place) for name, place in places.items()}
@@ -100,7 +78,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser) -> Iterator[Lab]:
         try:
             address = f"http://127.0.0.1:{port}/"
             _wait_for(f"{address}api/status?token={token}", server, home / "log")
-            yield Lab(address, token, folder)
+            yield Lab(address, token, folder, home / "runtime")
         finally:
             server.terminate()
             server.wait(timeout=30)

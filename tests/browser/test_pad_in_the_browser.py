@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 import re
 
+from desk import QUICK, Desk
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -31,8 +32,6 @@ DIGITS = {
 # How large, and where the top left corner is: shares of the pad.
 SIZES = {"large": 0.75, "small": 0.28}
 CORNERS = {"top left": (0.05, 0.05), "bottom right": (0.95, 0.95)}
-QUICK = 60_000
-
 CODE = """
 from mnist_helpers import widgets
 from mnist_helpers.training import trained_cnn
@@ -85,27 +84,11 @@ def pad(browser: Browser, lab) -> Iterator[Pad]:
     notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     nbformat.write(notebook, lab.folder / "pad.ipynb")
     context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.goto(f"{lab.address}lab/workspaces/pad/tree/pad.ipynb?token={lab.token}&reset")
-    # Whoever runs a cell before there is a kernel is asked for one, at least in JupyterLab 4.6.0.
-    toolbar = page.locator(".jp-NotebookPanel-toolbar")
-    expect(toolbar).to_contain_text("Python 3", timeout=QUICK)
-    idle = page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator").first
-    expect(idle).to_have_attribute("data-status", "idle", timeout=QUICK)
-    prompt = page.locator(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt").first
-    for _ in range(5):
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
-        page.wait_for_timeout(2_000)
-        # A page that is still connecting to its kernel may pass over a command, and says nothing.
-        if prompt.inner_text() != "[ ]:":
-            break
-    # Where no network is kept yet, it is trained first.
-    output = page.locator(".jp-NotebookPanel .jp-OutputArea").first
-    expect(output.locator("canvas")).to_be_visible(timeout=10 * QUICK)
-    yield Pad(page, output)
+    desk = Desk(context.new_page(), lab, "pad.ipynb")
+    desk.run_all()
+    yield Pad(desk.page, desk.output_of("drawing_pad"))
+    desk.end_kernel()
     context.close()
-    (lab.folder / "pad.ipynb").unlink()
 
 
 @pytest.mark.parametrize("corner", CORNERS)

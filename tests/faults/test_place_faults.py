@@ -61,7 +61,7 @@ def make_repository(folder):
     """Make a copy of what the lessons need, and an environment in which its package is installed for editing."""
     (folder / "notebooks").mkdir(parents=True)
     (folder / "tests").mkdir()
-    for name in ("Makefile", "pyproject.toml", "requirements.lock", "tests/run_notebooks.py"):
+    for name in ("Makefile", "pyproject.toml", "requirements.lock", "tools/run_notebooks.py"):
         shutil.copy(ROOT / name, folder / name)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "mnist_helpers", folder / "mnist_helpers", ignore=ignored)

@@ -1,0 +1,109 @@
+"""What a lesson's fresh outputs are held to: nbval's comparison, and what nbval does not look at.
+
+nbval compares text. A figure is compared by its look, and a text that differs from one machine to the next by the size
+of its numbers.
+"""
+
+import base64
+import io
+from pathlib import Path
+import re
+
+from nbformat import NotebookNode
+from nbval.plugin import IPyNbFile, coalesce_streams
+import numpy as np
+from PIL import Image
+import pytest
+
+IGNORED, VARIES = "nbval-ignore-output", "figure-varies"
+NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?%?")
+
+
+def differences(session: pytest.Session, path: Path, fresh: list[NotebookNode]) -> list[str]:
+    """Return where the code cells of a run differ from the ones saved in a lesson's file."""
+    lesson = IPyNbFile.from_parent(session, path=path)
+    found = []
+    for item, cell in zip(lesson.collect(), fresh, strict=True):
+        lesson.setup_sanitize_files()
+        saved, tags = item.cell.outputs, item.cell.metadata.get("tags", [])
+        if IGNORED in tags:
+            complaints = loose_differences(printed(saved), printed(cell.outputs))
+        elif item.compare_outputs(coalesce_streams(cell.outputs), coalesce_streams(saved)):
+            complaints = figure_differences(figures(saved), figures(cell.outputs), VARIES in tags)
+        else:
+            complaints = item.comparison_traceback
+        if complaints:
+            found.append("\n".join([f"{path.name}, cell {item.cell_num}:", *complaints]))
+    return found
+
+
+def printed(outputs: list[NotebookNode]) -> str:
+    return "".join(output.text for output in outputs if output.get("name") == "stdout")
+
+
+def figures(outputs: list[NotebookNode]) -> list[Image.Image]:
+    pictures = [
+        output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})
+    ]
+    return [Image.open(io.BytesIO(base64.b64decode(picture))) for picture in pictures]
+
+
+def figure_differences(
+    saved: list[Image.Image], fresh: list[Image.Image], varies: bool
+) -> list[str]:
+    """Compare figures by their look; one that shows what a training gave by its size and its share of ink alone."""
+    if len(saved) != len(fresh):
+        return [f"{len(fresh)} figures, and {len(saved)} are saved"]
+    found = []
+    for number, (one, other) in enumerate(zip(saved, fresh, strict=True)):
+        sizes = np.array([one.size, other.size])
+        if (np.ptp(sizes, axis=0) > 0.02 * sizes.max(axis=0)).any():
+            found.append(f"figure {number} has {other.size} pixels, and {one.size} are saved")
+        elif varies and not 0.5 < ink(other) / ink(one) < 2:
+            found.append(
+                f"figure {number} has {ink(other):.3f} of ink, and {ink(one):.3f} is saved"
+            )
+        elif not varies and (off := np.abs(thumbnail(one) - thumbnail(other)).max()) > 12:
+            found.append(f"figure {number} differs by {off:.0f} of 255 greys at some place")
+    return found
+
+
+def thumbnail(picture: Image.Image) -> np.ndarray:
+    grey = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
+    return np.asarray(grey.convert("L").resize((64, 64), Image.Resampling.BOX), dtype=float)
+
+
+def ink(picture: Image.Image) -> float:
+    """Return the share of a thumbnail that is not as its commonest grey."""
+    greys = thumbnail(picture).astype(int)
+    return float((np.abs(greys - np.bincount(greys.flat).argmax()) > 8).mean())
+
+
+def loose_differences(saved: str, fresh: str) -> list[str]:
+    """Compare line by line what a cell printed.
+
+    The words are alike but for one line, which may name this machine's device. Percentages differ by a point where both
+    are high, else by fifteen; other numbers by a factor of ten, or by ten.
+    """
+    lines = list(zip(saved.splitlines(), fresh.splitlines(), strict=False))
+    other = [pair for pair in lines if words(pair[0]) != words(pair[1])]
+    if len(other) > 1 or len(saved.splitlines()) != len(fresh.splitlines()):
+        return ["other words or lines were printed:", fresh, "and saved are:", saved]
+    return [
+        f"{one!r} is saved, and {two!r} came out: {a} and {b}"
+        for one, two in lines
+        if (one, two) not in other
+        for a, b in zip(NUMBER.findall(one), NUMBER.findall(two), strict=True)
+        if not near(a, b)
+    ]
+
+
+def words(line: str) -> list[str]:
+    return NUMBER.sub("#", line).split()
+
+
+def near(one: str, other: str) -> bool:
+    a, b = (abs(float(text.replace(",", "").rstrip("%"))) for text in (one, other))
+    if "%" in one:
+        return abs(a - b) <= (1 if min(a, b) > 95 else 15)
+    return abs(a - b) <= 10 or max(a, b) <= 10 * min(a, b)
