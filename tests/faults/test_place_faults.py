@@ -60,7 +60,7 @@ print([out.text for out in notebook.cells[-1].outputs if out.output_type == "str
 def make_repository(folder):
     """Make a copy of what the lessons need, and an environment in which its package is installed for editing."""
     (folder / "notebooks").mkdir(parents=True)
-    (folder / "tests").mkdir()
+    (folder / "tools").mkdir()
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "tools/run_notebooks.py"):
         shutil.copy(ROOT / name, folder / name)
     ignored = shutil.ignore_patterns("__pycache__")
@@ -119,7 +119,7 @@ def outcome(repository, environment, folder="/", notebook=None, python=None, **o
     """Run a notebook, by default the repository's own, from a folder; return what its last cell printed."""
     notebook = notebook or lesson(repository)
     python = python or repository / ".venv/bin/python"
-    command = [python, "-c", RUN, repository / "tests", notebook]
+    command = [python, "-c", RUN, repository / "tools", notebook]
     done = start(command, environment, folder, **options)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
