@@ -209,7 +209,13 @@ def test_a_repository_and_a_home_that_are_read_only(read_only_repository, enviro
     assert list(places[-1].iterdir()) == []
 
 
-# Kernels of other environments
+FOUND = """
+import json
+from jupyter_client.kernelspec import KernelSpecManager
+from jupyter_core.paths import jupyter_path
+
+print(json.dumps([KernelSpecManager().get_kernel_spec("python3").argv[0], jupyter_path()]))
+"""
 
 
 @pytest.fixture(params=["in the home", "in JUPYTER_PATH"])
@@ -230,28 +236,16 @@ def old_kernel(request, environment, tmp_path):
         json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}),
         encoding="utf-8",
     )
-    return gone
+    found = start([sys.executable, "-c", FOUND], environment, "/")
+    assert json.loads(found.stdout)[0] == gone, "else the tests show nothing"
+    return folder
 
 
-FOUND_KERNEL = """
-import json
-from jupyter_client.kernelspec import KernelSpecManager
-
-print(json.dumps(KernelSpecManager().get_kernel_spec("python3").argv[0]))
-"""
-
-
+@pytest.mark.parametrize("old_kernel", ["in JUPYTER_PATH"], indirect=True)
 def test_a_notebook_runs_in_this_environment_beside_an_old_kernel_of_the_same_name(
-    repository, environment, old_kernel, tmp_path
+    repository, environment, old_kernel
 ) -> None:
-    made = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("import sys\nprint('\"' + sys.executable + '\"')")]
-    )
-    nbformat.write(made, tmp_path / "which.ipynb")
-    found = start([sys.executable, "-c", FOUND_KERNEL], environment, "/")
-    assert json.loads(found.stdout) == old_kernel, "else the test shows nothing"
-    executable = outcome(repository, environment, notebook=tmp_path / "which.ipynb")
-    assert Path(executable) == repository / ".venv/bin/python"
+    assert_it_ran(outcome(repository, environment), repository)
 
 
 @pytest.fixture
@@ -272,17 +266,12 @@ def jupyterlab_as(repository, environment, tmp_path):
     return run
 
 
-def test_make_lab_offers_this_environments_kernel_beside_an_old_one_of_the_same_name(
+def test_make_lab_offers_this_environments_kernel_beside_an_old_one_and_keeps_its_folder(
     old_kernel, jupyterlab_as
 ) -> None:
-    # The name stands for the Python that runs JupyterLab.
-    assert jupyterlab_as(FOUND_KERNEL) == "python"
-
-
-def test_make_lab_keeps_the_other_folders_of_jupyter(environment, jupyterlab_as, tmp_path) -> None:
-    environment |= {"JUPYTER_PATH": str(tmp_path)}
-    code = "import json; from jupyter_core.paths import jupyter_path; print(json.dumps(jupyter_path()))"
-    assert str(tmp_path) in jupyterlab_as(code)
+    kernel, folders = jupyterlab_as(FOUND)
+    assert kernel == "python", "the name stands for the Python that runs JupyterLab"
+    assert str(old_kernel) in folders
 
 
 def test_make_lab_starts_in_a_c_locale_under_a_path_that_is_not_ascii(
