@@ -323,10 +323,9 @@ def drawing_pad(model: nn.Module, size: int = 280) -> ipywidgets.VBox:
                 pace.run(lambda: show(whole=False))
 
     def press(points: Sequence[Point]) -> None:
-        recorder.press_first(points)
-        if not points:
-            return
-        canvas.fill_circle(*points[0], canvas.line_width / 2)
+        for point in points[:1]:  # of several fingers the first
+            recorder.press(*point)
+            canvas.fill_circle(*point, canvas.line_width / 2)
 
     def release() -> None:
         recorder.release()
@@ -350,7 +349,9 @@ def drawing_pad(model: nn.Module, size: int = 280) -> ipywidgets.VBox:
     canvas.on_mouse_down(_in_turn(lambda x, y: press([(x, y)])))
     canvas.on_mouse_move(_in_turn(lambda x, y: draw(recorder.move(x, y))))
     canvas.on_touch_start(_in_turn(press))
-    canvas.on_touch_move(_in_turn(lambda points: draw(recorder.move_first(points))))
+    canvas.on_touch_move(
+        _in_turn(lambda points: draw(recorder.move(*points[0]) if points else None))
+    )
     for ended in (
         canvas.on_mouse_up,
         canvas.on_mouse_out,

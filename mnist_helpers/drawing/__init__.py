@@ -2,10 +2,9 @@
 
 from .forms import drawn_digits, random_strokes
 from .recorder import Point, StrokeRecorder
-from .strokes import PEN_WIDTH, Strokes, predict, rasterize
+from .strokes import Strokes, predict, rasterize
 
 __all__ = [
-    "PEN_WIDTH",
     "Point",
     "StrokeRecorder",
     "Strokes",
