@@ -1,0 +1,89 @@
+"""A few real digits, a small network for them, and training as PyTorch alone does it, for the tests of training."""
+
+import functools
+
+from mnist_helpers.batches import TensorBatches
+from mnist_helpers.data import load_datasets
+import torch
+from torch import nn
+import torch.nn.functional as F
+from torch.optim.lr_scheduler import OneCycleLR
+
+
+@functools.cache
+def digits(count=300, start=0):
+    """MNIST's training set, with so many of its digits."""
+    train_set, _ = load_datasets()
+    train_set.data = train_set.data[start : start + count].clone()
+    train_set.targets = train_set.targets[start : start + count].clone()
+    return train_set
+
+
+def batches(count=300, batch_size=64, start=0, **options):
+    few = digits(count, start)
+    return TensorBatches(few.data, few.targets, batch_size, **options)
+
+
+def network(seed=0):
+    """Layers that behave in one way in training and in another in evaluation, and learn quickly."""
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, 4, kernel_size=5, stride=2),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Conv2d(4, 8, kernel_size=3, stride=2),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Dropout(0.1),
+        nn.Linear(8 * 5 * 5, 10),
+    )
+
+
+def linear(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+
+def weights(model):
+    return {name: tensor.tolist() for name, tensor in model.state_dict().items()}
+
+
+def steps(model, some_batches, optimizer, loss_function=F.cross_entropy, after=lambda: None):
+    """One step for each batch; return the losses, and how many digits were read rightly."""
+    model.train()
+    losses, correct = [], 0
+    for images, labels in some_batches:
+        logits = model(images)
+        loss = loss_function(logits, labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        after()
+        losses.append(loss.item())
+        correct += (logits.argmax(dim=1) == labels).sum().item()
+    return losses, correct
+
+
+def cycle(model, some_batches, peak_rate, betas=(0.7, 0.9), smoothing=0.0, after=lambda: None):
+    """Adam, with one cycle of the learning rate over some batches; return the losses."""
+    model.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), lr=7.0, betas=betas, fused=True)
+    schedule = OneCycleLR(
+        optimizer,
+        max_lr=peak_rate,
+        total_steps=len(some_batches),
+        pct_start=0.3,
+        anneal_strategy="linear",
+        cycle_momentum=False,
+        div_factor=10,
+        final_div_factor=100,
+    )
+
+    def loss_function(logits, labels):
+        return F.cross_entropy(logits, labels, label_smoothing=smoothing)
+
+    def schedule_and_after():
+        schedule.step()
+        after()
+
+    return steps(model, some_batches, optimizer, loss_function, schedule_and_after)[0]
