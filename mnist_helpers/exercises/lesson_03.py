@@ -5,8 +5,6 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 
 from ..checks import described
-from ..models import CNN
-from ..shapes import receptive_field
 from .answers import (
     Exercise,
     NotYet,
@@ -16,6 +14,7 @@ from .answers import (
     several,
     whole_number,
 )
+from .engine import Values
 
 
 def _parameters(answer: object) -> str:
@@ -125,61 +124,6 @@ def _output(module: nn.Module, batch_size: int) -> Tensor:
     if not isinstance(output, Tensor):
         raise NotYet(f"Your module returns {described(output)}; it has to return a tensor.")
     return output
-
-
-def _without_pooling(answer: object) -> str:
-    names = ("in_features", "parameters", "receptive_field")
-    in_features, parameters, field = (
-        whole_number(value, f"The entry {name!r}")
-        for name, value in zip(names, several(answer, names), strict=True)
-    )
-    layers = [layer for layer in CNN().modules() if isinstance(layer, nn.Conv2d)]
-    right = layers[-1].out_channels * 28 * 28
-    if in_features != right:
-        mistakes = {
-            64 * 7 * 7: "Without pooling the picture is no longer 7×7 at the end.",
-            64 * 14 * 14: "Both poolings are gone, so nothing halves the picture any more.",
-            28 * 28: "That is one channel. 64 of them arrive at the output.",
-        }
-        raise NotYet(
-            mistakes.get(
-                in_features, f"{in_features:,} inputs: which C×H×W arrives at flatten now?"
-            )
-        )
-    convolutions = sum(map(_size, layers))
-    if parameters != convolutions + 10 * (right + 1):
-        mistakes = {
-            _size(CNN()): "That is CNN as it was. Its linear layer has grown.",
-            10
-            * (right + 1): "That is the linear layer alone. The convolutions have parameters too.",
-            convolutions + 10 * right: "The ten biases of the linear layer are missing.",
-            convolutions: "Those are the convolutions alone. The linear layer has parameters too.",
-        }
-        raise NotYet(
-            "in_features is right. "
-            + mistakes.get(
-                parameters,
-                "Add up the six convolutions, which are as before, and 10 × (in_features + 1).",
-            )
-        )
-    if field != receptive_field(layers)[-1].size:
-        mistakes = {
-            receptive_field(CNN())[-1].size: "That is the receptive field with the poolings.",
-            2 * len(layers): "Start from 1, the pixel itself.",
-            3: "That is one convolution. There are six.",
-            3 * len(layers): "The windows overlap: each layer widens the patch by kernel − 1 = 2.",
-        }
-        raise NotYet(
-            "The first two are right. "
-            + mistakes.get(
-                field,
-                "Without a stride the jump stays 1, and each 3×3 convolution adds 2 to the field.",
-            )
-        )
-    return (
-        f"More than five times the parameters, and each unit sees only {field}×{field} pixels: poolings make a network "
-        f"smaller and let it see further."
-    )
 
 
 def _surest(answer: object) -> str:
@@ -367,10 +311,36 @@ EXERCISES = {
         "Print the shape after each.",
         _halving,
     ),
-    "3.3": Exercise(
-        "which C×H×W arrives at flatten, when nothing halves the picture? For the receptive field use the two rules of "
-        "section 7; the jump stays 1.",
-        _without_pooling,
+    "3.3": Values(
+        hint="which C×H×W arrives at flatten, when nothing halves the picture? For the receptive "
+        "field use the two rules of section 7; the jump stays 1.",
+        praise="More than five times the parameters, and each unit sees only 13×13 pixels: "
+        "poolings make a network smaller and let it see further.",
+        right={"in_features": 64 * 28 * 28, "parameters": 573_562, "receptive_field": 13},
+        mistakes={
+            "in_features": {
+                "Without pooling the picture is no longer 7×7 at the end.": 64 * 7 * 7,
+                "Both poolings are gone, so nothing halves the picture any more.": 64 * 14 * 14,
+                "That is one channel. 64 of them arrive at the output.": 28 * 28,
+                "{} inputs: which C×H×W arrives at flatten now?": ...,
+            },
+            "parameters": {
+                "That is CNN as it was. Its linear layer has grown.": 103_162,
+                "That is the linear layer alone. The convolutions have parameters too.": 501_770,
+                "The ten biases of the linear layer are missing.": 573_552,
+                "Those are the convolutions alone. The linear layer has parameters too.": 71_792,
+                "Add up the six convolutions, which are as before, and 10 × (in_features + 1).": ...,
+            },
+            "receptive_field": {
+                "That is the receptive field with the poolings.": 34,
+                "Start from 1, the pixel itself.": 12,
+                "That is one convolution. There are six.": 3,
+                "The windows overlap: each layer widens the patch by kernel − 1 = 2.": 18,
+                "Without a stride the jump stays 1, and each 3×3 convolution adds 2 to the field.": (
+                    ...
+                ),
+            },
+        },
     ),
     "3.4": Exercise(
         "first make probabilities of the logits, each digit by itself. Then find the largest of each row, and then the "
