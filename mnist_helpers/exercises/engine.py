@@ -76,8 +76,8 @@ class Values:
         )
         for message, mistake in self.mistakes[name].items():
             if mistake is ... or self._is_mistake(value, mistake):
-                raise NotYet(passed[before] + message.replace("{}", _shown(value)))
-        raise NotYet(f"{passed[before]}Your {name} is not {_shown(value)}.")
+                raise NotYet(passed + message.replace("{}", _shown(value)))
+        raise NotYet(f"{passed}Your {name} is not {_shown(value)}.")
 
     def _is_mistake(self, value: Any, mistake: Any) -> bool:
         if not callable(mistake):
