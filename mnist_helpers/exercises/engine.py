@@ -66,14 +66,10 @@ class Values:
                 raise NotYet(
                     f"What you give is right, in the wrong order. It has to be: ({wanted})."
                 )
-        name, value = wrong[0], given[wrong[0]]
-        before = names.index(name)
-        passed = (
-            "",
-            "The first is right. ",
-            "The first two are right. ",
-            "Only the last is wrong. ",
-        )
+        name, value, before = wrong[0], given[wrong[0]], names.index(wrong[0])
+        passed = f"The first {before} are right. " if before > 1 else ""
+        if before == 1:
+            passed = f"Your {names[0]} is right. "
         for message, mistake in self.mistakes[name].items():
             if mistake is ... or self._is_mistake(value, mistake):
                 raise NotYet(passed + message.replace("{}", _shown(value)))
