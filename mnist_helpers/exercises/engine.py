@@ -78,9 +78,12 @@ class Values:
     def _is_mistake(self, value: Any, mistake: Any) -> bool:
         if not callable(mistake):
             return self._close(value, mistake)
-        with contextlib.suppress(*MISFITS):
+        try:
             return bool(mistake(value))
-        return False
+        except DataError:
+            raise
+        except MISFITS:
+            return False
 
     def _close(self, one: Any, other: Any) -> bool:
         if isinstance(one, (int, float)) and isinstance(other, (int, float)):
