@@ -7,6 +7,7 @@ cases beside a reference. What fits neither is `Free`: a function that returns t
 
 from collections.abc import Callable, Mapping, Sequence
 import contextlib
+import copy
 from dataclasses import dataclass, field
 import itertools
 import math
@@ -134,9 +135,9 @@ class Code:
         """Return which arguments were changed, as ends of sentences."""
         given, rights, refused, changed = [], [], None, []
         for case in cases:
-            shown, arguments = self._shown(case), _copied(case)
+            shown, arguments = self._shown(case), copy.deepcopy(case)
             result = called(function, *arguments, shown=shown, advice=advice)
-            rights.append(self.right(*_copied(case)))
+            rights.append(self.right(*copy.deepcopy(case)))
             try:
                 result = self.tidy(result)
                 result = like(rights[-1], result, f"What {shown} returns")
@@ -149,7 +150,7 @@ class Code:
         for message, wrongs in self.mistakes.items():
             for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
                 with contextlib.suppress(*MISFITS):  # a mistake need not fit every case
-                    results = [wrong(*_copied(case)) for case in cases]
+                    results = [wrong(*copy.deepcopy(case)) for case in cases]
                     if all(map(same, given, results)):
                         raise NotYet(passed + message)
         if refused is not None:
@@ -377,13 +378,6 @@ def _difference(given: Any, right: Any) -> str:
     place = tuple((~close).nonzero()[0].tolist())
     one, other = given[place].item(), right[place].item()
     return f"has {one:.4g} at {list(place)} with yours, and should have {other:.4g}."
-
-
-def _copied(case: tuple) -> list[Any]:
-    return [
-        one.clone() if isinstance(one, Tensor) else list(one) if isinstance(one, list) else one
-        for one in case
-    ]
 
 
 def _brief(name: str, argument: object) -> str:
