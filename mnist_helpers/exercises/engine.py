@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data import DataError
 
@@ -246,6 +246,21 @@ def a_function(answer: object, call: str) -> Callable[..., Any]:
     return answer
 
 
+def a_module(answer: object) -> nn.Module:
+    if isinstance(answer, type) and issubclass(answer, nn.Module):
+        raise NotYet(
+            f"Your answer is {described(answer)}. Make a network of it by calling it: "
+            f"{answer.__name__}()."
+        )
+    if isinstance(answer, Tensor):
+        raise NotYet("Your answer is a tensor, what a module gives. Give the module itself.")
+    if not isinstance(answer, nn.Module):
+        raise NotYet(
+            f"Your answer is {described(answer)}; it has to be a module, such as an nn.Sequential."
+        )
+    return answer
+
+
 def several(value: object, names: Sequence[str] | Mapping[str, Any]) -> list[Any]:
     """Return the entries of a list, tuple, dictionary or tensor that has one for each name."""
     if len(names) == 1 and not isinstance(value, (list, tuple, Mapping)):
@@ -373,7 +388,7 @@ def _difference(given: Any, right: Any) -> str:
     if not isinstance(right, Tensor):
         return f"is {_shown(given)} with yours, and should be {_shown(right)}."
     if given.shape != right.shape:
-        return f"is {list(given.shape)} with yours, and should be {list(right.shape)}."
+        return f"has the shape {list(given.shape)} with yours, and should have {list(right.shape)}."
     close = torch.isclose(given.double(), right.double(), rtol=1e-4, atol=1e-5)
     place = tuple((~close).nonzero()[0].tolist())
     one, other = given[place].item(), right[place].item()
