@@ -4,8 +4,7 @@
 a reference, `Free` for what only a function can judge. A mistake stands under its sentence.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-import contextlib
+from collections.abc import Callable, Mapping, Sequence
 import copy
 from dataclasses import dataclass, field
 from itertools import permutations
@@ -76,11 +75,9 @@ class Values:
         return same(one, other, self.tolerance)
 
     def _is_mistake(self, value: Any, mistake: Any) -> bool:
-        if not callable(mistake):
-            return self._close(value, mistake)
-        with _misfits_ignored():
-            return bool(mistake(value))
-        return False
+        if callable(mistake):
+            return bool(_tried(mistake, value))
+        return self._close(value, mistake)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +130,9 @@ class Code:
             return changed
         for message, wrongs in self.mistakes.items():
             for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
-                with _misfits_ignored():
-                    if all(map(same, given, [wrong(*copy.deepcopy(case)) for case in cases])):
-                        raise NotYet(f"{passed} {message}".lstrip())
+                wrongly = [_tried(wrong, *copy.deepcopy(case)) for case in cases]
+                if all(map(same, given, wrongly)):
+                    raise NotYet(f"{passed} {message}".lstrip())
         if refused is not None:
             raise refused
         wrong = [same(*pair) for pair in zip(given, rights, strict=True)].index(False)
@@ -202,10 +199,8 @@ def called(
 ) -> Any:
     """Return what a learner's code returns. `shown` is the call as a learner could write it;
     `advice` says, for a part of an error's message, what most likely is behind it."""
-    tips = {
-        **(advice or {}),
-        "": "Make such a call in a cell of its own to see the whole traceback.",
-    }
+    tips = dict(advice or {})
+    tips.setdefault("", "Make such a call in a cell of its own to see the whole traceback.")
     try:
         result = function(*arguments)
     except Exception as error:  # a learner's code can raise anything, and is to be told so
@@ -344,15 +339,14 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
 
 
-@contextlib.contextmanager
-def _misfits_ignored() -> Iterator[None]:
-    """Pass over what a mistake may raise on a value or a case that it does not fit."""
+def _tried(mistake: Callable[..., Any], *arguments: object) -> Any:
+    """Return what a mistake makes of a value or a case, which it need not fit."""
     try:
-        yield
+        return mistake(*arguments)
     except DataError:
         raise
     except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
-        pass
+        return None
 
 
 def _difference(given: Any, right: Any) -> str:
@@ -361,8 +355,7 @@ def _difference(given: Any, right: Any) -> str:
         return f"is {_shown(given)} with yours, and should be {_shown(right)}."
     if given.shape != right.shape:
         return f"has the shape {list(given.shape)} with yours, and should have {list(right.shape)}."
-    close = torch.isclose(given.double(), right.double(), rtol=1e-4, atol=1e-5)
-    place = tuple((~close).nonzero()[0].tolist())
+    place = next(place for place in np.ndindex(right.shape) if not same(given[place], right[place]))
     one, other = _shown(given[place].item()), _shown(right[place].item())
     return f"has {one} at {list(place)} with yours, and should have {other}."
 

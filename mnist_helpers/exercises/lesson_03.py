@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from .engine import Code, Free, NotYet, Values, a_module, called, described
+from .engine import Code, Free, NotYet, Values, a_module, called, described, refuse
 
 EXERCISES = {}
 
@@ -51,20 +51,23 @@ def _judge_halving(answer: object) -> str:
         )
     for count in (2, 1, 5):
         shape, right = list(_output(module, _images(count)).shape), [count, 8, 7, 7]
-        if shape == right:
-            continue
-        why = {
-            14: "The picture is halved once; 28 to 7 is halved twice, by a larger pooling or by a "
-            "stride.",
-            6: "A convolution without padding leaves 26 of 28 pixels, and the rest follows from "
-            "that. Set the padding.",
-            28: "The picture is not made smaller yet.",
-        }.get(shape[-1], "Work out height and width with the formula, layer by layer.")
-        if len(shape) != 4:
-            why = "Four axes are wanted: leave flatten out."
-        elif shape[1] != 8:
-            why = "The convolution's out_channels sets the number of channels."
-        raise NotYet(f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}. {why}")
+        becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}."
+        refuse(
+            {
+                f"{becomes} Four axes are wanted: leave flatten out.": len(shape) != 4,
+                f"{becomes} The convolution's out_channels sets the number of channels.": (
+                    shape[1:2] != [8]
+                ),
+                f"{becomes} The picture is halved once; 28 to 7 is halved twice, by a larger "
+                f"pooling or by a stride.": shape[-1] == 14,
+                f"{becomes} A convolution without padding leaves 26 of 28 pixels, and the rest "
+                f"follows from that. Set the padding.": shape[-1] == 6,
+                f"{becomes} The picture is not made smaller yet.": shape[-1] == 28,
+                f"{becomes} Work out height and width with the formula, layer by layer.": (
+                    shape != right
+                ),
+            }
+        )
     return (
         f"That fits, with {_size(module)} parameters. There are several ways: a large pooling, or "
         f"a stride in the convolution."
@@ -190,23 +193,22 @@ def _judge_network_in_eval(module: nn.Module) -> str:
                 f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}: N, classes."
             )
     held = [value for part in module.modules() for value in vars(part).values()]
-    lists = [value for value in held if isinstance(value, (list, tuple))]
-    if any(isinstance(entry, nn.Module) for entries in lists for entry in entries):
-        raise NotYet(
+    in_lists = [one for value in held if isinstance(value, (list, tuple)) for one in value]
+    largest = max((layer for layer in module.modules() if not [*layer.children()]), key=_size)
+    refuse(
+        {
             "Your layers are in a plain Python list, where neither the optimizer nor `print` finds "
-            "them. Put them into an nn.Sequential."
-        )
-    if not any(isinstance(layer, nn.Conv2d) for layer in module.modules()):
-        raise NotYet(
+            "them. Put them into an nn.Sequential.": (
+                any(isinstance(one, nn.Module) for one in in_lists)
+            ),
             "There is no convolution in it yet. (All layers are made in `__init__`, as attributes "
-            "of `self`.)"
-        )
-    if _size(module) >= 10_000:
-        largest = max((layer for layer in module.modules() if not [*layer.children()]), key=_size)
-        raise NotYet(
+            "of `self`.)": not any(isinstance(layer, nn.Conv2d) for layer in module.modules()),
             f"It has {_size(module):,} parameters, and fewer than 10,000 are allowed. Most are in "
-            f"{largest}, {_size(largest):,}: make what goes into it smaller."
-        )
+            f"{largest}, {_size(largest):,}: make what goes into it smaller.": (
+                _size(module) >= 10_000
+            ),
+        }
+    )
     _judge_logits(module)
     return f"A network of {_size(module):,} parameters, ready to be trained. Keep it for lesson 04."
 
@@ -215,40 +217,33 @@ def _judge_logits(module: nn.Module) -> None:
     images = _images(7)
     logits = _output(module, images)
     alone = torch.cat([_output(module, image[None]) for image in images])
-    if (logits.sum(dim=1) - 1).abs().max() < 1e-4 and logits.min() >= 0:
-        raise NotYet(
-            "Each row sums to 1: there is a softmax at the end. Return logits; the loss does its "
-            "own softmax."
-        )
-    if logits.logsumexp(dim=1).abs().max() < 1e-4:
-        raise NotYet("There is a log_softmax at the end. Return logits; the loss does its own.")
-    if logits.min() >= 0 and (logits == 0).any():
-        raise NotYet(
-            "No logit is below 0: there is a ReLU at the very end. The last layer goes without."
-        )
-    if not torch.allclose(logits, _output(module, images), atol=1e-4):
-        raise NotYet(
-            "The same batch gets other logits when it comes a second time: `forward` makes a "
-            "layer, with new random weights each time. Make all layers in `__init__`."
-        )
-    if not torch.allclose(logits, alone, atol=1e-4):
-        raise NotYet(
-            "A digit's logits depend on the other digits of the batch. Flatten with start_dim=1 "
-            "(nn.Flatten does), so that digits stay apart."
-        )
     weights = {name: one for name, one in module.named_parameters() if one.requires_grad}
     loss = F.cross_entropy(logits, torch.arange(7, device=logits.device))
     gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
-    for name, gradient in zip(weights, gradients, strict=True):
-        if gradient is None:
-            raise NotYet(
-                f"The parameters of {name} are never used: `forward` leaves that layer out."
-            )
-    if _is_affine(module):
-        raise NotYet(
+    unused = [name for name, one in zip(weights, gradients, strict=True) if one is None]
+    refuse(
+        {
+            "Each row sums to 1: there is a softmax at the end. Return logits; the loss does its "
+            "own softmax.": (logits.sum(dim=1) - 1).abs().max() < 1e-4 and logits.min() >= 0,
+            "There is a log_softmax at the end. Return logits; the loss does its own.": (
+                logits.logsumexp(dim=1).abs().max() < 1e-4
+            ),
+            "No logit is below 0: there is a ReLU at the very end. The last layer goes without.": (
+                logits.min() >= 0 and (logits == 0).any()
+            ),
+            "The same batch gets other logits when it comes a second time: `forward` makes a "
+            "layer, with new random weights each time. Make all layers in `__init__`.": (
+                not torch.allclose(logits, _output(module, images), atol=1e-4)
+            ),
+            "A digit's logits depend on the other digits of the batch. Flatten with start_dim=1 "
+            "(nn.Flatten does), so that digits stay apart.": (
+                not torch.allclose(logits, alone, atol=1e-4)
+            ),
+            f"Never used: {', '.join(unused)}. `forward` leaves that layer out.": unused,
             "There is no bend in it: without ReLU between them, layers in a row can do no more "
-            "than one. Add some."
-        )
+            "than one. Add some.": _is_affine(module),
+        }
+    )
 
 
 def _is_affine(module: nn.Module) -> bool:
