@@ -226,6 +226,7 @@ def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, tuple]:
 def _of_counts(formula: Callable[[Tensor], Tensor], training: bool = False) -> Callable:
     """`formula` takes how often each label (row) was answered with each digit (column)."""
 
+    @torch.no_grad()
     def by_digit(model: nn.Module, loader: tuple) -> Tensor:
         images, labels = (torch.cat(part) for part in zip(*loader, strict=True))
         answers = model.train(training)(images).argmax(dim=1)
