@@ -126,7 +126,9 @@ class Code:
                 refused = refused or not_yet
             given.append(result)
             changed = changed or self._change(arguments, case)
-        if refused is None and all(map(same, given, rights)):
+        if all(map(same, given, rights)):
+            if refused is not None:
+                raise refused
             return changed
         for message, wrongs in self.mistakes.items():
             for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
@@ -275,6 +277,13 @@ def a_tensor(value: object, what: str) -> Tensor:
     if not isinstance(value, Tensor):
         raise NotYet(f"{what} has to be a tensor; yours is {described(value)}.")
     return value.detach().cpu().clone()
+
+
+def in_float32(result: Any) -> Any:
+    """Return a result; refuse pixels that have become float64, which no network takes."""
+    doubled = isinstance(result, Tensor) and result.dtype == torch.float64
+    refuse({"Yours is float64; the pixels have to stay what they are, float32.": doubled})
+    return result
 
 
 def whole_number(value: object, what: str) -> int:
