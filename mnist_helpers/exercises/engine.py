@@ -4,9 +4,10 @@
 a reference, `Free` for what only a function can judge. A mistake stands under its sentence.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 import copy
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import permutations
 import math
 import numbers
@@ -34,6 +35,11 @@ class Verdict(NamedTuple):
     message: str
 
 
+_CHANGES = (
+    "your function changes what it is given. Work on a copy: `clone()` or `list()` makes one."
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Values:
     """Asks for numbers or tensors, each by its name.
@@ -51,33 +57,25 @@ class Values:
 
     def judge(self, answer: object) -> str:
         rights = self.right() if callable(self.right) else self.right
-        given = {}
-        for value, (name, right) in zip(several(answer, rights), rights.items(), strict=True):
+        names, close, given = list(rights), partial(same, tolerance=self.tolerance), []
+        for value, (name, right) in zip(several(answer, names), rights.items(), strict=True):
             what = f"Your {name}"
-            given[name] = self.read(value, what) if self.read else like(right, value, what)
-        wrong = [name for name in rights if not self._close(given[name], rights[name])]
-        if not wrong:
+            given.append(self.read(value, what) if self.read else like(right, value, what))
+        fits = list(map(close, given, rights.values()))
+        if all(fits):
             return self.praise
-        for order in permutations(rights.values()):
-            if all(map(self._close, given.values(), order)):
-                wanted = ", ".join(rights)
-                raise NotYet(f"What you give is right, in the wrong order: ({wanted}).")
-        name, value = wrong[0], given[wrong[0]]
-        rightly = list(rights)[: list(rights).index(name)]
-        verb = "are" if len(rightly) > 1 else "is"
-        passed = f"Your {' and '.join(rightly)} {verb} right. " if rightly else ""
-        for message, mistake in self.mistakes[name].items():
-            if mistake is ... or self._is_mistake(value, mistake):
-                raise NotYet(passed + message.replace("{}", _shown(value)))
-        raise NotYet(f"{passed}Your {name} is not {_shown(value)}.")
-
-    def _close(self, one: object, other: object) -> bool:
-        return same(one, other, self.tolerance)
-
-    def _is_mistake(self, value: Any, mistake: Any) -> bool:
-        if callable(mistake):
-            return bool(_tried(mistake, value))
-        return self._close(value, mistake)
+        if any(all(map(close, given, order)) for order in permutations(rights.values())):
+            raise NotYet(f"What you give is right, in the wrong order: ({', '.join(names)}).")
+        wrong = fits.index(False)
+        verb = "are" if wrong > 1 else "is"
+        passed = f"Your {' and '.join(names[:wrong])} {verb} right. " if wrong else ""
+        for message, mistake in self.mistakes[names[wrong]].items():
+            fit = (
+                _tried(mistake, given[wrong]) if callable(mistake) else close(given[wrong], mistake)
+            )
+            if mistake is ... or fit:
+                raise NotYet(passed + message.replace("{}", _shown(given[wrong])))
+        raise NotYet(f"{passed}Your {names[wrong]} is not {_shown(given[wrong])}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,28 +92,26 @@ class Code:
     hint: str
     praise: str
     cases: Sequence[tuple]
-    right: Callable[..., Any]
-    mistakes: Mapping[str, Callable[..., Any] | tuple[Callable[..., Any], ...]]
+    right: Callable
+    mistakes: Mapping[str, Callable | tuple[Callable, ...]]
     clue: str
     later: Mapping[str, Sequence[tuple]] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)  # for a part of an error, or "None"
     tidy: Callable[[Any], Any] = lambda result: result  # makes alike what is as good; may refuse
-    remark: Callable[[Callable[..., Any]], str] = lambda function: ""  # added to the praise
+    remark: Callable[[Callable], str] = lambda function: ""  # added to the praise
 
     def judge(self, answer: object) -> str:
-        function, changed = a_function(answer, self.call), ""
+        function, changed = a_function(answer, self.call), False
         for passed, cases in {"": self.cases, **self.later}.items():
-            changed = self._judge_cases(function, cases, passed) or changed
+            changed |= self._judge_cases(function, cases, passed)
         if changed:
-            raise NotYet(f"What you return is right, but {changed}")
+            raise NotYet(f"What you return is right, but {_CHANGES}")
         return self.praise + self.remark(function)
 
-    def _judge_cases(
-        self, function: Callable[..., Any], cases: Sequence[tuple], passed: str
-    ) -> str:
-        """Return what it does to its arguments; `passed` is said before each complaint."""
+    def _judge_cases(self, function: Callable, cases: Sequence[tuple], passed: str) -> bool:
+        """Return whether it changes its arguments; `passed` is said before each complaint."""
         advice = self.advice or ({"": passed} if passed else {})
-        given, rights, refused, changed = [], [], None, ""
+        given, rights, refused, changed = [], [], None, False
         for case in cases:
             shown, arguments = self._shown(case), copy.deepcopy(case)
             result = called(function, *arguments, shown=shown, advice=advice)
@@ -125,7 +121,8 @@ class Code:
             except NotYet as not_yet:
                 refused = refused or not_yet
             given.append(result)
-            changed = changed or self._change(arguments, case)
+            for after, before in zip(arguments, case, strict=True):
+                changed |= isinstance(before, (Tensor, list)) and not same(after, before)
         if all(map(same, given, rights)):
             if refused is not None:
                 raise refused
@@ -137,24 +134,24 @@ class Code:
                     raise NotYet(f"{passed} {message}".lstrip())
         if refused is not None:
             raise refused
-        wrong = [same(*pair) for pair in zip(given, rights, strict=True)].index(False)
-        difference = f"{self._shown(cases[wrong])} {_difference(given[wrong], rights[wrong])}"
-        said = [passed, difference, "" if passed else self.clue, changed.capitalize()]
-        raise NotYet(" ".join(filter(None, said)))
+        wrong = list(map(same, given, rights)).index(False)
+        shown, clue = self._shown(cases[wrong]), "" if passed else self.clue
+        said = f"{passed} {shown} {_difference(given[wrong], rights[wrong])} {clue}".strip()
+        raise NotYet(f"{said} And {_CHANGES}" if changed else said)
 
     def _shown(self, case: tuple) -> str:
+        """Return the call with a case: small tensors in full, larger ones by name and shape."""
         name, names = self.call.removesuffix(")").split("(")
         small = sum(one.numel() for one in case if isinstance(one, Tensor)) <= 20
-        parts = [_brief(*pair, small) for pair in zip(names.split(", "), case, strict=True)]
+        parts = []
+        for argument, value in zip(names.split(", "), case, strict=True):
+            if isinstance(value, Tensor) and not small:
+                parts.append(f"{argument} {list(value.shape)}")
+            elif isinstance(value, Tensor):
+                parts.append(f"tensor({_shown(value.tolist())})")
+            else:
+                parts.append(argument if callable(value) else repr(value))
         return f"{name}({', '.join(parts)})"
-
-    def _change(self, arguments: tuple, case: tuple) -> str:
-        names = self.call.removesuffix(")").split("(")[1].split(", ")
-        for name, after, before in zip(names, arguments, case, strict=True):
-            if isinstance(before, (Tensor, list)) and not same(after, before):
-                one = f"{name}.clone()" if isinstance(before, Tensor) else f"list({name})"
-                return f"your function changes the {name} that it is given: work on `{one}`."
-        return ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,18 +190,13 @@ def refuse(complaints: Mapping[str, Any]) -> None:
             raise NotYet(message)
 
 
-def called(
-    function: Callable[..., Any],
-    *arguments: object,
-    shown: str,
-    advice: Mapping[str, str] | None = None,
-) -> Any:
+def called(function: Callable, *given: Any, shown: str, advice: Mapping | None = None) -> Any:
     """Return what a learner's code returns. `shown` is the call as a learner could write it;
     `advice` says, for a part of an error's message, what most likely is behind it."""
     tips = dict(advice or {})
     tips.setdefault("", "Make such a call in a cell of its own to see the whole traceback.")
     try:
-        result = function(*arguments)
+        result = function(*given)
     except Exception as error:  # a learner's code can raise anything, and is to be told so
         tip = next(tip for part, tip in tips.items() if part in str(error))
         raise NotYet(f"{shown} raises {first_line(error)}\n{tip}") from error
@@ -215,7 +207,7 @@ def called(
     return result
 
 
-def a_function(answer: object, call: str) -> Callable[..., Any]:
+def a_function(answer: object, call: str) -> Callable:
     """Return a function; `call` is how it is called, "surest(logits)"."""
     if isinstance(answer, type) or not callable(answer):
         wanted = f"Give the function itself, without calling it: `{call.split('(')[0]}`."
@@ -233,9 +225,7 @@ def a_module(answer: object) -> nn.Module:
     return answer
 
 
-def several(
-    value: object, names: Sequence[str] | Mapping[str, Any], what: str = "Your answer"
-) -> list[Any]:
+def several(value: object, names: Collection[str], what: str = "Your answer") -> list[Any]:
     """Return the entries of a list, tuple, dictionary or tensor that has one for each name."""
     if len(names) == 1 and not isinstance(value, (list, tuple, Mapping)):
         return [value]
@@ -260,11 +250,10 @@ def like(right: object, value: Any, what: str) -> Any:
         return tuple(like(one, part, what) for one, part in zip(right, parts, strict=True))
     if not isinstance(right, Tensor):
         return whole_number(value, what) if isinstance(right, int) else real_number(value, what)
-    value, wanted = a_tensor(value, what), str(right.dtype).removeprefix("torch.")
-    if right.is_floating_point() and not value.is_floating_point():
-        raise NotYet(f"{what} is {value.dtype}, which cuts fractions off. Make it {wanted}.")
-    if not right.is_floating_point() and value.dtype != right.dtype:
-        raise NotYet(f"{what} is {value.dtype}, and has to be {wanted}.")
+    value = a_tensor(value, what)
+    if value.dtype != right.dtype and not (right.is_floating_point() and value.is_floating_point()):
+        cut = ", which cuts fractions off" if right.is_floating_point() else ""
+        raise NotYet(f"{what} is {value.dtype}{cut}. Make it {right.dtype}.")
     return value
 
 
@@ -348,7 +337,7 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
 
 
-def _tried(mistake: Callable[..., Any], *arguments: object) -> Any:
+def _tried(mistake: Callable, *arguments: object) -> Any:
     """Return what a mistake makes of a value or a case, which it need not fit."""
     try:
         return mistake(*arguments)
@@ -367,12 +356,6 @@ def _difference(given: Any, right: Any) -> str:
     place = next(place for place in np.ndindex(right.shape) if not same(given[place], right[place]))
     one, other = _shown(given[place].item()), _shown(right[place].item())
     return f"has {one} at {list(place)} with yours, and should have {other}."
-
-
-def _brief(name: str, argument: object, in_full: bool) -> str:
-    if isinstance(argument, Tensor):
-        return f"tensor({_shown(argument.tolist())})" if in_full else f"{name} {[*argument.shape]}"
-    return repr(argument) if isinstance(argument, (int, float, str, list)) else name
 
 
 def _shown(value: object) -> str:

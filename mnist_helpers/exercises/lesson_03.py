@@ -17,17 +17,11 @@ EXERCISES["3.1"] = Values(
     mistakes={
         "number of parameters": {
             "You left out the biases, one for each output channel.": 64 * 32 * 25,
-            "Each output channel has a bias of its own, not all of them one together.": (
-                64 * 32 * 25 + 1
-            ),
             "Each kernel looks at all 32 input channels: it is a block of 32×5×5 numbers.": (
                 64 * (25 + 1)
             ),
             "You swapped the channels: there are out_channels biases, and out_channels is the "
             "second number.": 32 * (64 * 25 + 1),
-            "You counted a bias for each pair of channels. There is one for each output channel.": (
-                64 * 32 * (25 + 1)
-            ),
             "That is for a 3×3 kernel. Here it is 5×5.": 64 * (32 * 9 + 1),
             "The kernel is 5×5: 25 numbers for each input channel, not 5.": 64 * (32 * 5 + 1),
             "The size of the picture does not matter: the same kernels are used at every place.": (
@@ -137,11 +131,6 @@ def _least_sure(logits: Tensor) -> tuple[int, int]:
     return index, logits[index].argmax().item()
 
 
-def _surest_with_probability(logits: Tensor) -> tuple[int, float]:
-    probabilities = logits.softmax(dim=1)
-    return _place_of_largest(probabilities)[0], probabilities.max().item()
-
-
 def _logits(*shape: int) -> Tensor:
     return 4 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
@@ -169,7 +158,10 @@ EXERCISES["3.4"] = Code(
         "then the answer.": lambda logits: _place_of_largest(logits.softmax(dim=1))[::-1],
         "That is the digit it is least sure of.": _least_sure,
         "The second number is its probability. You are asked for the answer: where in its row does "
-        "that stand?": _surest_with_probability,
+        "that stand?": lambda logits: (
+            _place_of_largest(logits.softmax(dim=1))[0],
+            logits.softmax(dim=1).max().item(),
+        ),
     },
     clue="That is the place of the largest probability, (index in the batch, answer).",
 )
