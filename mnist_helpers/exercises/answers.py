@@ -10,14 +10,7 @@ import torch
 from torch import Tensor
 
 from ..checks import described
-
-
-class NotYet(Exception):
-    """An answer that is not right yet. Its message tells the learner what is off, and why."""
-
-
-class Unanswered(Exception):
-    """An answer that is still ``...``; it gets the hint."""
+from .engine import NotYet, Unanswered
 
 
 class Exercise(NamedTuple):

@@ -1,0 +1,111 @@
+"""Lesson 06's exercises: other right answers, and what a function judges."""
+
+from mnist_helpers.exercises import judge
+import pytest
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+def reordered_by_gather(images, order):
+    return images.view(-1, 784).gather(1, order.expand(len(images), 784)).view(-1, 1, 28, 28)
+
+
+def reordered_in_place(images, order):
+    images[:] = reordered_by_gather(images, order)
+    return images
+
+
+class HalvingBlock(nn.Module):
+    def __init__(self, in_channels, out_channels):
+        super().__init__()
+        self.convolution = nn.Conv2d(in_channels, out_channels, 3, stride=2, bias=False)
+
+    def forward(self, images):
+        return F.relu(self.convolution(F.pad(images, (0, 1, 0, 1))))
+
+
+class Unused(HalvingBlock):
+    def forward(self, images):
+        return images.relu()
+
+
+def block_of(*after, before=(), **settings):
+    settings = {"kernel_size": 3, "stride": 2, "padding": 1} | settings
+    return lambda i, o: nn.Sequential(*before, nn.Conv2d(i, o, **settings), *after)
+
+
+halving_block = block_of(nn.ReLU())
+
+
+def best_if_it_stops(losses, patience):
+    waited = 0
+    for epoch in range(len(losses)):
+        waited = waited + 1 if epoch and losses[epoch] >= min(losses[:epoch]) else 0
+        if waited == patience:
+            return losses.index(min(losses[:epoch])) + 1
+    return None
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer"),
+    [
+        ("6.1", lambda *sizes: torch.tensor([*sizes, sizes[2]]).prod()),
+        ("6.1", lambda i, o, k, h, w: nn.Conv2d(i, o, k, bias=False).weight.numel() * h * w),
+        ("6.2", [784 * 16 * 784, nn.Conv2d(1, 16, 3).weight.numel()]),
+        ("6.2", torch.tensor([9_834_496, 144])),
+        ("6.3", reordered_by_gather),
+        ("6.4", halving_block),
+        ("6.4", lambda i, o: HalvingBlock(i, o)),
+        ("6.4", block_of(nn.ReLU(inplace=True))),
+        ("6.4", lambda i, o: block_of(nn.BatchNorm2d(o), nn.ReLU())(i, o)),
+        ("6.5", lambda losses, n: best_if_it_stops([*losses, *[9.0] * n], n)),
+    ],
+)
+def test_other_code_that_is_as_good_is_right(exercise, answer) -> None:
+    assert judge(exercise, answer).message.startswith("Right. ")
+
+
+@pytest.mark.parametrize(
+    ("exercise", "answer", "reason"),
+    [
+        ("6.1", lambda i, o, k, h, w: i * o, "should be 1,080. The output, of the height"),
+        ("6.2", (1, 144), "1 is not the number of inputs"),
+        ("6.2", (9_834_496, 100), "for Linear is right. 100 is not out_channels"),
+        ("6.3", lambda images, order: images[..., order], "has 784 columns"),
+        ("6.3", lambda images, order: reordered_by_gather(images, order).double(), "float32"),
+        ("6.3", lambda images, order: reordered_by_gather(images, order.flip(0)), "order[i] of"),
+        ("6.3", reordered_in_place, "is right, but your function changes"),
+        ("6.4", halving_block(1, 8), "the function itself"),
+        ("6.4", HalvingBlock, "the function itself"),
+        ("6.4", lambda i, o: HalvingBlock, "has to be a module"),
+        ("6.4", lambda i, o: [*halving_block(i, o)], "has to be a module"),
+        ("6.4", block_of(nn.ReLU(), nn.MaxPool2d(2), stride=1), "Leave the pooling out"),
+        ("6.4", lambda i, o: nn.ReLU(), "finds 0 convolutions"),
+        ("6.4", lambda i, o: halving_block(i, o).append(nn.Conv2d(o, o, 1)), "finds 2"),
+        ("6.4", lambda i, o: Unused(i, o), "never used"),
+        ("6.4", block_of(nn.ReLU(), kernel_size=2, padding=0), "(2, 2). It has to be 3×3"),
+        ("6.4", block_of(nn.ReLU(), stride=1), "stride=2"),
+        ("6.4", block_of(nn.ReLU(), padding="same"), "it is 1"),
+        ("6.4", block_of(nn.ReLU(), padding=0), "Which padding makes 14 of 28"),
+        ("6.4", lambda i, o: halving_block(o, i), "Hand both on"),
+        ("6.4", lambda i, o: halving_block(i, 8), "becomes [2, 8, 3, 5], and has to become [2, 4"),
+        ("6.4", block_of(), "ReLU is missing"),
+        ("6.4", block_of(nn.ReLU(), before=[nn.ReLU()]), "before the convolution"),
+        ("6.4", block_of(nn.LeakyReLU()), "is not the ReLU of"),
+        ("6.5", best_if_it_stops, "after the loop"),
+        ("6.5", lambda losses, patience: 1, "is 1 with yours, and should be 2. Training ends"),
+    ],
+)
+def test_a_mistake_is_named(exercise, answer, reason) -> None:
+    message = judge(exercise, answer).message
+    assert message.startswith("Not yet. ")
+    assert reason in message
+
+
+def test_a_learners_block_and_random_numbers_stay_as_they_were() -> None:
+    block, state = halving_block(1, 8), torch.get_rng_state()
+    judge("6.4", lambda i, o: block if i == 1 else halving_block(i, o))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert block.training
+    assert not block[0]._forward_hooks
