@@ -181,7 +181,7 @@ def test_a_folder_in_the_files_place_is_kept_and_a_missing_one_not_made(
 def run_python(code, *arguments):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = os.pathsep.join(
-        [str(FAULTS), str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        [str(FAULTS), str(TOOLS), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
