@@ -20,7 +20,8 @@ import run_notebooks
 import torch
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-FAULTS, TESTS = Path(__file__).parent, Path(__file__).parent.parent
+FAULTS = Path(__file__).parent
+TOOLS = FAULTS.parent.parent / "tools"
 
 
 def trained(seed=0):
