@@ -50,21 +50,20 @@ class Values:
 
     hint: str
     praise: str
-    right: Mapping[str, Any] | Callable[[], Mapping[str, Any]]  # a function reads the digits
+    right: Mapping[str, Any]
     mistakes: Mapping[str, Mapping[str, Any]]
     tolerance: float = 1e-5
     read: Callable[[object, str], Any] | None = None  # of a value and what it is: one to compare
 
     def judge(self, answer: object) -> str:
-        rights = self.right() if callable(self.right) else self.right
-        names, close, given = list(rights), partial(same, tolerance=self.tolerance), []
-        for value, (name, right) in zip(several(answer, names), rights.items(), strict=True):
+        names, close, given = list(self.right), partial(same, tolerance=self.tolerance), []
+        for value, (name, right) in zip(several(answer, names), self.right.items(), strict=True):
             what = f"Your {name}"
             given.append(self.read(value, what) if self.read else like(right, value, what))
-        fits = list(map(close, given, rights.values()))
+        fits = list(map(close, given, self.right.values()))
         if all(fits):
             return self.praise
-        if any(all(map(close, given, order)) for order in permutations(rights.values())):
+        if any(all(map(close, given, order)) for order in permutations(self.right.values())):
             raise NotYet(f"What you give is right, in the wrong order: ({', '.join(names)}).")
         wrong = fits.index(False)
         verb = "are" if wrong > 1 else "is"

@@ -5,6 +5,7 @@ import itertools
 
 import torch
 from torch import Tensor
+import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from ..data import load_datasets
@@ -13,6 +14,7 @@ from .engine import (
     NotYet,
     Values,
     a_function,
+    a_tensor,
     called,
     described,
     first_line,
@@ -105,39 +107,48 @@ EXERCISES["1.3"] = Values(
 )
 
 
-def _mean_picture(*digits: int) -> Tensor:
+def _judge_mean_picture(answer: object) -> str:
+    picture = a_tensor(answer, "Your mean picture")
+    shape = list(picture.shape)
+    refuse(
+        {
+            "You averaged over all axes, and one number is left. Average over N alone: "
+            "`mean(dim=0)`.": not shape,
+            "The shape is [1, 28, 28]: `squeeze(0)` takes the axis of length 1 away.": (
+                shape == [1, 28, 28]
+            ),
+            f"The shape is {shape}, and has to be [28, 28], H, W. Which axis did `mean` take away? "
+            f"N is the first, `dim=0`.": shape != [28, 28],
+            "The pixels go over 1: divide by 255, so that they lie between 0 and 1.": (
+                picture.max() > 1
+            ),
+        }
+    )
     train_set, _ = load_datasets()
-    chosen = torch.isin(train_set.targets, torch.tensor(digits))
-    return train_set.data[chosen].float().mean(dim=0) / 255
+    labels = train_set.targets
+    sums = F.one_hot(labels, 10).float().T @ train_set.data.flatten(start_dim=1).float() / 255
+    means = (sums / labels.bincount()[:, None]).reshape(10, 28, 28)
+    refuse(
+        {
+            "That is the mean of all digits. Choose the threes first: `data[targets == 3]`.": (
+                same(picture, sums.sum(dim=0).reshape(28, 28) / len(labels))
+            ),
+            **{
+                f"That is the mean picture of the digit {digit}.": same(picture, means[digit])
+                for digit in range(10)
+                if digit != 3
+            },
+            "The shape is right, the numbers are not the mean of all training threes. Draw it: "
+            "what do you see?": not same(picture, means[3]),
+        }
+    )
+    return "A soft 3: white where all writers agree, grey where they differ."
 
 
-EXERCISES["1.4"] = Values(
+EXERCISES["1.4"] = Free(
     hint="choose the threes as in 1.3: [N, H, W]. Then average so that N goes away and [H, W] is "
     "left.",
-    praise="A soft 3: white where all writers agree, grey where they differ.",
-    right=lambda: {"mean picture": _mean_picture(3)},
-    mistakes={
-        "mean picture": {
-            "You averaged over all axes, and one number is left. Average over N alone: "
-            "`mean(dim=0)`.": lambda picture: picture.ndim == 0,
-            "The shape is [1, 28, 28]: `squeeze(0)` takes the axis of length 1 away.": (
-                lambda picture: picture.shape == (1, 28, 28)
-            ),
-            "It is {}, and has to be [28, 28], H, W. Which axis did `mean` take away? N is the "
-            "first, `dim=0`.": lambda picture: picture.shape != (28, 28),
-            "The pixels go over 1: divide by 255, so that they lie between 0 and 1.": (
-                lambda picture: picture.max() > 1
-            ),
-            "That is the mean of all digits. Choose the threes first: `data[targets == 3]`.": (
-                lambda picture: same(picture, _mean_picture(*range(10)))
-            ),
-            "That is the mean picture of another digit.": (
-                lambda picture: any(same(picture, _mean_picture(digit)) for digit in range(10))
-            ),
-            "The shape is right, the numbers are not the mean of all training threes. Draw it: "
-            "what do you see?": ...,
-        }
-    },
+    judge=_judge_mean_picture,
 )
 
 
@@ -164,23 +175,23 @@ def _judge_digit_loader(answer: object) -> str:
         dataset = _SmallSet(seed)
         loader = called(digit_loader, dataset, list(digits), batch_size, shown=shown)
         indices = getattr(getattr(loader, "dataset", None), "indices", [])
-        kinds = {getattr(index, "dtype", type(index)) for index in indices}
-        if kinds & {bool, torch.bool}:
+        if any(getattr(index, "dtype", type(index)) in (bool, torch.bool) for index in indices):
             raise NotYet(
                 "Your indices are true and false. Subset wants the places where it is true: "
                 "`nonzero()`, `flatten()`."
             )
         first, second = (_batches_of(loader, f"The result of {shown}") for _ in range(2))
         _judge_epoch(first, dataset, digits, batch_size)
-        if not second:
-            raise NotYet(
+        numbers = _sample_numbers(first)
+        refuse(
+            {
                 "Your loader is empty in its second epoch. Return the DataLoader itself, not a "
-                "walk through it."
-            )
-        if torch.equal(_sample_numbers(first), _sample_numbers(second)):
-            raise NotYet(
-                "Two epochs come in the same order. Which argument draws a new one each time?"
-            )
+                "walk through it.": not second,
+                "Two epochs come in the same order. Which argument draws a new one each time?": (
+                    second and torch.equal(numbers, _sample_numbers(second))
+                ),
+            }
+        )
     return (
         "It yields what it should, in a new order each epoch. Try digit_loader(train_set, [4, 9], "
         "64), a hard pair."
@@ -215,6 +226,8 @@ def _judge_epoch(
     others = sorted(set(labels.tolist()) - set(digits))
     *sizes, last = [len(labels) for _, labels in batches]
     shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
+    samples, in_digits = _sample_numbers(batches), torch.isin(dataset.targets, torch.tensor(digits))
+    full, different = in_digits.sum().item() // batch_size, len(samples.unique())
     refuse(
         {
             f"{case} your loader yields other digits too: {others}.": others,
@@ -225,15 +238,8 @@ def _judge_epoch(
             f"that.": last != batch_size,
             f"{case} your images are {shape}, and should be {right}. `nonzero()` lists the indices "
             f"as a column, [n, 1]; Subset wants them in a plain row: `flatten()`.": shape != right,
-        }
-    )
-    chosen = torch.isin(dataset.targets, torch.tensor(digits)).sum().item()
-    samples = _sample_numbers(batches)
-    full, different = chosen // batch_size, len(samples.unique())
-    refuse(
-        {
-            f"{case} there are {chosen} samples, which make {full} full batches, each sample at "
-            f"most once; yours are {len(batches)} batches with {different} different samples.": (
+            f"{case} there are samples for {full} full batches, each sample at most once; yours "
+            f"are {len(batches)} batches with {different} different samples.": (
                 len(batches) != full or different != len(labels)
             ),
             f"{case} pictures and labels do not belong together.": (

@@ -90,20 +90,16 @@ EXERCISES["6.3"] = Code(
     mistakes={
         "Yours makes no difference. Indexing changes nothing in place; return the new "
         "tensor that it makes.": lambda images, order: images,
-        "That is the inverse: yours puts pixel i at the place order[i]. At place i has to stand "
-        "pixel order[i], as indexing has it: [:, order], on the right side of the `=`.": (
-            lambda images, order: _reordered(images, order.argsort())
-        ),
-        "The pixels are in the right order: now `.reshape(images.shape)`.": lambda images, order: (
-            images.flatten(start_dim=1)[:, order]
-        ),
+        "That is the inverse: yours puts pixel i at the place order[i]. Index on the right side of "
+        "the `=`: [:, order].": lambda images, order: _reordered(images, order.argsort()),
+        "The pixels are in the right order, but not the axes. Now comes `.reshape("
+        "images.shape)`.": lambda images, order: images.flatten(start_dim=1)[:, order],
         "Only 784 pixels are left of all the images: flatten each by itself, with start_dim=1, "
         "and take [:, order].": lambda images, order: images.flatten()[order],
         "Only the first image is permuted. All of them get the same order: [:, order].": (
             lambda images, order: torch.cat([_reordered(images[:1], order), images[1:]])
         ),
-        "Yours counts the pixels column by column. They are counted row by row, as flatten and "
-        "reshape do it: leave the axes H and W in their order.": (
+        "Yours counts the pixels column by column. They are counted row by row, as flatten does.": (
             lambda images, order: _reordered(images, order).mT,
             lambda images, order: _reordered(images.mT, order).mT,
         ),
@@ -121,17 +117,15 @@ EXERCISES["6.3"] = Code(
 def _judge_halving(answer: object) -> str:
     refuse({"That is a module. Give the function itself.": isinstance(answer, nn.Module)})
     halving_block = a_function(answer, "halving_block(in_channels, out_channels)")
-    for channels, height, width in (((1, 8), 28, 28), ((6, 4), 6, 10)):
+    for channels, side in (((1, 8), 28), ((6, 4), 10)):
         shown = f"halving_block{channels}"
-        advice = {
-            "padding='same'": "With a stride PyTorch wants a number. For a 3×3 kernel it is 1."
-        }
+        advice = {"padding='same'": "With a stride it has to be a number: 1 for a 3×3 kernel."}
         with torch.random.fork_rng(devices=[]):  # random weights change nothing for the learner
             block = called(halving_block, *channels, shown=shown, advice=advice)
         wanted = "has to be a module, such as nn.Sequential makes of layers"
         refuse({f"What {shown} returns {wanted}.": not isinstance(block, nn.Module)})
-        images = torch.randn(2, channels[0], height, width, generator=torch.Generator())
-        size = [2, channels[1], height // 2, width // 2]
+        images = torch.randn(2, channels[0], side, side, generator=torch.Generator())
+        size = [2, channels[1], side // 2, side // 2]
         _judge_block(copy.deepcopy(block).eval(), images, size, shown)
     return (
         "(H + 2 − 3) // 2 + 1 is H / 2 for every even H. And a convolution that moves by two takes "
@@ -165,9 +159,7 @@ def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) 
             f"of 28?": list(output.shape) != size,
             "There is a ReLU before the convolution, which loses all that comes in below 0. It "
             "belongs after it, and only there.": given.min() >= 0,
-            "The ReLU is missing: what your block gives is below 0 at many places.": same(
-                output, convolved
-            ),
+            "The ReLU is missing: some values are below 0.": same(output, convolved),
             "What your block gives is not the ReLU of what its convolution gives. Convolution, "
             "then ReLU, and no more.": not same(output, convolved.relu()),
         }

@@ -217,9 +217,8 @@ EXERCISES["7.4"] = Code(
             _center_of(lambda pixels, places: (pixels * places).mean()),
             _center_of(lambda pixels, places: (pixels * places).sum() / (pixels > 0).sum()),
         ),
-        "The division is missing: divide by the sum of the weights, image.sum().": _center_of(
-            lambda pixels, places: (pixels * places).sum()
-        ),
+        "The division is missing: divide by the sum of the weights, which are the pixels, "
+        "image.sum().": _center_of(lambda pixels, places: (pixels * places).sum()),
         "That is the middle of the box around all that is not black. Take the mean of all pixels' "
         "places, each weighted by its value.": _middle_of_the_ink,
         "All pixels that are not black count the same in yours. Weigh each by its "
@@ -310,7 +309,7 @@ EXERCISES["7.5"] = Code(
         ),
         "That is the largest of the differences. Take the mean, each part weighted by its share "
         "of the digits.": _of_parts(lambda shares, gaps, bins: gaps.abs().max()),
-        "You took the square of each difference. Take its absolute value.": _of_parts(
+        "You took the square of each difference. Take its absolute value, abs().": _of_parts(
             lambda shares, gaps, bins: (shares * gaps**2).sum()
         ),
         "That is the absolute difference of each digit. Take the means over a part first, then the "

@@ -1,0 +1,290 @@
+"""The engine, on small exercises of its own; and what holds for every exercise, from its data."""
+
+from importlib import import_module
+import math
+
+from mnist_helpers.data import DataError
+from mnist_helpers.exercises import check, engine, exercise_numbers, judge, lesson_01
+from mnist_helpers.exercises.engine import Code, Free, NotYet, Values
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+EXERCISES = {
+    number: exercise
+    for lesson in range(1, 8)
+    for number, exercise in import_module(
+        f"mnist_helpers.exercises.lesson_{lesson:02}"
+    ).EXERCISES.items()
+}
+CODE = {number: one for number, one in EXERCISES.items() if isinstance(one, Code)}
+
+
+def mistakes():
+    """Each mistake in the data: the exercise, its sentence, and an answer that makes it."""
+    for number, exercise in EXERCISES.items():
+        if isinstance(exercise, Code):
+            for sentence, wrongs in exercise.mistakes.items():
+                for wrong in wrongs if isinstance(wrongs, tuple) else (wrongs,):
+                    yield number, sentence, wrong
+        elif isinstance(exercise, Values):
+            for name, wrongs in exercise.mistakes.items():
+                for sentence, wrong in wrongs.items():
+                    if wrong is not ... and not callable(wrong):
+                        yield number, sentence, {**exercise.right, name: wrong}
+
+
+class Hostile:
+    """Fails at nearly everything that one can ask of it."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(name)
+
+    def __call__(self, *arguments):
+        raise RuntimeError("a long text\nin two lines")
+
+    def __iter__(self):
+        raise RuntimeError("iter")
+
+    def __eq__(self, other):
+        raise RuntimeError("eq")
+
+    __hash__ = None
+
+
+class Wordless(str):
+    __slots__ = ()
+
+    def __repr__(self):
+        raise RuntimeError
+
+
+NONSENSE = [
+    *(None, "", "235", b"x", 1j, -1, 0, 10**400, math.nan, math.inf, True, [], {}, set()),
+    *((None, None), "abcd", [[], []], {1: 2}, (1, 2, 3), (10**400, 10**400), range(3), iter("ab")),
+    *(object(), Hostile(), (Hostile(), Hostile()), Wordless("x"), len, int, nn.Module),
+    *(nn.Module(), nn.Identity(), nn.Sequential(), nn.LazyLinear(10), nn.Linear(784, 10)),
+    nn.Sequential(nn.Conv2d(1, 1, 1), nn.MaxPool2d(2), nn.Identity()),
+    nn.Linear(3, 4, device="meta"),
+    *(torch.zeros(0), torch.tensor(3.0), torch.zeros(2, dtype=torch.bool), torch.tensor(1j)),
+    *(torch.zeros(3, device="meta"), torch.zeros(3, 3).to_sparse(), torch.full((28, 28), math.nan)),
+    *(np.zeros((3, 3)), np.array(["a"]), lambda: 1, lambda *_: 1 / 0, lambda *given: given),
+]
+RETURNED = [
+    *(Hostile(), "text", torch.tensor(math.nan), torch.zeros(0), (Hostile(), 1), nn.Identity()),
+    *(torch.zeros(3, device="meta"), torch.zeros(3, 3).to_sparse(), 10**400, iter("ab"), {}, 1j),
+]
+
+
+@pytest.mark.parametrize(("number", "sentence", "answer"), list(mistakes()))
+def test_each_mistake_earns_its_own_sentence(number, sentence, answer) -> None:
+    verdict = judge(number, answer)
+    assert not verdict.right
+    assert verdict.message.endswith(sentence)
+
+
+@pytest.mark.parametrize("number", exercise_numbers())
+def test_the_right_answer_earns_the_praise(number) -> None:
+    exercise = EXERCISES[number]
+    if isinstance(exercise, Free):
+        return  # its right answers are given by hand
+    answers = [exercise.right]
+    if isinstance(exercise, Values):
+        answers.append(list(exercise.right.values()))
+    for answer in answers:
+        verdict = judge(number, answer)
+        assert verdict.right
+        assert verdict.message.startswith(f"Right. {exercise.praise}")
+
+
+@pytest.mark.parametrize("number", exercise_numbers())
+def test_an_unfinished_answer_gets_the_hint(number, capsys) -> None:
+    check(number, ...)
+    hint = capsys.readouterr().out.rstrip("\n")
+    assert hint == f"Hint: {EXERCISES[number].hint}"
+    for answer in [(..., ...), [1, ...], {"x[5]": ...}, *[lambda *_: ...] * (number in CODE)]:
+        assert judge(number, answer) == (False, hint)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, of tensors that are not yet all they will be
+@pytest.mark.parametrize("number", exercise_numbers())
+def test_nonsense_is_neither_right_nor_raises(number) -> None:
+    for answer in [*NONSENSE, *(lambda *_, value=value: value for value in RETURNED)]:
+        right, message = judge(number, answer)
+        assert not right
+        assert message.startswith(("Not yet. ", "Hint: "))
+        assert len(message) > 20
+
+
+def test_there_are_five_exercises_in_each_lesson() -> None:
+    assert exercise_numbers() == [
+        f"{lesson}.{one}" for lesson in range(1, 8) for one in range(1, 6)
+    ]
+
+
+@pytest.mark.parametrize("unknown", ["9.9", "1", 2.1, None])
+def test_an_unknown_exercise_is_an_error_that_lists_the_known_ones(unknown) -> None:
+    with pytest.raises(ValueError, match=r"in quotes, one of: 1\.1, 1\.2"):
+        check(unknown, 1)
+
+
+@pytest.mark.parametrize(("number", "answer"), [("1.2", 3), ("1.4", torch.zeros(28, 28))])
+def test_digits_that_cannot_be_read_are_no_mistake_of_the_answer(
+    number, answer, monkeypatch
+) -> None:
+    def unreadable():
+        raise DataError("no folder")
+
+    monkeypatch.setattr(lesson_01, "load_datasets", unreadable)
+    with pytest.raises(DataError, match="no folder"):
+        judge(number, answer)
+
+
+AXES = Values(
+    hint="count",
+    praise="Well counted.",
+    right={"height": 3, "share": 0.25, "row": torch.tensor([0.5, 1.5])},
+    tolerance=0.01,
+    mistakes={
+        "height": {"You counted from 0.": 2, "{} is no height.": lambda height: height < 0},
+        "share": {"Those are per cent.": 25.0, "{} is too much.": lambda share: share > 1},
+        "row": {"Its shape is {}.": lambda row: row.shape != (2,), "Other numbers.": ...},
+    },
+)
+ROW = torch.tensor([0.5, 1.5])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ((3, 0.255, ROW), "Right. Well counted."),
+        ([np.int64(3), torch.tensor([0.25]), ROW.double()], "Right. Well counted."),
+        ({"row": ROW, "share": 0.25, "height": torch.tensor(3)}, "Right. Well counted."),
+        ((2, 0.25, ROW), "Not yet. You counted from 0."),
+        ((-4000, 0.25, ROW), "Not yet. -4,000 is no height."),
+        ((4, 0.25, ROW), "Not yet. Your height is not 4."),
+        ((3, 25, ROW), "Not yet. Your height is right. Those are per cent."),
+        ((3, 0.27, ROW), "Not yet. Your height is right. Your share is not 0.27."),
+        ((3, 0.25, ROW + 1), "Not yet. Your height and share are right. Other numbers."),
+        ((3, 0.25, ROW[None]), "Your height and share are right. Its shape is a tensor [1, 2]"),
+        ((3, 0.25), "a tuple of 2; give 3 values in this order: (height, share, row)."),
+        ({"height": 3, "share": 0.25}, "Not yet. The entry 'row' is missing."),
+        ((3.0, 0.25, ROW), "Your height is 3.0, a float. It has to be a whole number"),
+        ((True, 0.25, ROW), "Your height is True, which is a bool"),
+        ((3, math.nan, ROW), "Your share is nan: somewhere a logarithm of 0"),
+        ((3, "0.25", ROW), "Your share has to be a number; yours is the str '0.25'."),
+        ((3, 0.25, ROW.numpy()), "`torch.from_numpy` makes a tensor of it"),
+        ((3, 0.25, [0.5, 1.5]), "`torch.tensor` makes a tensor of numbers"),
+        ((3, 0.25, 0.5), "Your row has to be a tensor"),
+        ((3, 0.25, ROW.long()), "which cuts fractions off"),
+    ],
+)
+def test_values_are_judged_one_by_one(answer, message) -> None:
+    assert message in engine.judge(AXES, answer).message
+
+
+def test_numbers_in_the_wrong_order_are_told_so_before_any_mistake() -> None:
+    pair = Values(
+        hint="", praise="", right={"width": 5, "height": 3}, mistakes={"width": {"Three?": 3}}
+    )
+    message = engine.judge(pair, (3, 5)).message
+    assert message.endswith("right, in the wrong order: (width, height).")
+
+
+def test_a_value_can_be_read_in_a_way_of_its_own() -> None:
+    word = Values(
+        hint="", praise="", right={"n": 3}, mistakes={}, read=lambda value, what: len(value)
+    )
+    assert engine.judge(word, "abc").right
+
+
+def refuse_text(result):
+    if isinstance(result, str):
+        raise NotYet("No text.")
+    return result[0] if isinstance(result, list) else result
+
+
+SCALED = Code(
+    call="scaled(image, factor)",
+    hint="multiply",
+    praise="Well scaled.",
+    cases=[(torch.arange(4.0), 2), (torch.arange(21.0), 3)],
+    right=lambda image, factor: image * factor,
+    mistakes={
+        "You add.": lambda image, factor: image + factor,
+        "Twice the same.": (lambda image, factor: image * 2, lambda image, factor: image * 3),
+        "Turned round.": lambda image, factor: image.flip(0).view(4),  # fits the first case only
+    },
+    clue="Multiply each pixel.",
+    later={"Right for factors above 0. Negative ones turn signs.": [(torch.ones(2), -1)]},
+    advice={"must match": "Use the image's own length.", "None": "Return it."},
+    tidy=refuse_text,
+    remark=lambda function: " Quick, too." if function.__name__ == "quick" else "",
+)
+
+
+def quick(image, factor):
+    return factor * image
+
+
+def in_place(image, factor):
+    image *= factor
+    return image
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda image, factor: image.double() * factor, "Right. Well scaled."),
+        (lambda image, factor: [image * factor], "Right. Well scaled."),
+        (quick, "Right. Well scaled. Quick, too."),
+        (lambda image, factor: image + factor, "Not yet. You add."),
+        (lambda image, factor: image * 3, "Not yet. Twice the same."),
+        (
+            lambda image, factor: image * factor**2,
+            "scaled(tensor([0, 1, 2, 3]), 2) has 4 at [1] with yours, and should have 2. Multiply",
+        ),
+        (
+            lambda image, factor: (image * factor)[:20],
+            "scaled(image [21], 3) has the shape [20] with yours, and should have [21]. Multiply",
+        ),
+        (lambda image, factor: image * abs(factor), "Right for factors above 0. Negative ones"),
+        (lambda image, factor: image * abs(factor), "has 1 at [0] with yours, and should have -1."),
+        (lambda image, factor: (image * factor).long(), "which cuts fractions off"),
+        (lambda image, factor: (image * factor).numpy(), "What scaled(tensor([0, 1, 2, 3]), 2) re"),
+        (lambda image, factor: "text", "Not yet. No text."),
+        (lambda image, factor: None, "returns None. Return it."),
+        (lambda image, factor: image * torch.ones(3), "raises RuntimeError: The size of tensor a"),
+        (lambda image, factor: image * torch.ones(3), "\nUse the image's own length."),
+        (lambda image: image, "\nMake such a call in a cell of its own"),
+        (in_place, "Not yet. What you return is right, but your function changes what it is given"),
+        (lambda image, factor: in_place(image, 5), "And your function changes what it is given"),
+        (torch.ones(4), "Give the function itself, without calling it: `scaled`."),
+        (nn.ReLU, "Your answer is the class ReLU. Give the function itself"),
+        (lambda image, factor: (image, ...), "Hint: multiply"),
+    ],
+)
+def test_a_function_is_judged_by_what_it_does(answer, message) -> None:
+    assert message in engine.judge(SCALED, answer).message
+    assert SCALED.cases[0][0].tolist() == [0, 1, 2, 3]
+
+
+def test_parts_of_a_result_and_whole_numbers_are_compared_exactly() -> None:
+    counted = Code(
+        call="counted(n)",
+        hint="",
+        praise="",
+        cases=[(3,)],
+        right=lambda n: (n * 10**7, torch.tensor([n])),
+        mistakes={"One too many.": lambda n: (n * 10**7 + 1, torch.tensor([n]))},
+        clue="",
+    )
+    for answer, message in [
+        (lambda n: (torch.tensor(n * 10**7), torch.tensor([n])), "Right."),
+        (lambda n: (n * 10**7 + 1, torch.tensor([n])), "One too many."),
+        (lambda n: (n * 1e7, torch.tensor([n])), "a float. It has to be a whole number"),
+        (lambda n: (n * 10**7, torch.tensor([n]).float()), "Make it torch.int64"),
+        (lambda n: n, "returns is the int 3; give 2 values"),
+    ]:
+        assert message in engine.judge(counted, answer).message

@@ -1,0 +1,85 @@
+"""Lesson 01's exercises: other right answers, and what a function judges."""
+
+from mnist_helpers.data import load_datasets
+from mnist_helpers.exercises import judge
+import pytest
+import torch
+from torch.utils.data import DataLoader, Subset
+
+TRAIN_SET, TEST_SET = load_datasets()
+PIXELS, LABELS = TRAIN_SET.data, TRAIN_SET.targets
+THREES = PIXELS[LABELS == 3] / 255
+
+
+def loader(chosen=lambda targets, digits: torch.isin(targets, digits).nonzero().flatten(), **given):
+    def digit_loader(dataset, digits, batch_size):
+        indices = chosen(dataset.targets, torch.tensor(digits))
+        settings = {"batch_size": batch_size, "shuffle": True, "drop_last": True, **given}
+        return DataLoader(Subset(dataset, indices), **settings)
+
+    return digit_loader
+
+
+def from_a_list(dataset, digits, batch_size, label=lambda index, label, digits: label):
+    samples = [(dataset[i][0], label(i, y, digits)) for i, y in enumerate(dataset.targets.tolist())]
+    kept = [sample for sample, y in zip(samples, dataset.targets, strict=True) if y in digits]
+    return DataLoader(kept, batch_size, shuffle=True, drop_last=True)
+
+
+def endless(*arguments):
+    while True:
+        yield from loader()(*arguments)
+
+
+ANSWERS = [
+    ("1.1", torch.tensor([235, 96]), "Right. "),
+    ("1.2", (TEST_SET.targets == 5).nonzero()[0], "Right. "),
+    ("1.3", [(PIXELS[digit == LABELS] / 255).mean() for digit in (1, 0)], "Right. "),
+    ("1.4", THREES.mean(dim=0), "Right. "),
+    ("1.4", THREES.double().mean(dim=0), "Right. "),
+    ("1.5", loader(), "Right. "),
+    ("1.5", from_a_list, "Right. "),
+    ("1.1", (236, 96), "236 batches are not"),
+    ("1.1", (235, 95), "95 is not that"),
+    ("1.2", 15, "A 5 stands at 15, but it is not the first"),
+    ("1.2", 1, "At index 1 of the test set stands no 5"),
+    ("1.2", 10_000, "the indices 0 to 9,999; 10,000 is none"),
+    ("1.2", -1, "the indices 0 to 9,999"),
+    ("1.2", (TEST_SET.targets == 5).nonzero(), "Take the first one, with [0]"),
+    ("1.3", (19.4, 44.2), "Divide by 255"),
+    ("1.3", (0.076, (LABELS == 0).float().mean()), "how frequent it is"),
+    (
+        "1.3",
+        ((PIXELS[LABELS != 1] / 255).mean(), 0.173),
+        "For the digit 1 you gave the mean of all",
+    ),
+    ("1.3", ((PIXELS / 255).mean(), 0.173), "the mean over all digits"),
+    ("1.3", (0.08, 0.173), "For the digit 1, 0.08 is not"),
+    ("1.4", THREES.mean(), "Average over N alone"),
+    ("1.4", THREES.mean(dim=0, keepdim=True), "`squeeze(0)`"),
+    ("1.4", THREES.mean(dim=1), "The shape is [6131, 28]"),
+    ("1.4", 255 * THREES.mean(dim=0), "divide by 255"),
+    ("1.4", PIXELS.float().mean(dim=0) / 255, "the mean of all digits"),
+    ("1.4", (PIXELS[LABELS == 8] / 255).mean(dim=0), "the mean picture of the digit 8"),
+    ("1.4", THREES.median(dim=0).values, "the numbers are not the mean"),
+    ("1.5", loader(shuffle=False), "same order"),
+    ("1.5", loader(drop_last=False), "Leave it out"),
+    ("1.5", loader(batch_size=2), "Hand batch_size on"),
+    ("1.5", loader(lambda targets, digits: range(40)), "other digits too: ["),
+    ("1.5", loader(lambda y, digits: (y == digits[0]).nonzero().flatten()), "are samples for"),
+    ("1.5", loader(lambda y, digits: torch.isin(y, digits).nonzero()), "`flatten()`"),
+    ("1.5", loader(torch.isin), "true and false"),
+    ("1.5", lambda *given: from_a_list(*given, lambda i, y, d: d[i % len(d)]), "belong together"),
+    ("1.5", lambda *given: iter(loader()(*given)), "second epoch"),
+    ("1.5", endless, "yours are 41 batches"),
+    ("1.5", lambda dataset, *given: dataset, "has to be a DataLoader"),
+    ("1.5", lambda dataset, *given: list(dataset), "has to be a pair of tensors"),
+    ("1.5", lambda *given: [torch.zeros(2)], "has to be a pair of tensors"),
+    ("1.5", lambda *given: [], "no batch at all"),
+    ("1.5", lambda *given: DataLoader([1, "a"], 2), "Walking through it raises TypeError"),
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer", "said"), ANSWERS)
+def test_an_answer_is_told_what_it_is(exercise, answer, said) -> None:
+    assert said in judge(exercise, answer).message
