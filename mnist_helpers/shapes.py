@@ -1,13 +1,13 @@
-"""What a layer does to a shape: output sizes, layer tables, receptive fields. Pure functions of sizes and modules."""
+"""What layers do to a digit: output sizes, one place of a convolution, tables, receptive fields."""
 
 from collections.abc import Iterable, Sequence
-import math
+from contextlib import ExitStack
 from typing import NamedTuple
 
+from jaxtyping import Float
 import torch
 from torch import Tensor, nn
-
-from .checks import described, require_model, require_same_device, require_tensor
+import torch.nn.functional as F
 
 _PIXELWISE = (
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh),
@@ -15,27 +15,36 @@ _PIXELWISE = (
 )
 
 
+class ConvolutionStep(NamedTuple):
+    """One place of a convolution. The window's `top` and `left` count on `image`, the padded one,
+    `row` and `column` on `output`, which is NaN where it is not yet filled. `total` is the sum of
+    products there, `scale` the largest absolute value of the whole output."""
+
+    image: Float[Tensor, "H W"]
+    kernel: Float[Tensor, "k k"]
+    window: Float[Tensor, "k k"]
+    top: int
+    left: int
+    row: int
+    column: int
+    total: float
+    output: Float[Tensor, "H_out W_out"]
+    scale: float
+    stride: int
+    padding: int
+
+
 class LayerShape(NamedTuple):
-    """One row of `layer_shapes`: the layer's name and kind, its output's shape without the batch axis, and its
-    parameters."""
+    """A layer's name and kind, its output's shape without the batch axis, and its parameters."""
 
     layer: str
     output_shape: tuple[int, ...]
     parameters: int
 
 
-class LayerOutput(NamedTuple):
-    """What one layer of a model put out: the layer's name in the model, the layer, and its output with the batch
-    axis."""
-
-    name: str
-    module: nn.Module
-    output: Tensor
-
-
 class ReceptiveField(NamedTuple):
-    """One row of `receptive_field`. Unit number i along an axis, counted from 0, sees the input's pixels from
-    ``start + i * jump`` up to, not including, ``start + i * jump + size``; those outside the picture are padding."""
+    """Unit number i along an axis, from 0, sees `size` pixels from ``start + i * jump`` on; those
+    outside the picture are padding."""
 
     layer: str
     size: int
@@ -43,262 +52,201 @@ class ReceptiveField(NamedTuple):
     start: int
 
 
+class LayerView(NamedTuple):
+    """What a layer makes of one digit; `field` is None where each unit sees the whole image."""
+
+    title: str
+    output: Float[Tensor, "C H W"] | Float[Tensor, " features"]
+    parameters: int
+    field: ReceptiveField | None
+
+
+class Patch(NamedTuple):
+    """A rectangle of pixels on an image; it may reach over the edge, into the padding."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def kernels() -> dict[str, Float[Tensor, "3 3"]]:
+    """Return a few well-known kernels by name."""
+    return {
+        "vertical edges": torch.tensor([[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]]),
+        "horizontal edges": torch.tensor([[-1.0, -1, -1], [0, 0, 0], [1, 1, 1]]),
+        "blur": torch.full((3, 3), 1 / 9),
+        "sharpen": torch.tensor([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
+    }
+
+
 def conv_output_size(
     input_size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> int:
     """Return the length of a convolution's or pooling's output along one axis, in pixels.
 
-    The formula is the one in the documentation of ``torch.nn.Conv2d``. A kernel of size k whose taps lie d apart covers
-    ``d * (k - 1) + 1`` pixels; the rest is how many steps of the stride fit into what is left, and one for the start.
-
-    Raises:
-        TypeError: an argument is not an int.
-        ValueError: an argument is too small, or the kernel is larger than the padded input.
+    The formula is the one in the documentation of ``torch.nn.Conv2d``: a kernel of size k whose
+    taps lie d apart covers ``d * (k - 1) + 1`` pixels; the rest is how many steps fit into what is
+    left. A ValueError says where the kernel does not fit.
     """
-    _require_ints(
-        input_size=input_size,
-        kernel_size=kernel_size,
-        stride=stride,
-        padding=padding,
-        dilation=dilation,
-    )
     padded = input_size + 2 * padding
     covered = dilation * (kernel_size - 1) + 1
     if covered > padded:
-        raise ValueError(
-            f"A kernel that covers {covered} pixels does not fit into {padded} (padding included)."
-        )
+        raise ValueError(f"A kernel of {covered} pixels does not fit into {padded}, with padding.")
     return (padded - covered) // stride + 1
 
 
+def convolution_step(
+    image: Float[Tensor, "H W"],
+    kernel: Float[Tensor, "k k"],
+    place: int,
+    stride: int = 1,
+    padding: int = 0,
+) -> ConvolutionStep:
+    """Return one place of a convolution: output pixel number `place`, from 0, row by row."""
+    kernel_size = len(kernel)
+    height, width = (conv_output_size(size, kernel_size, stride, padding) for size in image.shape)
+    row, column = divmod(place, width)
+    top, left = row * stride, column * stride
+    padded = F.pad(image, (padding,) * 4)
+    window = padded[top : top + kernel_size, left : left + kernel_size]
+    output = F.conv2d(padded[None, None], kernel[None, None], stride=stride).flatten()
+    scale = output.abs().max().item()
+    output[place + 1 :] = torch.nan
+    return ConvolutionStep(
+        image=padded,
+        kernel=kernel,
+        window=window,
+        top=top,
+        left=left,
+        row=row,
+        column=column,
+        total=(window * kernel).sum().item(),
+        output=output.reshape(height, width),
+        scale=scale,
+        stride=stride,
+        padding=padding,
+    )
+
+
+def layer_outputs(
+    model: nn.Module, images: Float[Tensor, "N ..."]
+) -> list[tuple[str, nn.Module, Tensor]]:
+    """Send a batch through a model in evaluation mode, and return each layer's name, the layer and
+    its output, in the order in which they ran. A layer is a module without modules inside."""
+    names = {module: name for name, module in model.named_modules()}
+    training = [module for module in names if module.training]
+    outputs = []
+
+    def keep(module: nn.Module, _: object, output: Tensor) -> None:
+        # A copy: a layer that works in place would write into it.
+        outputs.append((names[module], module, output.clone()))
+
+    with ExitStack() as hooks, torch.no_grad():
+        for module in names:
+            if not list(module.children()):
+                hooks.enter_context(module.register_forward_hook(keep))
+        try:
+            model.eval()
+            model(images.to(next(model.parameters(), images).device))
+        finally:
+            for module in training:
+                module.training = True
+    return outputs
+
+
 def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[LayerShape]:
-    """Send one blank input through `model`, and return a row for each layer in the order in which they ran.
-
-    Args:
-        model: any module whose layers put out one tensor each; it is left in the mode, and with the weights and
-            gradients, that it had.
-        input_size: the input's shape without the batch axis, for example ``(1, 28, 28)`` for ``C, H, W``.
-
-    A layer is a module without modules inside. Parameters of a layer that runs twice are counted once, so that the
-    column's sum is the model's number of parameters.
-
-    Raises:
-        TypeError: `model` is no module, or one of its layers puts out something else than a tensor.
-        ValueError: `input_size` is not a sequence of ints of at least 1, or the model does not take such an input.
-    """
-    require_model("model", model, parameters=False)
-    if not (
-        isinstance(input_size, Sequence)
-        and input_size
-        and all(
-            isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in input_size
-        )
-    ):
-        raise ValueError(
-            f"input_size is {input_size}; give the shape of one input, such as (1, 28, 28) for C, H, W."
-        )
-    first = next(model.parameters(), torch.empty(0))
-    try:
-        blank = torch.zeros(1, *input_size, dtype=first.dtype, device=first.device)
-    except (RuntimeError, OverflowError, TypeError) as error:
-        raise ValueError(
-            f"input_size is {input_size}, and an input of that shape cannot be made here: it is too large."
-        ) from error
+    """Send one blank input, such as (1, 28, 28) for C, H, W, through a model, and return a row for
+    each layer that ran. Parameters that are used twice are counted once."""
     rows, counted = [], set()
-    for name, module, output in layer_outputs(model, blank):
-        fresh = [weight for weight in module.parameters() if id(weight) not in counted]
-        counted.update(id(weight) for weight in fresh)
-        layer = f"{name} {type(module).__name__}".strip()
+    for name, module, output in layer_outputs(model, _blank(model, input_size)):
+        fresh = set(module.parameters()) - counted
+        counted |= fresh
         parameters = sum(weight.numel() for weight in fresh)
-        rows.append(LayerShape(layer, tuple(output.shape[1:]), parameters))
+        rows.append(LayerShape(_title(name, module), tuple(output.shape[1:]), parameters))
     return rows
 
 
 def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
-    """Return how many multiplications, each with an addition, a model's convolutions and linear layers need for one
-    input. What is left out (biases, activations, pooling, batch norm) is a few per cent of it.
-
-    Each output of a convolution is the sum of ``in_channels / groups`` times the kernel's size products, each of a
-    linear layer the sum of ``in_features`` products.
-
-    Args:
-        model, input_size: as in `layer_shapes`.
-
-    Raises:
-        TypeError, ValueError: as `layer_shapes` does.
-    """
-    rows = layer_shapes(model, input_size)
-    modules = dict(model.named_modules())
+    """Return how many multiplications, each with an addition, a model's convolutions and linear
+    layers need for one input; what is left out (biases, batch norm) is a few per cent of it."""
     total = 0
-    for row in rows:
-        # The name is empty where the model itself is the layer.
-        module = modules[row.layer.rpartition(" ")[0]]
-        if isinstance(module, (nn.Linear, nn.Conv2d)):
-            total += math.prod(row.output_shape) * module.weight[0].numel()
+    for _, module, output in layer_outputs(model, _blank(model, input_size)):
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            # Each number that is put out is the sum of as many products as one filter has weights.
+            total += output.numel() * module.weight[0].numel()
     return total
 
 
-def layer_outputs(model: nn.Module, images: Tensor) -> list[LayerOutput]:
-    """Send a batch through `model`, in evaluation mode and without gradients, and return what each layer put out, in
-    the order in which they ran. A layer is a module without modules inside. The model is left in its mode.
-
-    Args:
-        model: any module whose layers put out one tensor each.
-        images: a batch of floats, its first axis N, on the model's device.
-
-    Raises:
-        TypeError: `model` is no module, `images` no tensor of floats, or a layer puts out something else than a tensor.
-        ValueError: `images` is empty, holds NaN or infinity or is on another device than the model, or the model does
-            not take such a batch.
-    """
-    require_model("model", model, parameters=False)
-    _require_batch(model, images)
-    outputs: list[LayerOutput] = []
-
-    def keep(module: nn.Module, output: Tensor, name: str) -> None:
-        if not isinstance(output, Tensor):
-            raise TypeError(
-                f"The layer {name} {type(module).__name__} puts out {described(output)}, and has to put out one "
-                "tensor: other layers cannot be shown."
-            )
-        # A copy: a layer that works in place would write into it.
-        outputs.append(LayerOutput(name, module, output.clone()))
-
-    hooks = [
-        module.register_forward_hook(
-            lambda module, _, output, name=name: keep(module, output, name)
-        )
-        for name, module in model.named_modules()
-        if not list(module.children())
-    ]
-    training_modes = [(module, module.training) for module in model.modules()]
-    try:
-        model.eval()
-        with torch.no_grad():
-            model(images)
-    except (RuntimeError, ValueError, IndexError) as error:
-        last = "no layer ran"
-        if outputs:
-            layer = f"{outputs[-1].name} {type(outputs[-1].module).__name__}".strip()
-            last = f"the last layer that ran was {layer}"
-        raise ValueError(
-            f"The model does not take an input of shape {list(images.shape)}; {last}. {error}"
-        ) from error
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in training_modes:
-            module.training = mode
-    return outputs
-
-
 def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveField]:
-    """Return, for each layer, which patch of the input one unit of its output sees.
+    """Return which patch of the input one unit of each layer sees, up to ``Flatten`` or ``Linear``:
+    from there on it sees everything. A model's layers are taken in the order of holding them.
 
-    Args:
-        layers: modules in the order in which they run; of a model, the modules in the order in which it holds them.
-            Convolutions and poolings with square kernels widen the patch; layers that work on each pixel by itself
-            (activations, batch norm, dropout) repeat the row before. At ``Flatten`` or ``Linear`` the list ends: from
-            there on a unit sees everything.
-
-    The recursion is the one of Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional Neural Networks"
-    (Distill, 2019): each layer widens the patch by (kernel - 1) steps of the present jump, and multiplies the jump by
-    its stride.
-
-    Raises:
-        TypeError: `layers` is neither a module nor a list of modules.
-        ValueError: a layer's kernel, stride, padding or dilation differs between height and width, or the layer is of a
-            kind whose receptive field is not known here.
+    The recursion is the one of Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional
+    Neural Networks" (Distill, 2019): each layer widens the patch by (kernel - 1) steps of the jump,
+    and multiplies the jump by its stride. A ValueError names a layer whose patch is not known here,
+    or no square.
     """
-    if not isinstance(layers, nn.Module):
-        layers = _listed(layers)
-    modules = (
-        _leaves(layers)
-        if isinstance(layers, nn.Module)
-        else [leaf for layer in layers for leaf in _leaves(layer)]
-    )
-    rows: list[ReceptiveField] = []
+    modules = nn.ModuleList([layers] if isinstance(layers, nn.Module) else layers)
+    rows = []
     size, jump, start = 1, 1, 0
-    for module in modules:
-        if isinstance(module, (nn.Flatten, nn.Linear)):
+    # A layer that is held twice also runs twice.
+    for _, layer in modules.named_modules(remove_duplicate=False):
+        kind = type(layer).__name__
+        if list(layer.children()):
+            continue
+        if isinstance(layer, (nn.Flatten, nn.Linear)):
             break
-        if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-            kernel_size = _square(module, "kernel_size")
-            dilation = _square(module, "dilation")
-            start -= _padding_before(module, dilation * (kernel_size - 1)) * jump
-            size += dilation * (kernel_size - 1) * jump
-            jump *= _square(module, "stride")
-        elif not isinstance(module, _PIXELWISE):
-            raise ValueError(
-                f"{type(module).__name__}: which pixels such a layer sees is not known here."
-            )
-        rows.append(ReceptiveField(type(module).__name__, size, jump, start))
+        if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+            covered = _square(layer, "dilation") * (_square(layer, "kernel_size") - 1)
+            padding = _square(layer, "padding")
+            # Of an odd number of pixels, "same" adds the last one on the right and at the bottom.
+            padding = {"valid": 0, "same": covered // 2}.get(padding, padding)
+            start -= padding * jump
+            size += covered * jump
+            jump *= _square(layer, "stride")
+        elif not isinstance(layer, _PIXELWISE):
+            raise ValueError(f"{kind}: which pixels such a layer sees is not known here.")
+        rows.append(ReceptiveField(kind, size, jump, start))
     return rows
 
 
-def _leaves(module: nn.Module) -> list[nn.Module]:
-    # A module that is held twice also runs twice, so it has to be listed twice.
-    every = module.named_modules(remove_duplicate=False)
-    return [leaf for _, leaf in every if not list(leaf.children())]
+def layer_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[LayerView]:
+    """Return what each layer of a model makes of a digit, but for ``Flatten``, which changes none.
+    The receptive fields are right for models that run their layers in the order of holding them."""
+    fields = receptive_field(model)
+    views = []
+    for number, (name, module, output) in enumerate(layer_outputs(model, image[None])):
+        if not isinstance(module, nn.Flatten):
+            parameters = sum(weight.numel() for weight in module.parameters())
+            field = fields[number] if number < len(fields) else None
+            views.append(LayerView(_title(name, module), output[0].cpu(), parameters, field))
+    return views
 
 
-def _listed(layers: Iterable[nn.Module]) -> list[nn.Module]:
-    advice = "give a network, or a list of layers in the order in which they run"
-    if isinstance(layers, type) and issubclass(layers, nn.Module):
-        raise TypeError(
-            f"layers is {described(layers)}; {advice}. `{layers.__name__}()` makes one."
-        )
-    if isinstance(layers, (str, bytes, Tensor)) or not isinstance(layers, Iterable):
-        raise TypeError(f"layers is {described(layers)}; {advice}.")
-    listed = list(layers)
-    for number, layer in enumerate(listed):
-        if not isinstance(layer, nn.Module):
-            raise TypeError(
-                f"Number {number} of layers is {described(layer)}, and has to be a layer, an nn.Module; {advice}."
-            )
-    return listed
+def seen_patch(view: LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, int]) -> Patch:
+    """Return the patch of an image that the unit at (row, column) of a layer's output sees."""
+    if view.field is None:
+        return Patch(0, 0, *image.shape[1:])
+    top, left = (view.field.start + place * view.field.jump for place in unit)
+    return Patch(top, left, view.field.size, view.field.size)
 
 
-def _padding_before(module: nn.Module, covered: int) -> int:
-    """Return by how many pixels a layer widens its input at the left and at the top.
-
-    Args:
-        module: the layer.
-        covered: how many pixels its kernel covers beyond the first one.
-    """
-    padding = getattr(module, "padding", 0)
-    if isinstance(padding, str):
-        # What is left over of an odd number goes to the right and to the bottom.
-        return {"valid": 0, "same": covered // 2}[padding]
-    return _square(module, "padding")
+def _blank(model: nn.Module, input_size: Sequence[int]) -> Tensor:
+    first = next(model.parameters(), torch.empty(0))
+    return torch.zeros(1, *input_size, dtype=first.dtype)
 
 
-def _square(module: nn.Module, name: str) -> int:
-    value = getattr(module, name, 1)
-    if isinstance(value, int):
+def _title(name: str, module: nn.Module) -> str:
+    # The name is empty where the model itself is the layer.
+    return f"{name} {type(module).__name__}".strip()
+
+
+def _square(layer: nn.Module, name: str) -> int | str:
+    """Return a layer's kernel_size, stride, padding or dilation; of a pair of equals, one."""
+    value = getattr(layer, name, 1)
+    if not isinstance(value, tuple):
         return value
-    if isinstance(value, tuple) and len(set(value)) == 1:
-        return value[0]
-    raise ValueError(
-        f"{type(module).__name__} has {name}={value!r}; it has to be the same for height and width."
-    )
-
-
-def _require_batch(model: nn.Module, images: Tensor) -> None:
-    axes = "[N, ...]"
-    if isinstance(images, Tensor) and images.ndim > 0:
-        axes = str(["N", *images.shape[1:]]).replace("'", "")
-    require_tensor("images", images, axes, kind="float")
-    if next(model.parameters(), None) is not None:
-        require_same_device(model, "images", images)
-
-
-def _require_ints(**arguments: int) -> None:
-    for name, value in arguments.items():
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise TypeError(
-                f"{name} is {value!r}, a {type(value).__name__}; it has to be an int, in pixels."
-            )
-        least = 0 if name == "padding" else 1
-        if value < least:
-            raise ValueError(f"{name} is {value}, and has to be at least {least}.")
+    if len(set(value)) > 1:
+        raise ValueError(f"{type(layer).__name__} has {name}={value}, not a square one.")
+    return value[0]
