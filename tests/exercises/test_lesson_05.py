@@ -139,7 +139,7 @@ def test_other_code_that_is_as_good_is_right(exercise, answer) -> None:
         ("5.3", lambda y, s: (1 - s) * F.one_hot(y) + s / 10, "whatever labels occur"),
         ("5.4", for_shifts_above_0, "Negative shifts move up and left"),
         ("5.4", with_minus_zero, "-0 is 0"),
-        ("5.4", in_place, "changes the images"),
+        ("5.4", in_place, "your function changes"),
         ("5.5", lambda first, second: (second - first, 0), "Lists cannot be subtracted"),
         ("5.5", lambda a, b: ((np.array(b) - np.array(a)).mean(), 0), "not have the same length"),
     ],
