@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..insights import confident_mistakes, confusion_matrix
-from .engine import Code, NotYet, in_float32, same, several
+from .engine import Code, in_float32, refuse, same, several
 
 EXERCISES = {}
 
@@ -56,8 +56,7 @@ EXERCISES["7.1"] = Code(
     clue="In row i and column j stands how many digits have the label i and are read as j; there "
     "are ten rows and columns whichever digits occur, and what does not occur gets a 0.",
     advice={
-        "is invalid for input": "`bincount` ends at the largest number that occurs, and with "
-        "minlength=100 at 99."
+        "invalid for input": "`bincount` ends at the largest number; with minlength=100 at 99."
     },
 )
 
@@ -72,6 +71,10 @@ def _misread(digits: int, mistakes: int) -> tuple[Tensor, Tensor]:
 
 def _wrong(probabilities: Tensor, labels: Tensor) -> Tensor:
     return (probabilities.argmax(dim=1) != labels).nonzero().flatten()
+
+
+def _surest(probabilities: Tensor) -> Tensor:
+    return probabilities.amax(dim=1).argsort(descending=True)
 
 
 def _by_the_label(probabilities: Tensor, labels: Tensor, count: int) -> Tensor:
@@ -93,20 +96,13 @@ EXERCISES["7.2"] = Code(
     },
     right=confident_mistakes,
     mistakes={
-        "Yours holds digits that are read rightly too. Only those whose answer, "
-        "probabilities.argmax(dim=1), is not the label are asked for.": (
-            lambda p, labels, count: p.amax(dim=1).argsort(descending=True)[:count]
-        ),
+        "Yours holds digits that are read rightly too. Asked for are only those whose answer "
+        "is not the label.": lambda p, labels, count: _surest(p)[:count],
         "Those are the mistakes of which the network is least sure. The surest comes first: "
-        "descending=True.": (
-            lambda p, labels, count: confident_mistakes(p, labels, len(p)).flip(0)[:count]
-        ),
+        "descending=True.": lambda p, labels, n: confident_mistakes(p, labels, 99).flip(0)[:n],
         "Your indices count among the mistakes only. Keep those of the mistakes among all digits, "
-        "wrong = (answers != labels).nonzero().flatten(), and index them with yours.": (
-            lambda p, labels, count: (
-                p[_wrong(p, labels)].amax(dim=1).argsort(descending=True)[:count]
-            )
-        ),
+        "wrong = (answers != labels).nonzero().flatten(), and index them with "
+        "yours.": lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count],
         "Yours sorts by the probability of the label. It is the answer that the network is sure "
         "of: the largest probability of each row.": _by_the_label,
         "Those are the first mistakes in the order of the digits, not the surest ones: sort by the "
@@ -116,10 +112,7 @@ EXERCISES["7.2"] = Code(
     },
     clue="Of the digits whose answer is not the label the surest comes first; `count` indices in "
     "all, on one axis.",
-    advice={
-        "out of range": "`topk` fails where there are fewer than it is told to give: take "
-        "min(count, len(wrong)), or sort and slice, [:count]."
-    },
+    advice={"out of range": "`topk` fails where there are fewer: take min(count, len(wrong))."},
 )
 
 
@@ -130,12 +123,9 @@ def _occluded(images: Tensor, row: int, column: int, size: int) -> Tensor:
     return covered
 
 
-# No pixel is black or white, so that those that are come from the learner's function.
-_PICTURES = [0.1 + 0.8 * _random(2, 1, 9, 12), 0.1 + 0.8 * _random(3, 1, 11, 8)]
-
-
 def _squares(*squares: tuple[int, int, int]) -> list[tuple]:
-    return [(images, *square) for images in _PICTURES for square in squares]
+    """Return cases of grey pixels: black and white ones come from the learner's function."""
+    return [(0.1 + 0.8 * _random(2, 1, 9, 12), *square) for square in squares]
 
 
 EXERCISES["7.3"] = Code(
@@ -170,10 +160,7 @@ EXERCISES["7.3"] = Code(
     },
     clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
     "column + size − 1 of whole pictures, and everything else has to stay.",
-    advice={
-        "out of bounds": "There are no such pixels: go from max(row, 0) to min(row + size, H), "
-        "and likewise for the columns."
-    },
+    advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
     tidy=in_float32,
 )
 
@@ -191,11 +178,6 @@ def _center_of(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
         formula(image[0], torch.arange(image.shape[1])[:, None]).item(),
         formula(image[0], torch.arange(image.shape[2])).item(),
     )
-
-
-def _middle_of_the_ink(image: Tensor) -> tuple[float, float]:
-    inked = image[0].nonzero()
-    return tuple(((inked.amin(dim=0) + inked.amax(dim=0)) / 2).tolist())
 
 
 _center_of_mass = _center_of(lambda pixels, places: (pixels * places).sum() / pixels.sum())
@@ -219,32 +201,28 @@ EXERCISES["7.4"] = Code(
         "The division is missing: divide by the sum of the weights, which are the pixels, "
         "image.sum().": _center_of(lambda pixels, places: (pixels * places).sum()),
         "That is the middle of the box around all that is not black. Take the mean of all pixels' "
-        "places, each weighted by its value.": _middle_of_the_ink,
+        "places, each weighted by its value.": _center_of(
+            lambda pixels, places: sum(places.expand_as(pixels)[pixels > 0].aminmax()) / 2
+        ),
         "All pixels that are not black count the same in yours. Weigh each by its "
         "value.": lambda image: _center_of_mass((image > 0).float()),
-        "Yours is rounded or cut off to whole numbers. The centre may lie between pixels: keep the "
-        "fraction.": (
-            lambda image: tuple(map(round, _center_of_mass(image))),
-            lambda image: tuple(map(int, _center_of_mass(image))),
-        ),
+        "Yours is rounded. The centre may lie between pixels: keep the fraction, without "
+        "round().": lambda image: tuple(map(round, _center_of_mass(image))),
     },
     clue="A case to follow by hand: with a pixel of 1 in row 2 and one of 0.5 in row 5 the row is "
     "(1 × 2 + 0.5 × 5) / (1 + 0.5) = 3.",
     advice={
-        "must match the size": "The row numbers have to be a column, torch.arange(H)[:, None], and "
-        "the column numbers a row, torch.arange(W): so each multiplies along its own axis.",
+        "must match": "Each has to lie along its own axis: rows are torch.arange(H)[:, None].",
         "too many": "The image has three axes, [1, H, W]: image[0] has two.",
     },
     tidy=lambda result: tuple(several(result, ["row", "column"])),
 )
 
 
-def _some_confidences(count: int, bins: int, lowest: int = 0) -> tuple[Tensor, Tensor, int]:
-    """Return confidences in the parts from number `lowest` on, none of them near a border, and
-    whether they are right: with a chance of 0.9 in every other part, of 0.3 in the rest."""
-    part = lowest + torch.arange(count) % (bins - lowest)
-    correct = _random(count) < torch.where(part % 2 == 0, 0.9, 0.3)
-    return (part + 0.1 + 0.8 * _random(count, 1)[:, 0]) / bins, correct, bins
+# In parts 1 to 6 of 7, away from the borders; right with a chance of 0.3 and of 0.9 in turn.
+_PART = 1 + torch.arange(70) % 6
+_CONFIDENCES = (_PART + 0.1 + 0.8 * _random(7, 10).flatten()) / 7
+_CORRECT = _random(70) < torch.where(_PART % 2 == 0, 0.9, 0.3)
 
 
 def _of_parts(formula: Callable[[Tensor, Tensor, int], Tensor]) -> Callable:
@@ -263,15 +241,11 @@ def _of_parts(formula: Callable[[Tensor, Tensor, int], Tensor]) -> Callable:
 
 _calibration_error = _of_parts(lambda shares, gaps, bins: (shares * gaps.abs()).sum())
 
-_EMPTY = (
-    "A part without digits has no accuracy and no mean confidence: that is 0 / 0. Its share of the "
-    "digits is 0; leave it out of the sum."
-)
+_EMPTY = "A part without digits has no accuracy, 0 / 0: leave it out of the sum."
 
 
 def _no_nan(result: Any) -> Any:
-    if same(result, math.nan):
-        raise NotYet(f"Yours is nan. {_EMPTY}")
+    refuse({f"Yours is nan. {_EMPTY}": same(result, math.nan)})
     return result
 
 
@@ -284,8 +258,7 @@ EXERCISES["7.5"] = Code(
     "difference.",
     cases=[
         (torch.tensor([0.95, 0.3, 0.6, 0.7]), torch.tensor([True, True, False, True]), 2),
-        _some_confidences(40, bins=4),
-        _some_confidences(70, bins=7, lowest=1),
+        (_CONFIDENCES, _CORRECT, 7),
     ],
     later={
         "Right so far, but a confidence of exactly 1 belongs to the last part: with `<=` at the "
@@ -305,8 +278,8 @@ EXERCISES["7.5"] = Code(
             _of_parts(lambda shares, gaps, bins: -(shares * gaps).sum()),
             _of_parts(lambda shares, gaps, bins: (shares * gaps).sum().abs()),
         ),
-        "That is the largest of the differences. Take the mean, each part weighted by its share "
-        "of the digits.": _of_parts(lambda shares, gaps, bins: gaps.abs().max()),
+        "That is the largest difference. Take the mean, each part weighted by its "
+        "share.": _of_parts(lambda shares, gaps, bins: gaps.abs().max()),
         "You took the square of each difference. Take its absolute value, abs().": _of_parts(
             lambda shares, gaps, bins: (shares * gaps**2).sum()
         ),

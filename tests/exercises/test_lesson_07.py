@@ -103,7 +103,7 @@ def test_other_code_that_is_as_good_is_right(exercise, answer) -> None:
         ("7.2", lambda p, y, n: mistakes_by_topk(p, y, n)[:, None], "[5, 1] with yours"),
         ("7.2", lambda p, y, n: mistakes_by_topk(p, y, n).flip(0), "the surest comes first"),
         ("7.3", lambda x, r, c, n: occluded_by_a_mask(x, r, c + 1, n), "rows from `row` to row"),
-        ("7.3", lambda *case: occluded_by_loops(*case, lambda *_: True), "no such pixels"),
+        ("7.3", lambda *case: occluded_by_loops(*case, lambda *_: True), "Go from max(row, 0)"),
         ("7.3", lambda *case: occluded_by_loops(*case, lambda i, n: i < n), "A negative index"),
         (
             "7.3",
