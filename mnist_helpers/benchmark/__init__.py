@@ -1,4 +1,4 @@
-"""Every speed and accuracy that the lessons speak of, measured: ``python -m mnist_helpers.benchmark --help``."""
+"""Every speed and accuracy of the lessons: ``python -m mnist_helpers.benchmark --help``."""
 
 from .results import load_results
 

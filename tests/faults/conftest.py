@@ -1,8 +1,6 @@
 """Digits that the tests of faults may damage."""
 
-from collections.abc import Iterator
 import os
-from pathlib import Path
 import shutil
 
 from mnist_helpers.data import data_root
@@ -10,7 +8,7 @@ import pytest
 
 
 @pytest.fixture(scope="session")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def digits(tmp_path_factory):
     """A prepared folder, its name with spaces and Chinese characters. No test may change it."""
     folder = tmp_path_factory.mktemp("数字 与 空格") / "手写 数字"
     with pytest.MonkeyPatch.context() as patch:
@@ -22,20 +20,16 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def own_digits(digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A prepared folder that a test may damage. Its files are links to the shared ones: to be replaced or removed, and
-    never written into."""
+def empty_folder(tmp_path, monkeypatch):
+    """A folder that is not there yet, chosen with MNIST_DATA_DIR."""
     folder = tmp_path / "digits"
-    shutil.copytree(digits, folder, copy_function=os.link)
     monkeypatch.setenv("MNIST_DATA_DIR", str(folder))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that is not there yet, chosen with MNIST_DATA_DIR."""
-    folder = tmp_path / "digits"
-    monkeypatch.setenv("MNIST_DATA_DIR", str(folder))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+def own_digits(digits, empty_folder):
+    """A prepared folder that a test may damage. Its files are links to the shared ones: to be
+    replaced or removed, and never written into."""
+    return shutil.copytree(digits, empty_folder, copy_function=os.link)

@@ -1,29 +1,30 @@
-"""Faults of the data: damaged archives and files, odd folders, a disk that fills up, processes that are killed."""
+"""Faults of the data: damaged archives and files, odd folders, full disks, killed processes."""
 
+import contextlib
 import errno
 import gzip
 import hashlib
 import json
-import logging
 import os
 from pathlib import Path
 import random
 import shutil
 import subprocess
 import sys
+from threading import Thread
+import time
+from types import SimpleNamespace
 
 from dying import may_write, obeying_modes
 from filelock import FileLock
-import mnist_helpers
 from mnist_helpers import data
 from mnist_helpers.data import MNIST_FILES, DataError, data_root, load_datasets
-import platformdirs
 import pytest
 
-ARCHIVES = Path(mnist_helpers.__file__).parent / "archives"
-NAMES = [file.name for file in MNIST_FILES]
-SMALL = MNIST_FILES[3]
-OWN_FILES = {".lock", ".verified.json"}
+ARCHIVES = Path(data.__file__).parent / "archives"
+NAMES = list(MNIST_FILES)
+SMALL = NAMES[3]
+RECORD, LOCK = ".verified.json", ".lock"
 WEB_PAGE = b"<!DOCTYPE html>\n<html><body><h1>Sign in to this network</h1></body></html>\n"
 
 
@@ -32,173 +33,36 @@ def raw(root):
 
 
 def names_in(root):
-    return {path.name for path in raw(root).iterdir()} - OWN_FILES
+    return {path.name for path in raw(root).iterdir()} - {RECORD, LOCK}
 
 
-def digest(path):
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def is_whole(root, expected=MNIST_FILES):
+    """Whether the files, and nothing else, lie there. Looked at without the package's help."""
+    found = {name: (raw(root) / name).read_bytes() for name in names_in(root)}
+    return {name: hashlib.sha256(one).hexdigest() for name, one in found.items()} == expected
 
 
-def is_whole(root):
-    return {file.name: digest(raw(root) / file.name) for file in MNIST_FILES} == {
-        file.name: file.sha256 for file in MNIST_FILES
-    }
+def refused(*words):
+    with pytest.raises(DataError) as caught:
+        data_root()
+    assert [word for word in words if str(word) not in str(caught.value)] == [], caught.value
+    return str(caught.value)
 
 
-def warnings(caplog):
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.name == "mnist_helpers.data" and record.levelno == logging.WARNING
-    ]
+def fashion(name):
+    """A file as Fashion-MNIST has it: of the same name and size, with the same header."""
+    whole = gzip.decompress((ARCHIVES / f"{name}.gz").read_bytes())
+    return whole[:16] + random.Random(0).randbytes(len(whole) - 16)
 
 
-def fashion(file):
-    """A file as Fashion-MNIST has it under the same name: as large, with the same header, and other content."""
-    header = b"\0\0\x08\x03" if "images" in file.name else b"\0\0\x08\x01"
-    sizes = (60_000 if file.name.startswith("train") else 10_000).to_bytes(4, "big")
-    if "images" in file.name:
-        sizes += (28).to_bytes(4, "big") * 2
-    content = random.Random(0).randbytes(file.size - len(header + sizes))
-    return header + sizes + content
-
-
-def with_one_bit_flipped(content, place, bit=0):
+def flipped(content, place, bit=0):
     return content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
 
 
 def replace(path, content):
-    """Put a new file in the place of another, which may be linked to one that others use."""
+    """Put another file in the place of one that is a link to a file of all tests."""
     path.unlink()
     path.write_bytes(content)
-
-
-# Archives
-
-
-@pytest.fixture
-def one_archive(tmp_path, monkeypatch):
-    """A function that puts an archive into a package of its own, of which only that one is prepared."""
-    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "digits"))
-
-    def damaged(file, content):
-        archive = tmp_path / "package" / "archives" / f"{file.name}.gz"
-        archive.parent.mkdir(parents=True, exist_ok=True)
-        if content is not None:
-            archive.write_bytes(content)
-        monkeypatch.setattr(data.resources, "files", lambda package: tmp_path / "package")
-        monkeypatch.setattr(data, "MNIST_FILES", (file,))
-        return archive
-
-    yield damaged
-    shutil.rmtree(tmp_path / "digits", ignore_errors=True)
-
-
-ARCHIVE_FAULTS = {
-    "missing": (lambda packed, file: None, "is missing"),
-    "empty": (lambda packed, file: b"", "does not unpack to MNIST's"),
-    "truncated": (lambda packed, file: packed[: len(packed) // 2], "cannot be unpacked"),
-    "one bit flipped": (
-        lambda packed, file: with_one_bit_flipped(packed, len(packed) // 2),
-        "cannot be unpacked",
-    ),
-    "a web page": (lambda packed, file: WEB_PAGE, "cannot be unpacked"),
-    "Fashion-MNIST's": (
-        lambda packed, file: gzip.compress(fashion(file), compresslevel=0),
-        "does not unpack to MNIST's",
-    ),
-}
-
-
-@pytest.mark.parametrize("fault", ARCHIVE_FAULTS)
-@pytest.mark.parametrize("file", MNIST_FILES, ids=NAMES)
-def test_an_archive_that_is_not_mnists_is_named_with_what_to_do(one_archive, file, fault) -> None:
-    damage, words = ARCHIVE_FAULTS[fault]
-    packed = (ARCHIVES / f"{file.name}.gz").read_bytes()
-    archive = one_archive(file, damage(packed, file))
-    with pytest.raises(DataError) as caught:
-        data_root()
-    message = str(caught.value)
-    assert f"The archive {archive} " in message
-    assert words in message
-    assert "git checkout -- mnist_helpers/archives" in message
-    assert names_in(data._root_folder()) == set()
-
-
-def test_a_bit_flipped_anywhere_in_an_archive_makes_no_wrong_digit(one_archive) -> None:
-    packed = (ARCHIVES / f"{SMALL.name}.gz").read_bytes()
-    places = {*range(30), *range(len(packed) - 8, len(packed))}
-    places.update(random.Random(0).sample(range(len(packed)), 50))
-    named = harmless = 0
-    for place in sorted(places):
-        archive = one_archive(SMALL, with_one_bit_flipped(packed, place, bit=place % 8))
-        try:
-            root = data_root()
-        except DataError as error:
-            named += str(archive) in str(error)
-        else:
-            # In the header, which holds a time, for example.
-            harmless += 1
-            assert digest(raw(root) / SMALL.name) == SMALL.sha256
-            shutil.rmtree(root)
-    assert named + harmless == len(places)
-    assert named > 60
-
-
-# Unpacked files
-
-
-FILE_FAULTS = {
-    "empty": (lambda file: b"", f"had 0 bytes instead of {SMALL.size:,}"),
-    "a web page": (lambda file: WEB_PAGE, f"had {len(WEB_PAGE)} bytes instead of"),
-    "Fashion-MNIST's": (fashion, "did not match its checksum"),
-}
-
-
-@pytest.mark.parametrize("fault", FILE_FAULTS)
-@pytest.mark.parametrize("file", MNIST_FILES, ids=NAMES)
-def test_a_file_that_is_not_mnists_is_rebuilt_and_one_line_says_so(
-    own_digits, caplog, file, fault
-) -> None:
-    make, words = FILE_FAULTS[fault]
-    replace(raw(own_digits) / file.name, make(file))
-    data_root()
-    assert is_whole(own_digits)
-    assert names_in(own_digits) == set(NAMES)
-    [said] = warnings(caplog)
-    assert file.name in said
-    assert words.replace(f"{SMALL.size:,}", f"{file.size:,}") in said
-
-
-def test_all_files_of_fashion_mnist_at_once_are_replaced_by_mnists(own_digits, caplog) -> None:
-    for file in MNIST_FILES:
-        replace(raw(own_digits) / file.name, fashion(file))
-    train_set, _ = load_datasets()
-    assert train_set.targets[:5].tolist() == [5, 0, 4, 1, 9]
-    assert len(warnings(caplog)) == 4
-
-
-def test_a_folder_in_a_files_place_is_named_and_kept(own_digits) -> None:
-    path = raw(own_digits) / SMALL.name
-    path.unlink()
-    path.mkdir()
-    (path / "kept").write_bytes(b"kept")
-    with pytest.raises(DataError) as caught:
-        data_root()
-    assert f"a folder is in the way where a file is needed ({path})" in str(caught.value)
-    assert "Move that folder away" in str(caught.value)
-    assert (path / "kept").read_bytes() == b"kept"
-    assert names_in(own_digits) == set(NAMES)
-
-
-def test_a_link_to_nowhere_in_a_files_place_is_replaced_by_the_file(own_digits) -> None:
-    path = raw(own_digits) / SMALL.name
-    path.unlink()
-    link(path, own_digits / "nowhere")
-    data_root()
-    assert not path.is_symlink()
-    assert is_whole(own_digits)
 
 
 def link(path, target):
@@ -208,13 +72,105 @@ def link(path, target):
         pytest.skip("this system makes no symbolic links")
 
 
-# Files in use
+@pytest.fixture
+def modes():
+    """File modes that refuse, also to root."""
+    with obeying_modes():
+        yield
+
+
+def test_an_archive_that_is_not_mnists_makes_no_wrong_digit(empty_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(data.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(data, "MNIST_FILES", {SMALL: MNIST_FILES[SMALL]})
+    packed = (ARCHIVES / f"{SMALL}.gz").read_bytes()
+    archive = tmp_path / "archives" / f"{SMALL}.gz"
+    archive.parent.mkdir()
+    missing = refused("git checkout -- mnist_helpers/archives")
+    assert f"The archive {archive} is missing or damaged" in missing
+    spoilt = [b"", packed[: len(packed) // 2], packed[:50] + b"\xff" * 200, WEB_PAGE]
+    places = random.Random(0).sample(range(35, len(packed)), 40)
+    spoilt += [flipped(packed, place, bit=place % 8) for place in places]
+    for content in [*spoilt, gzip.compress(fashion(SMALL))]:
+        archive.write_bytes(content)
+        refused(f"The archive {archive} is missing or damaged")
+        assert names_in(empty_folder) == set()
+    for place in range(35):  # the header, which holds a time and a name, for example
+        archive.write_bytes(flipped(packed, place, bit=place % 8))
+        try:
+            data_root()
+        except DataError:
+            continue
+        assert is_whole(empty_folder, data.MNIST_FILES)
+        shutil.rmtree(empty_folder)
+
+
+def cut_off(path):
+    """Keeping its time."""
+    times = path.stat()
+    replace(path, path.read_bytes()[:100])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def make_unreadable(path):
+    replace(path, path.read_bytes())
+    path.chmod(0)
+
+
+FILE_FAULTS = {
+    "missing": Path.unlink,
+    "cut off": cut_off,
+    "one bit": lambda path: replace(path, flipped(path.read_bytes(), 5000)),
+    "unreadable": make_unreadable,
+    "empty": lambda path: replace(path, b""),
+    "web page": lambda path: replace(path, WEB_PAGE),
+    "fashion": lambda path: replace(path, fashion(path.name)),
+    "link to nowhere": lambda path: path.unlink() or link(path, "nowhere"),
+}
+DAMAGE = [
+    ("cut off", "empty" if os.name == "nt" else "unreadable", "one bit", "empty"),
+    ("one bit", "cut off", "link to nowhere", "web page"),
+    ("fashion",) * 4,
+    ("missing",) * 4,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_files_that_are_not_mnists_are_rebuilt_and_a_line_each_says_so(
+    own_digits, modes, caplog, damage
+):
+    expected = []
+    for name, fault in zip(NAMES, damage, strict=True):
+        FILE_FAULTS[fault](raw(own_digits) / name)
+        if fault not in ("missing", "link to nowhere"):
+            said = "could not be read" if fault == "unreadable" else "did not match its checksum"
+            expected.append(f"{name} in {raw(own_digits)} {said}")
+    assert load_datasets()[0].targets[:5].tolist() == [5, 0, 4, 1, 9]
+    assert is_whole(own_digits)
+    assert len(caplog.records) == len(expected)
+    for record, said in zip(caplog.records, expected, strict=True):
+        assert record.getMessage().startswith(said)
+    assert all((raw(own_digits) / name).stat().st_mode & 0o444 == 0o444 for name in NAMES)
+
+
+def test_whole_files_are_kept_with_new_times_or_a_damaged_record(own_digits, caplog, monkeypatch):
+    replace(raw(own_digits) / SMALL, (raw(own_digits) / SMALL).read_bytes())
+    before = [(raw(own_digits) / name).stat().st_ino for name in NAMES]
+    for content in (None, b"", b"{", b"[]", b'"text"', b"\xff\xfe"):
+        if content is not None:
+            (raw(own_digits) / RECORD).write_bytes(content)
+        data_root()
+        assert set(json.loads((raw(own_digits) / RECORD).read_bytes())) == set(NAMES)
+    assert [(raw(own_digits) / name).stat().st_ino for name in NAMES] == before
+    assert not caplog.records
+    monkeypatch.delattr(hashlib, "file_digest")
+    monkeypatch.delattr(data, "FileLock")
+    assert data_root() == own_digits, "the next call reads no file and takes no lock"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows refuses the move: see the next test")
-def test_who_reads_a_file_while_it_is_rebuilt_reads_it_to_its_end_as_it_was(own_digits) -> None:
+def test_who_reads_a_file_while_it_is_rebuilt_reads_the_old_one(own_digits):
     path = raw(own_digits) / NAMES[2]
-    damaged = with_one_bit_flipped(path.read_bytes(), 5000)
+    damaged = flipped(path.read_bytes(), 5000)
     replace(path, damaged)
     with path.open("rb") as stream:
         start = stream.read(4000)
@@ -223,426 +179,210 @@ def test_who_reads_a_file_while_it_is_rebuilt_reads_it_to_its_end_as_it_was(own_
     assert is_whole(own_digits)
 
 
-def test_a_file_that_another_program_keeps_from_being_replaced_is_named(
-    own_digits, monkeypatch
-) -> None:
-    path = raw(own_digits) / SMALL.name
-    replace(path, b"damaged")
-
+@pytest.mark.parametrize("how", ["a folder", "in use"])
+def test_a_file_that_cannot_be_replaced_is_named_and_kept(own_digits, monkeypatch, how):
     def refuse(source, target):
         # As Windows has it, where a file that is open cannot be replaced.
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), source, None, target)
 
-    monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(DataError) as caught:
-        data_root()
-    assert f"the file {path} cannot be replaced" in str(caught.value)
-    assert "Close what uses it" in str(caught.value)
-    assert path.read_bytes() == b"damaged"
+    path = raw(own_digits) / SMALL
+    kept = path / "kept" if how == "a folder" else path
+    if how == "a folder":
+        path.unlink()
+        path.mkdir()
+    else:
+        monkeypatch.setattr(os, "replace", refuse)
+        (raw(own_digits) / RECORD).unlink()
+        assert data_root() == own_digits, "no more than the record of whole files was refused"
+        path.unlink()
+    kept.write_bytes(b"kept")
+    refused(f"in the folder {own_digits}: ", path, "MNIST_DATA_DIR")
+    assert kept.read_bytes() == b"kept"
     assert names_in(own_digits) == set(NAMES)
 
 
-@pytest.fixture
-def held_lock(own_digits, monkeypatch):
-    """The lock of a folder whose files have to be looked at, held as by a process that was stopped."""
-    (raw(own_digits) / ".verified.json").unlink()
+def test_a_lock_that_is_never_released_is_named(own_digits, monkeypatch):
+    (raw(own_digits) / RECORD).unlink()
     monkeypatch.setattr(data, "_LONGEST_WAIT", 0.2)
-    with FileLock(raw(own_digits) / ".lock") as lock:
-        yield lock
+    with FileLock(raw(own_digits) / LOCK):
+        assert data_root() == own_digits
+        (raw(own_digits) / SMALL).unlink()
+        refused(f"another process has held {raw(own_digits) / LOCK}", "MNIST_DATA_DIR")
 
 
-def test_a_lock_that_is_never_released_is_named_and_does_not_hold_up_for_ever(
-    held_lock, own_digits
-) -> None:
-    (raw(own_digits) / SMALL.name).unlink()
-    with pytest.raises(DataError) as caught:
-        data_root()
-    assert f"another process has held the lock {raw(own_digits) / '.lock'}" in str(caught.value)
-    assert "End that process" in str(caught.value)
+def test_who_comes_in_the_middle_waits_and_shares(empty_folder, monkeypatch):
+    unpacked, found = [], []
+    second = Thread(target=lambda: found.append(data_root()))
+    decompress = gzip.decompress
 
+    def let_the_second_in_and_decompress(content):
+        if not unpacked:
+            second.start()
+            time.sleep(0.3)  # for it to see that nothing is there yet
+        unpacked.append(content)
+        return decompress(content)
 
-def test_whole_files_will_do_where_the_lock_is_never_released(held_lock, own_digits) -> None:
-    assert data_root() == own_digits
-
-
-# Folders
-
-
-@pytest.fixture
-def modes():
-    """File modes that refuse, also to root."""
-    with obeying_modes():
-        yield
-
-
-def make_read_only(root):
-    """Let nobody write, except root; return a function that takes it back."""
-    paths = [root, *root.rglob("*")]
-    before = {path: path.stat().st_mode for path in paths}
-    for path in paths:
-        path.chmod(before[path] & ~0o222)
-
-    def undo():
-        for path, mode in before.items():
-            path.chmod(mode)
-
-    return undo
+    monkeypatch.setattr(gzip, "decompress", let_the_second_in_and_decompress)
+    monkeypatch.delattr(hashlib, "file_digest")  # what the first has made is not read again
+    found.append(data_root())
+    second.join()
+    assert found == [empty_folder] * 2
+    assert len(unpacked) == len(NAMES)
+    assert is_whole(empty_folder)
 
 
 @pytest.fixture
-def read_only(own_digits, tmp_path, modes):
-    """A function that makes the prepared folder read-only. Its files are no links: theirs is the mode of all."""
-    undo = []
-
-    def protect():
-        copies = tmp_path / "copies"
-        shutil.copytree(own_digits, copies)
-        shutil.rmtree(own_digits)
-        copies.rename(own_digits)
-        undo.append(make_read_only(own_digits))
-        if may_write(own_digits):
-            pytest.skip("this system lets this user write everywhere")
-        return own_digits
-
-    yield protect
-    for function in undo:
-        function()
-
-
-@pytest.mark.parametrize("lacking", [[], [".verified.json"], [".verified.json", ".lock"]])
-def test_a_whole_read_only_folder_will_do(own_digits, read_only, lacking) -> None:
-    for name in lacking:
-        (raw(own_digits) / name).unlink()
-    read_only()
-    assert data_root() == own_digits
-    assert len(load_datasets()[1]) == 10_000
-
-
-@pytest.mark.parametrize("content", [None, b"", WEB_PAGE, fashion(SMALL)], ids=lambda made: "")
-def test_a_damaged_read_only_folder_is_named_and_stays_as_it_is(
-    own_digits, read_only, content
-) -> None:
-    path = raw(own_digits) / SMALL.name
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
-    root = read_only()
-    before = names_in(root)
-    with pytest.raises(DataError) as caught:
-        data_root()
-    assert f"in the folder {root}: it cannot be written" in str(caught.value)
-    assert "MNIST_DATA_DIR" in str(caught.value)
-    assert names_in(root) == before
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path, monkeypatch, modes) -> None:
-    tmp_path.chmod(0o555)
-    if may_write(tmp_path):
+def read_only(digits, tmp_path, monkeypatch, modes):
+    """A prepared folder in which nobody may write, root neither. Its files are no links, for a
+    link has the mode of all."""
+    folder = tmp_path / "copy"
+    shutil.copytree(digits, folder)
+    monkeypatch.setenv("MNIST_DATA_DIR", str(folder))
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o555)
+    if may_write(folder):
         pytest.skip("this system lets this user write everywhere")
-    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "digits"))
-    with pytest.raises(DataError, match="it cannot be written") as caught:
-        data_root()
-    assert str(tmp_path / "digits") in str(caught.value)
-    tmp_path.chmod(0o755)
+    yield folder
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def writable(folder):
+    folder.chmod(0o755)
+    yield
+    folder.chmod(0o555)
+
+
+@pytest.mark.parametrize("lacking", [[], [RECORD], [RECORD, LOCK]])
+def test_a_read_only_folder_will_do_when_whole(read_only, monkeypatch, lacking):
+    with writable(raw(read_only)):
+        for name in lacking:
+            (raw(read_only) / name).unlink()
+    assert data_root() == read_only
+    assert len(load_datasets()[1]) == 10_000
+    with writable(raw(read_only)):
+        cut_off(raw(read_only) / SMALL)
+    refused(f"in the folder {read_only}: ", "Permission denied", "MNIST_DATA_DIR")
+    assert names_in(read_only) == set(NAMES)
+    monkeypatch.setenv("MNIST_DATA_DIR", str(read_only / "new"))
+    refused(f"in the folder {read_only / 'new'}: ", "Permission denied", "MNIST_DATA_DIR")
 
 
 @pytest.mark.parametrize("place", [".", "digits", "digits/MNIST", "digits/MNIST/raw"])
-def test_a_link_to_nowhere_where_a_folder_is_needed_is_named_with_its_target(
-    tmp_path, monkeypatch, place
-) -> None:
-    base = tmp_path / "base"
-    path = base / place
+@pytest.mark.parametrize("what", ["a file", "a link"])
+def test_what_is_in_a_folders_place_is_named_and_kept(tmp_path, monkeypatch, place, what):
+    path = tmp_path / "base" / place
     path.parent.mkdir(parents=True, exist_ok=True)
-    link(path, tmp_path / "nowhere")
-    monkeypatch.setenv("MNIST_DATA_DIR", str(base / "digits"))
-    with pytest.raises(DataError) as caught:
-        data_root()
-    message = str(caught.value)
-    assert f"{path} is a symbolic link to {tmp_path / 'nowhere'}, which does not exist" in message
-    assert "remove the link" in message
-    assert path.is_symlink()
-    assert not (tmp_path / "nowhere").exists()
+    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "base" / "digits"))
+    if what == "a file":
+        path.write_bytes(b"kept")
+        refused(f"in the folder {tmp_path / 'base' / 'digits'}: ", path, "MNIST_DATA_DIR")
+        assert path.read_bytes() == b"kept"
+    else:
+        link(path, tmp_path / "nowhere")
+        refused(path, f"a symbolic link to {tmp_path / 'nowhere'}", "MNIST_DATA_DIR")
+        assert not (tmp_path / "nowhere").exists()
 
 
-def test_a_link_to_a_prepared_folder_will_do(digits, tmp_path, monkeypatch) -> None:
-    link(tmp_path / "linked", digits)
-    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "linked"))
-    assert data_root() == tmp_path / "linked"
-    assert len(load_datasets()[1]) == 10_000
-
-
-@pytest.mark.parametrize("form", ["absolute", "with a ~", "relative", "relative, two folders up"])
-def test_a_folder_with_spaces_and_chinese_characters_may_be_named_in_each_way(
-    digits, monkeypatch, form
-) -> None:
+@pytest.mark.parametrize("form", ["{0}", "~/{0.name}", "{0.name}", "../{1.name}/{0.name}", "link"])
+def test_a_folder_of_chinese_characters_may_be_named_in_each_way(
+    digits, tmp_path, monkeypatch, form
+):
     home = digits.parent
-    forms = {
-        "absolute": str(digits),
-        "with a ~": os.path.join("~", digits.name),
-        "relative": digits.name,
-        "relative, two folders up": os.path.join("..", home.name, digits.name),
-    }
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
-    monkeypatch.chdir(home)
-    monkeypatch.setenv("MNIST_DATA_DIR", forms[form])
+    monkeypatch.chdir(tmp_path if form == "link" else home)
+    if form == "link":
+        link(tmp_path / "link", digits)
+    monkeypatch.setenv("MNIST_DATA_DIR", form.format(digits, home))
     assert data_root().is_absolute()
     assert data_root().samefile(digits)
-    image, label = load_datasets()[1][0]
-    assert (list(image.shape), label) == ([1, 28, 28], 7)
+    assert load_datasets()[1][0][1] == 7
 
 
-def test_a_relative_folder_is_looked_for_where_the_notebook_is(
-    digits, tmp_path, monkeypatch
-) -> None:
-    """Not found from elsewhere, it is prepared anew, as any folder."""
-    monkeypatch.setattr(data, "MNIST_FILES", (SMALL,))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("MNIST_DATA_DIR", digits.name)
-    assert data_root() == tmp_path / digits.name
-    assert names_in(tmp_path / digits.name) == {SMALL.name}
-
-
-@pytest.fixture
-def no_home(monkeypatch):
-    """A user whose home is not known: without HOME, and not among the users of the system, as in some containers."""
-    pwd = pytest.importorskip("pwd", reason="Windows knows its users in another way")
-
-    def refuse(key):
-        raise KeyError(key)
-
-    for name in ("HOME", "XDG_CACHE_HOME", "MNIST_DATA_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pwd, "getpwuid", refuse)
-    monkeypatch.setattr(pwd, "getpwnam", refuse)
-
-
-@pytest.mark.skipif(sys.platform == "darwin", reason="there the folder does not follow from HOME")
-def test_without_a_home_no_folder_called_tilde_is_made(no_home, tmp_path, monkeypatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="this user has no home folder") as caught:
-        data_root()
-    assert "Set the environment variable MNIST_DATA_DIR to the full path" in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_without_home_but_with_a_known_user_the_cache_is_the_usual_one(digits, monkeypatch) -> None:
-    pwd = pytest.importorskip("pwd", reason="Windows knows its users in another way")
-    monkeypatch.delenv("MNIST_DATA_DIR", raising=False)
-    usual = platformdirs.user_cache_dir("mnist_helpers", appauthor=False)
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="homes are known in another way")
+@pytest.mark.parametrize("chosen", ["", "~/digits", "~nobody-of-this-name/digits", "digits"])
+def test_a_folder_that_is_not_known_is_said(tmp_path, monkeypatch, chosen):
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
-    root = data._root_folder()
-    assert root.is_relative_to(pwd.getpwuid(os.getuid()).pw_dir)
-    assert root.name == Path(usual).name
-
-
-@pytest.mark.parametrize("chosen", ["~/digits", "~nobody-of-this-name/digits"])
-def test_a_home_that_is_not_known_is_said(no_home, tmp_path, monkeypatch, chosen) -> None:
-    monkeypatch.chdir(tmp_path)
+    for name in ("pwd.getpwuid", "pwd.getpwnam"):  # as both do of a user whom they do not know
+        monkeypatch.setattr(name, {}.__getitem__)
     monkeypatch.setenv("MNIST_DATA_DIR", chosen)
-    with pytest.raises(DataError) as caught:
-        data_root()
-    assert f"MNIST_DATA_DIR is {chosen}, and where that lies is not known" in str(caught.value)
-    assert "to the full path" in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    if chosen == "digits":
+        here.rmdir()  # now nobody knows where a relative folder lies
+    refused(f"MNIST_DATA_DIR is {chosen!r}", "to the full path of a folder")
+    assert not here.exists() or list(here.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows keeps the current folder")
-def test_a_relative_folder_is_not_known_where_the_current_one_was_removed(
-    tmp_path, monkeypatch
-) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    monkeypatch.chdir(gone)
-    gone.rmdir()
-    monkeypatch.setenv("MNIST_DATA_DIR", "digits")
-    with pytest.raises(DataError, match="MNIST_DATA_DIR is digits, and where that lies is not"):
-        data_root()
+def test_a_disk_that_fills_up_keeps_what_is_whole(empty_folder, monkeypatch):
+    written = []
 
+    def take_two_files(handle):
+        written.append(handle)
+        if len(written) == 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-# A disk that fills up
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", take_two_files)
+        patch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=7e6))
+        refused(f"in the folder {empty_folder}: the disk is full: 7 MB are free", "MNIST_DATA_DIR")
+    assert names_in(empty_folder) == set(NAMES[:2])
+    data_root()
+    assert is_whole(empty_folder)
 
-
-FILLING = """
-import json, os, subprocess, sys
-from pathlib import Path
-from mnist_helpers.data import MNIST_FILES, DataError, data_root
-
-disk = Path(os.environ["MNIST_DATA_DIR"])
-for megabytes in (30, 52, 70):
-    subprocess.run(["mount", "-o", f"remount,size={megabytes}m", disk], check=True)
-    try:
-        data_root()
-        said = None
-    except DataError as error:
-        said = str(error)
-    files = {path.name: path.stat().st_size for path in (disk / "MNIST" / "raw").iterdir()}
-    print(json.dumps([said, files]))
-"""
-
-
-def on_a_disk_of_its_own(folder, code):
-    """Run Python code with a small disk in memory mounted on a folder, which no other process sees."""
-    script = 'mount -t tmpfs -o size=30m disk "$1" && exec "$2" -c "$3"'
-    for rights in ([], ["--user", "--map-root-user"]):
-        command = ["unshare", *rights, "--mount", "sh", "-c"]
-        allowed = subprocess.run(
-            [*command, 'mount -t tmpfs disk "$1"', "sh", folder], capture_output=True, check=False
-        )
-        if allowed.returncode == 0:
-            environment = {**os.environ, "MNIST_DATA_DIR": str(folder)}
-            done = subprocess.run(
-                [*command, script, "sh", folder, sys.executable, code],
-                capture_output=True,
-                text=True,
-                env=environment,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            return done.stdout
-    pytest.skip("this system lets this user mount nothing")
-
-
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="a disk of its own needs unshare")
-def test_a_disk_that_fills_up_half_way_keeps_what_is_whole_and_goes_on_when_there_is_room(
-    tmp_path,
-) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    outcomes = [json.loads(line) for line in on_a_disk_of_its_own(disk, FILLING).splitlines()]
-    sizes = {file.name: file.size for file in MNIST_FILES}
-    for (said, files), kept, free in zip(
-        outcomes, ([], NAMES[:2], NAMES), ("31 MB", "7 MB", None), strict=True
-    ):
-        assert {name: size for name, size in files.items() if name not in OWN_FILES} == {
-            name: sizes[name] for name in kept
-        }
-        if free is None:
-            assert said is None
-        else:
-            assert (
-                f"in the folder {disk}: the disk is full, or your share of it: {free} are" in said
-            )
-            assert "55 MB are needed" in said
-            assert "Free some space" in said
-
-
-# Processes that are killed
-
-
-def run_python(code, root):
-    environment = {**os.environ, "MNIST_DATA_DIR": str(root)}
-    environment["PYTHONPATH"] = os.pathsep.join(
-        [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 KILLED = """
-import json, os
+import json, os, sys
 from dying import die_at_call, die_when_a_file_has, ended_with, forked
 from mnist_helpers.data import data_root
-
-folder = os.path.join(os.environ["MNIST_DATA_DIR"], "MNIST", "raw")
 
 def prepare(die):
     die()
     data_root()
 
-# In the middle of the first file; with that written and not yet moved; then each time with one more file in its place.
+# In the middle of the first file; with it written and not yet moved; then each time with one more.
 deaths = [lambda: die_when_a_file_has(20_000_000), lambda: die_at_call("replace", 1)]
 deaths += [lambda: die_at_call("replace", 2)] * 4
-seen = []
+one_by_one = []
 for die in [*deaths, lambda: None]:
     status = ended_with(forked(lambda: prepare(die)))
-    seen.append([status, sorted(os.listdir(folder))])
-print(json.dumps(seen))
-"""
+    one_by_one.append([status, os.listdir(os.environ["MNIST_DATA_DIR"] + "/MNIST/raw")])
 
-
-@needs_fork
-def test_what_a_killed_preparation_leaves_behind_is_removed_by_the_next_one(empty_folder) -> None:
-    *killed, (status, _) = run_python(KILLED, empty_folder)
-    assert status == 0
-    assert is_whole(empty_folder)
-    assert names_in(empty_folder) == set(NAMES)
-    whole = [len(set(names) & set(NAMES)) for _, names in killed]
-    assert whole == [0, 0, 1, 2, 3, 4], "what was whole is kept"
-    for status, names in killed:
-        assert status < 0, "killed by a signal"
-        assert len(set(names) - set(NAMES) - OWN_FILES) == 1, "only its own unfinished file"
-
-
-TOGETHER = """
-import json, os
-from dying import die_at_call, die_when_a_file_has, ended_with, forked
-from mnist_helpers.data import data_root
-
-def prepare(die):
-    die()
-    data_root()
-
-deaths = [lambda: die_when_a_file_has(20_000_000)]
-deaths += [lambda count=count: die_at_call("replace", count) for count in (1, 3, 5)]
-doomed = [forked(lambda: prepare(die)) for die in deaths]
+os.environ["MNIST_DATA_DIR"] += " 2"
+deaths = [lambda count=count: die_at_call("replace", count) for count in (1, 3, 5)]
+doomed = [forked(lambda: prepare(die)) for die in [lambda: die_when_a_file_has(20_000_000), *deaths]]
 # Whichever of them is first at the lock dies; from then on the others are there, too.
 first, status = os.wait()
 others = [forked(data_root) for _ in range(4)]
 doomed = [os.waitstatus_to_exitcode(status), *(ended_with(one) for one in doomed if one != first)]
-print(json.dumps([doomed, [ended_with(one) for one in others]]))
+print(json.dumps([one_by_one, doomed, [ended_with(one) for one in others]]))
 """
 
 
-@needs_fork
-def test_of_eight_processes_at_once_some_are_killed_and_the_others_get_whole_files(
-    empty_folder,
-) -> None:
-    doomed, others = run_python(TOGETHER, empty_folder)
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_of_killed_preparations_whole_files_stay_and_nothing_else(empty_folder):
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-c", KILLED]
+    done = subprocess.run(command, stdout=subprocess.PIPE, env=environment, check=True, timeout=240)
+    one_by_one, doomed, others = json.loads(done.stdout)
+
+    *killed, (status, _) = one_by_one
+    assert status == 0
+    assert is_whole(empty_folder)
+    assert [len(set(names) & set(NAMES)) for _, names in killed] == [0, 0, 1, 2, 3, 4]
+    for status, names in killed:
+        assert status < 0, "killed by a signal"
+        assert len(set(names) - {*NAMES, RECORD, LOCK}) == 1, "only its own unfinished file"
+
     assert others == [0, 0, 0, 0]
     assert doomed[0] < 0
     assert all(status <= 0 for status in doomed), "killed, or served by what another prepared"
-    assert is_whole(empty_folder)
-    assert names_in(empty_folder) == set(NAMES)
-
-
-def test_a_leftover_that_cannot_be_removed_is_said_and_in_nobodys_way(
-    own_digits, monkeypatch, caplog
-) -> None:
-    (raw(own_digits) / ".verified.json").unlink()
-    leftover = raw(own_digits) / f".{NAMES[0]}.a1b2c3d4"
-    leftover.write_bytes(b"left behind")
-    unlink = Path.unlink
-
-    def refuse_one(path, *arguments, **keywords):
-        if path == leftover:
-            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
-        return unlink(path, *arguments, **keywords)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", refuse_one)
-        assert data_root() == own_digits
-    [said] = warnings(caplog)
-    assert str(leftover) in said
-    assert "cannot be removed" in said
-
-
-def test_only_what_a_preparation_writes_is_taken_for_a_leftover(own_digits) -> None:
-    (raw(own_digits) / ".verified.json").unlink()
-    kept = {"notes.txt", f"{NAMES[0]}.gz", ".notes", f".{NAMES[0]}"}
-    for name in kept:
-        (raw(own_digits) / name).write_bytes(b"kept")
-    (raw(own_digits) / "..verified.json.a1b2c3d4").write_bytes(b"left behind")
-    data_root()
-    assert names_in(own_digits) == set(NAMES) | kept
+    second = empty_folder.with_name(f"{empty_folder.name} 2")
+    assert is_whole(second)
+    shutil.rmtree(second)
