@@ -44,7 +44,11 @@ start = time.perf_counter()
 train({steps})
 print(time.perf_counter() - start, flush=True)
 """
-PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"  # kB, on Linux
+# In kB, on Linux. Not getrusage(2): there a process inherits the peak of the one that started it.
+PEAK = """
+import pathlib, re
+print(re.search(r"VmHWM:\\s*(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
+"""
 
 
 def seconds_of_training(processes: int, steps: int, first: str) -> float:
