@@ -1,3 +1,5 @@
+"""What an import of the package does, and which module may import which."""
+
 import ast
 import json
 import os
@@ -9,55 +11,41 @@ import mnist_helpers
 import pytest
 
 PACKAGE = Path(mnist_helpers.__file__).parent
-FILES = {
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
-    for path in sorted(PACKAGE.rglob("*.py"))
-    if path.parent != PACKAGE or path.stem != "__init__"
-}
-MODULES = list(FILES)
-# A module may use what stands before it, and nothing else of the package.
-ORDER = [
-    *("checks", "data", "batches", "models", "shapes", "drawing", "training", "experiments"),
-    *("explore", "insights", "plots", "exercises", "widgets", "benchmark", "checkup", "__main__"),
+# A module imports only what stands on a lower floor; the modules of a folder are one module here.
+FLOORS = [
+    {"data", "models", "shapes", "batches", "drawing", "experiments", "plots"},
+    {"training", "insights"},
+    {"widgets", "exercises", "benchmark", "checkup"},
+    {"__main__"},
+]
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+MODULES = [
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in FILES
 ]
 
 
-def tree(module):
-    path = FILES.get(module, PACKAGE / f"{module}.py")
-    return ast.parse(path.read_text(encoding="utf-8"))
+def imported(path: Path, source: str) -> set[str]:
+    """Return the modules of the package that a file imports, inside functions too; and ``outside`` for all others."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            full = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parents = path.relative_to(PACKAGE.parent).parts
+            base = ".".join([*parents[: -node.level], *filter(None, [node.module])])
+            base = base if node.level else node.module
+            full = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for name in full:
+            inside = name.startswith("mnist_helpers.")
+            found.add(name.split(".")[1] if inside else "outside")
+    return found - {"outside"}
 
 
-def imports(module):
-    """Every import statement of a module, those inside functions too."""
-    return [
-        node for node in ast.walk(tree(module)) if isinstance(node, (ast.Import, ast.ImportFrom))
-    ]
-
-
-def full_names(statement, module=""):
-    """What an import statement of a module may load, as absolute dotted names."""
-    if isinstance(statement, ast.Import):
-        return [alias.name for alias in statement.names]
-    is_package = FILES.get(module, PACKAGE).name == "__init__.py"
-    parents = ["mnist_helpers", *module.split("."), *([""] if is_package else [])]
-    inside = ".".join(parents[: -statement.level]) if statement.level else None
-    base = ".".join(filter(None, [inside, statement.module]))
-    return [base, *(f"{base}.{alias.name}" for alias in statement.names)]
-
-
-def uses_of_the_package(module):
-    names = {name for statement in imports(module) for name in full_names(statement, module)}
-    inside = {name.split(".")[1] for name in names if name.startswith("mnist_helpers.")}
-    return inside & {*ORDER, *MODULES}
-
-
-def place(module):
-    """Where a module stands in the order; a package's modules stand where the package does."""
-    return ORDER.index(module.split(".")[0])
-
-
-def python(*arguments, **variables):
-    """Run another Python that finds the package, and return what it printed."""
+def python(*arguments: str, **variables: str) -> subprocess.CompletedProcess:
+    """Run another Python that finds the package."""
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     paths = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return subprocess.run(
@@ -70,7 +58,28 @@ def python(*arguments, **variables):
     )
 
 
-# Imports what the modules of the package import from outside, and then each of the modules under observation.
+@pytest.mark.parametrize("path", FILES, ids=MODULES)
+def test_a_module_imports_only_lower_floors(path: Path) -> None:
+    own = path.relative_to(PACKAGE).with_suffix("").parts[0]
+    [floor] = [number for number, names in enumerate(FLOORS) if own in names]
+    lower = set().union(*FLOORS[:floor])
+    assert imported(path, path.read_text(encoding="utf-8")) - {own} <= lower
+
+
+def test_every_form_of_import_is_seen() -> None:
+    forms = [
+        "from .data import data_root",
+        "from . import models",
+        "import mnist_helpers.shapes as s",
+        "from mnist_helpers.training import fit",
+        "def f():\n    from mnist_helpers import plots",
+        "import torch.utils.data, json",
+    ]
+    seen = imported(PACKAGE / "sample.py", "\n".join(forms))
+    assert seen == {"data", "models", "shapes", "training", "plots"}
+
+
+# Imports what the modules import from outside, and then each of them under observation.
 OBSERVER = """
 import contextlib, importlib, io, json, os, sys, threading
 
@@ -78,13 +87,9 @@ statements, modules = json.loads(sys.argv[1])
 exec("\\n".join(statements), {})
 import torch
 
-def threads():
-    tasks = "/proc/self/task"
-    return [threading.active_count(), len(os.listdir(tasks)) if os.path.isdir(tasks) else None]
-
 def state():
     return {
-        "threads": threads(),
+        "threads": threading.active_count(),
         "random numbers": torch.get_rng_state().tolist(),
         "torch": [torch.get_num_threads(), str(torch.get_default_dtype()), torch.is_grad_enabled()],
         "variables": {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"},
@@ -111,81 +116,37 @@ for module in modules:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
         importlib.import_module(module)
-    seen = list(events)
-    after = state()
-    report[module] = {
-        "events": seen,
-        "printed": printed.getvalue(),
-        "changed": [name for name in before if before[name] != after[name]],
-    }
+    seen, after = list(events), state()
+    changed = [name for name in before if before[name] != after[name]]
+    if seen or printed.getvalue() or changed:
+        report[module] = [seen, printed.getvalue(), changed]
 print(json.dumps(report))
 """
 
 
-@pytest.fixture(scope="module")
-def observed():
+def test_importing_opens_starts_trains_changes_and_prints_nothing() -> None:
     outside = [
-        ast.unparse(statement)
-        for module in MODULES
-        for statement in imports(module)
-        if not any(name.split(".")[0] == "mnist_helpers" for name in full_names(statement, module))
+        ast.unparse(node)
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
     ]
-    names = ["mnist_helpers", *(f"mnist_helpers.{module}" for module in MODULES)]
-    done = python("-c", OBSERVER, json.dumps([outside, names]))
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-@pytest.mark.parametrize(
-    "name", ["mnist_helpers", *(f"mnist_helpers.{module}" for module in MODULES)]
-)
-def test_importing_opens_nothing_starts_nothing_trains_nothing_and_prints_nothing(
-    observed, name
-) -> None:
-    assert observed[name] == {"events": [], "printed": "", "changed": []}
+    done = python("-c", OBSERVER, json.dumps([outside, ["mnist_helpers", *MODULES]]))
+    assert json.loads(done.stdout.splitlines()[-1]) == {}
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
 def test_the_spinning_of_threads_is_shortened_unless_somebody_chose_already(
     given, expected
 ) -> None:
-    code = "import mnist_helpers, os; print(os.environ['GOMP_SPINCOUNT'])"
-    done = python("-c", code, **given)
-    assert (done.stdout.strip(), done.stderr) == (expected, "")
+    # Before torch is loaded, or it would have no effect.
+    code = (
+        "import mnist_helpers, os, sys; print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules)"
+    )
+    assert python("-c", code, **given).stdout.split() == [expected, "False"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems bring another OpenMP library")
 def test_the_threads_of_torch_take_the_short_spin() -> None:
     done = python("-c", "import mnist_helpers, torch", OMP_DISPLAY_ENV="VERBOSE")
     assert "GOMP_SPINCOUNT = '3000'" in done.stderr
-
-
-def test_the_package_itself_imports_no_torch_and_none_of_its_modules() -> None:
-    # The variable above has to be set before torch is loaded.
-    code = (
-        "import mnist_helpers, sys; "
-        "print([name for name in sys.modules if name.split('.')[0] == 'torch' or '_helpers.' in name])"
-    )
-    assert python("-c", code).stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_a_module_uses_only_what_comes_before_it(module) -> None:
-    own = {module.split(".")[0]}
-    assert own <= set(ORDER)
-    assert uses_of_the_package(module) - own <= set(ORDER[: place(module)])
-
-
-def test_the_uses_of_the_package_are_found_in_every_form_of_import(tmp_path, monkeypatch) -> None:
-    # Or the test above would pass by seeing nothing.
-    forms = [
-        "from .data import data_root",
-        "from . import models",
-        "import mnist_helpers.shapes as s",
-        "from mnist_helpers.training import fit",
-        "def f():\n    from mnist_helpers import plots",
-        "import torch.utils.data, json",
-    ]
-    (tmp_path / "sample.py").write_text("\n".join(forms), encoding="utf-8")
-    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
-    assert uses_of_the_package("sample") == {"data", "models", "shapes", "training", "plots"}
-    assert len(imports("sample")) == len(forms)

@@ -1,0 +1,195 @@
+"""Figures of what networks answer: how probable each digit is to them, what they confuse, how sure
+they are and how right, where digits lie for them."""
+
+from collections.abc import Mapping, Sequence
+import math
+
+from jaxtyping import Float, Int
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import Normal, Stroke
+import matplotlib.pyplot as plt
+import torch
+from torch import Tensor
+
+from .style import BLUE, ORANGE, STYLE, Image, Images, _figure, _frame, _show
+
+_GREY, _PALE = "#999999", "#EEEEEE"
+# Paul Tol's muted scheme, told apart with any colour vision ("Colour schemes", 2021), and dark grey.
+_TEN_COLOURS = (
+    *("#CC6677", "#332288", "#DDCC77", "#117733", "#88CCEE"),
+    *("#882255", "#44AA99", "#999933", "#AA4499", "#555555"),
+)
+
+
+def _require_probabilities(probabilities: Float[Tensor, "*rows 10"]) -> None:
+    """Raise ValueError for logits: drawn as probabilities they would be misread."""
+    low, high = probabilities.min().item(), probabilities.max().item()
+    if low < 0 or (probabilities.sum(dim=-1) - 1).abs().max() > 1e-3:
+        raise ValueError(
+            f"The probabilities go from {low:.3g} to {high:.3g}. Each row has to sum to 1, with "
+            "nothing below 0: apply softmax(dim=-1) to the logits first."
+        )
+
+
+@plt.style.context(STYLE)
+def plot_predictions(
+    images: Images,
+    labels: Int[Tensor, " N"],
+    probabilities: Float[Tensor, "N 10"],
+    titles: Sequence[str] | None = None,
+) -> Figure:
+    """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
+    more probable digit orange and hatched. Logits raise ValueError."""
+    _require_probabilities(probabilities)
+    rows = math.ceil(len(images) / 3)
+    width, height = 73, 13 * rows + 1
+    figsize = (12.5, round(12.5 * height / width, 1))
+    figure, [ax] = _figure(margins=(0, 0, 1, 1), figsize=figsize)
+    samples = zip(images, labels.tolist(), probabilities.tolist(), strict=True)
+    for number, (image, label, row) in enumerate(samples):
+        left, top = 25 * (number % 3), 13 * (number // 3)
+        answer = row.index(max(row))
+        _show(ax, image, extent=(left, left + 10, top + 10, top))
+        _draw_bars(ax, row, label, answer, left + 12, top)
+        if titles is None:
+            title = f"{label}" if answer == label else f"{label}, read as {answer}"
+            ax.text(left + 5, top - 0.3, title, ha="center", va="bottom")
+        else:
+            ax.text(left, top - 0.3, titles[number], va="bottom")
+    ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 2, -2))
+    return figure
+
+
+def _draw_bars(
+    ax: Axes, row: Sequence[float], label: int, answer: int, left: float, top: float
+) -> None:
+    """Draw ten bars of up to ten units, one below the other: quicker than axes of their own."""
+    for digit, probability in enumerate(row):
+        look = {"facecolor": BLUE if digit == label else _GREY}
+        if digit == answer != label:
+            look = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
+        middle = top + digit + 0.5
+        ax.add_artist(Rectangle((left, middle - 0.42), 10, 0.84, facecolor=_PALE))
+        ax.add_artist(Rectangle((left, middle - 0.42), 10 * probability, 0.84, **look))
+        ax.text(left - 0.4, middle, f"{digit}", ha="right", va="center", fontsize=11)
+
+
+def plot_probabilities(
+    images: Images, probabilities: Float[Tensor, "N 10"], titles: Sequence[str]
+) -> Figure:
+    """Draw digits, three a row, under titles of up to 35 letters, each beside its ten
+    probabilities, the largest blue. Logits raise ValueError."""
+    return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
+
+
+@plt.style.context(STYLE)
+def plot_beliefs(
+    images: Images, labels: Int[Tensor, " N"], probabilities: Float[Tensor, "epochs N 10"]
+) -> Figure:
+    """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
+    for each class, the label's framed, a column for each epoch. Logits raise ValueError."""
+    _require_probabilities(probabilities)
+    rows, epochs = math.ceil(len(images) / 3), len(probabilities)
+    figure, axes = _figure(rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3)
+    for ax in axes:
+        ax.axis("off")
+    fields = probabilities.permute(1, 2, 0)
+    samples = zip(axes[::2], axes[1::2], images, labels.tolist(), fields, strict=False)
+    for left, right, image, label, field in samples:
+        _show(left, image, f"{label}")
+        _show(right, field, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+        _frame(right, 0, label, epochs, 1)
+        right.axis("on")
+        right.set(yticks=range(10), xticks=range(0, epochs, 2), xlabel="epoch")
+        right.tick_params(labelsize=11)
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
+    """Draw a digit in [0, 1], and beside it the ten probabilities that each network gives, the
+    largest blue. Logits raise ValueError."""
+    count = len(probabilities)
+    width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
+    margins = (0.15 / width, 0.06, 1 - 0.15 / width, 0.88, 0.16)
+    figure, axes = _figure(1, 1 + count, margins, figsize=(width, 4.4), width_ratios=ratios)
+    _show(axes[0], image, vmin=0, vmax=1)
+    for ax, (name, values) in zip(axes[1:], probabilities.items(), strict=True):
+        _require_probabilities(values)
+        answer = values.argmax().item()
+        colors = [BLUE if digit == answer else _GREY for digit in range(10)]
+        ax.barh(range(10), values.tolist(), color=colors)
+        ax.set(xlim=(0, 1), xticks=[], ylim=(9.5, -0.5), yticks=range(10))
+        ax.set(title=f"{name}: {answer}", facecolor=_PALE)
+        ax.grid(False)
+        ax.spines[:].set_visible(False)
+        ax.tick_params(axis="y", length=0)
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
+    """Draw how often each label (row) is read as each digit (column). The diagonal is grey: its
+    numbers are so much larger that no mistake would be seen beside them."""
+    figure, [ax] = _figure(figsize=(9, 8.4))
+    mistakes = matrix.double().cpu()
+    most = mistakes.fill_diagonal_(0).max().item() or 1
+    _show(ax, mistakes.fill_diagonal_(math.nan), cmap="Oranges", vmin=0, vmax=most)
+    for label, row in enumerate(matrix.tolist()):
+        for answer, times in enumerate(row):
+            look = {"color": "white" if times > 0.75 * most else "black", "fontsize": 15}
+            if label == answer:
+                look = {"color": "#333333", "fontsize": 11}
+            elif times == 0:
+                look = {"color": "#888888", "fontsize": 12}
+            ax.text(answer, label, f"{times:,}", ha="center", va="center", **look)
+    ax.axis("on")
+    ax.set(xticks=range(len(matrix)), xlabel="the network says")
+    ax.set(yticks=range(len(matrix)), ylabel="label")
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> Figure:
+    """Draw the bins of `insights.reliability`: above, the accuracy over the confidence; below, how
+    many digits are in each. Below the dashed diagonal a network is too sure of itself."""
+    figure, (above, below) = _figure(2, 1, figsize=(9, 8), sharex=True, height_ratios=[2.2, 1])
+    low, high, count, confidence, accuracy = torch.tensor(bins, dtype=torch.double).T
+    filled = count > 0
+    above.plot([0, 1], [0, 1], "--", color="black", linewidth=1.5, label="as sure as right")
+    above.plot(confidence[filled], accuracy[filled], "o-", color=BLUE, label="this network")
+    means = [(count * of).nansum() / count.sum() for of in (confidence, accuracy)]
+    above.set_title("of all digits: mean confidence {:.1%}, accuracy {:.1%}".format(*means))
+    above.set(ylabel="accuracy", ylim=(-0.03, 1.03))
+    above.legend(loc="upper left")
+    bars = below.bar(low, count, high - low, align="edge", color=BLUE, edgecolor="white")
+    below.bar_label(bars, fmt="{:,.0f}", fontsize=12)
+    below.margins(y=0.2)
+    below.set(xlabel="confidence", ylabel="how many digits", xlim=(0, 1))
+    below.grid(axis="x", visible=False)
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_projection(
+    points: Float[Tensor, "N 2"], labels: Int[Tensor, " N"], shares: Float[Tensor, "2"]
+) -> Figure:
+    """Draw samples as dots in the colour of their digit, which stands at their median; `shares`, in
+    [0, 1], of the variance lie along the two axes."""
+    places, digits = points.detach().cpu(), labels.cpu()
+    figure, [ax] = _figure(figsize=(10, 8))
+    # All at once, in the order given: digit after digit, the last one would hide the others.
+    colors = [_TEN_COLOURS[digit] for digit in digits]
+    ax.scatter(*places.T, s=14, c=colors, alpha=0.7, linewidths=0)
+    # Yellow would not be read on white, nor black lines on dark dots.
+    outline = [Stroke(linewidth=8, foreground="white"), Stroke(linewidth=4, foreground="black")]
+    look = {"ha": "center", "va": "center", "fontsize": 30, "fontweight": "bold"}
+    look["path_effects"] = [*outline, Normal()]
+    for digit in digits.unique().tolist():
+        middle = places[digits == digit].median(dim=0).values
+        ax.text(*middle, f"{digit}", color=_TEN_COLOURS[digit], **look)
+    ax.set_xlabel(f"first component: {shares[0]:.0%} of the variance")
+    ax.set_ylabel(f"second component: {shares[1]:.0%} of the variance")
+    return figure

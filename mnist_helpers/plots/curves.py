@@ -1,0 +1,221 @@
+"""Figures of trainings and of comparisons: curves, bars and dots."""
+
+from collections.abc import Mapping, Sequence
+import itertools
+import math
+import statistics
+from typing import Any
+
+from jaxtyping import Int
+from matplotlib.figure import Figure
+import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from .style import BLUE, ORANGE, STYLE, _figure
+
+Curves = Mapping[str, Sequence[float]]
+_DOTTED = {"color": "black", "linestyle": ":", "linewidth": 1.5}
+_LINES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
+
+
+@plt.style.context(STYLE)
+def _plot_curves(
+    curves: Curves,
+    height: float,
+    x: Sequence[float] = (),
+    level: tuple[str, float] | None = None,
+    **axes,
+) -> Figure:
+    """Draw curves over `x`, with markers, or over the number of the step, and a dotted `level`;
+    `axes` as in ``ax.set``."""
+    figure, [ax] = _figure(figsize=(10, height))
+    looks = zip(itertools.cycle(_LINES), itertools.cycle("os^DvPX"), strict=False)
+    for (name, values), (line, marker) in zip(curves.items(), looks, strict=False):
+        look = {"linestyle": line, "marker": marker if x else None, "label": name}
+        ax.plot(x or range(len(values)), values, **look)
+    if level:
+        ax.axhline(level[1], label=level[0], **_DOTTED)
+    ax.set(**axes)
+    ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if level else {}))
+    return figure
+
+
+def plot_losses(losses: Curves) -> Figure:
+    """Draw the loss of every batch of trainings, and a dotted line at ln 10: the loss of a network
+    that gives each of the ten digits the same probability."""
+    means = {name: _running_mean(values, 10) for name, values in losses.items()}
+    axes = {"xlabel": "batch", "ylabel": "loss (mean of 10 batches)", "ylim": (0, None)}
+    return _plot_curves(means, 5, level=("ln 10", math.log(10)), **axes)
+
+
+def plot_rates(rates: Curves) -> Figure:
+    """Draw learning rates over the steps of a training."""
+    return _plot_curves(rates, 4, xlabel="step", ylabel="learning rate", ylim=(0, None))
+
+
+def plot_shifts(shifts: Sequence[int], accuracies: Curves) -> Figure:
+    """Draw networks' accuracies in per cent on digits moved to the right by `shifts` pixels."""
+    axes = {"xlabel": "shift to the right, pixels", "ylabel": "accuracy, %", "ylim": (0, 103)}
+    return _plot_curves(accuracies, 5.5, shifts, ("guessing", 10), xticks=shifts, **axes)
+
+
+@plt.style.context(STYLE)
+def plot_live_losses(points: Sequence[tuple[float, float]], batches: int) -> Figure:
+    """Draw (number of the batch, loss) of a training that still runs, on axes for the whole of it,
+    and a dotted line at ln 10."""
+    figure, [ax] = _figure(margins=(0.1, 0.2, 0.98, 0.97), figsize=(7, 3))
+    ax.axhline(math.log(10), **_DOTTED)
+    ax.plot([batch for batch, _ in points], [loss for _, loss in points], color=BLUE)
+    ax.set(xlim=(0, batches), ylim=(0, 2.5), xlabel="batch", ylabel="loss")
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_range_test(rates: Sequence[float], losses: Sequence[float], chosen: float) -> Figure:
+    """Draw the loss of each step over its learning rate, pale, and its moving average, strong, with
+    a dashed line at the rate that was chosen and a dotted one at ln 10."""
+    figure, [ax] = _figure(figsize=(10, 5))
+    averages = itertools.accumulate(losses, lambda mean, loss: 0.85 * mean + 0.15 * loss)
+    ax.semilogx(rates, losses, color=BLUE, alpha=0.3, linewidth=1)
+    ax.semilogx(rates, list(averages), color=BLUE)
+    ax.axhline(math.log(10), **_DOTTED)
+    ax.axvline(chosen, color=ORANGE, linestyle="--", label=f"chosen: {chosen:g}")
+    ax.legend()
+    ax.set(xlabel="learning rate", ylabel="loss", ylim=(0, 4))
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_history(history: Any) -> Figure:
+    """Draw the `History` of a training: left the loss of every batch, pale, and its mean over 100,
+    strong, cut off at 1 unless the training ends above; right the accuracy."""
+    figure, (left, right) = _figure(1, 2, figsize=(13, 5))
+    losses = [*itertools.chain(*history.losses)]
+    means = _running_mean(losses, 100)
+    epochs = range(1, len(history.losses) + 1)
+    progress = [batch / len(losses) * len(epochs) for batch in range(1, len(losses) + 1)]
+    left.plot(progress, losses, color=BLUE, alpha=0.25, linewidth=0.8)
+    left.plot(progress, means, color=BLUE, label="training")
+    accuracy = [100 * value for value in history.train_accuracy]
+    right.plot(epochs, accuracy, "o-", color=BLUE, label="training")
+    if history.validation_loss:
+        accuracy = [100 * value for value in history.validation_accuracy]
+        left.plot(epochs, history.validation_loss, "s--", color=ORANGE, label="validation")
+        right.plot(epochs, accuracy, "s--", color=ORANGE, label="validation")
+    highest = max(filter(math.isfinite, losses))
+    top = highest if means[-1] > 1 else min(1, highest)
+    left.set(xlabel="epoch", ylabel="loss", ylim=(0, top))
+    right.set(xlabel="epoch", ylabel="accuracy, %", xticks=epochs)
+    for ax in (left, right):
+        ax.legend()
+    return figure
+
+
+def _running_mean(values: Sequence[float], window: int) -> list[float]:
+    parts = (values[max(0, end - window) : end] for end in range(1, len(values) + 1))
+    return [sum(part) / len(part) for part in parts]
+
+
+@plt.style.context(STYLE)
+def plot_overfitting(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
+    """Draw each training's losses and validation losses over epochs, side by side on one scale, and
+    mark the epoch with the lowest validation loss."""
+    figsize = (max(7, 4.8 * len(curves)), 4.8)
+    figure, axes = _figure(1, len(curves), figsize=figsize, sharey=True)
+    for ax, (name, (training, validation)) in zip(axes, curves.items(), strict=True):
+        epochs = range(1, len(training) + 1)
+        ax.plot(epochs, training, color=BLUE, label="training")
+        ax.plot(epochs, validation, "--", color=ORANGE, label="validation")
+        lowest, best = min(zip(validation, epochs, strict=True))
+        look = {"color": "black", "markersize": 11, "fillstyle": "none", "markeredgewidth": 2.5}
+        ax.plot(best, lowest, "o", label=f"lowest: {lowest:.3f}, epoch {best}", **look)
+        ax.set(title=name, xlabel="epoch")
+        ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        ax.legend()
+    # Only now that all are drawn, or the highest loss would be cut off.
+    axes[0].set(ylabel="loss", ylim=(0, None))
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_class_counts(labels: Int[Tensor, " N"]) -> Figure:
+    """Draw how many of each digit there are; a dashed line is at a tenth of all."""
+    figure, [ax] = _figure()
+    counts = labels.bincount(minlength=10).tolist()
+    ax.bar(range(10), counts, color=BLUE)
+    ax.axhline(len(labels) / 10, color="black", linestyle="--", linewidth=1.5)
+    for digit, count in enumerate(counts):
+        look = {"y": count / 2, "color": "white"}
+        if count <= len(labels) / 50:  # too low for a number inside
+            look = {"y": count, "color": "black", "va": "bottom"}
+        ax.text(digit, s=f"{count:,}", ha="center", fontsize=12, **look)
+    ax.set(xticks=range(10), xlabel="digit", ylabel="how many")
+    ax.grid(axis="x", visible=False)
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_time_shares(seconds: Mapping[str, float]) -> Figure:
+    """Draw what share of the whole each part of a job takes."""
+    figure, [ax] = _figure(figsize=(10, 0.8 * len(seconds) + 1.2))
+    shares = [100 * value / sum(seconds.values()) for value in seconds.values()]
+    bars = ax.barh(list(seconds), shares, color=BLUE)
+    ax.bar_label(bars, fmt="{:.0f} %", padding=6)
+    ax.set(xlim=(0, max(shares) * 1.15), xlabel="share of the time, %")
+    ax.invert_yaxis()
+    ax.grid(axis="y", visible=False)
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_before_after(
+    before: Mapping[str, float], after: Mapping[str, float], names: tuple[str, str]
+) -> Figure:
+    """Draw two accuracies of each network, in per cent, side by side; `names` say which is which."""
+    figure, [ax] = _figure(figsize=(max(7, 2.2 * len(before) + 2), 5.5))
+    looks = ({"color": BLUE}, {"color": ORANGE, "hatch": "//", "edgecolor": "white"})
+    for side, values, name, look in zip((-1, 1), (before, after), names, looks, strict=True):
+        places = [number + 0.205 * side for number in range(len(before))]
+        heights = [values[network] for network in before]
+        bars = ax.bar(places, heights, width=0.39, label=name, **look)
+        ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=13)
+    ax.set(ylabel="accuracy, %", ylim=(0, 105), yticks=range(0, 101, 20))
+    ax.set_xticks(range(len(before)), list(before))
+    ax.grid(axis="x", visible=False)
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_costs(costs: Mapping[str, tuple[float, float]]) -> Figure:
+    """Draw each network as a dot: its accuracy in per cent over its multiply-adds."""
+    figure, [ax] = _figure(figsize=(10, 5.5))
+    ax.set(xscale="log", xlabel="multiply-adds for one digit", ylabel="accuracy, %")
+    ax.margins(0.15)
+    ax.scatter(*zip(*costs.values(), strict=True), s=130, color=BLUE, zorder=3)
+    above = {"xytext": (0, 10), "textcoords": "offset points", "ha": "center", "va": "bottom"}
+    for name, point in costs.items():
+        ax.annotate(name, point, **above)
+    return figure
+
+
+@plt.style.context(STYLE)
+def plot_spread(accuracies: Curves) -> Figure:
+    """Draw the accuracies in per cent of settings: a dot for each seed, a bar for the mean, whiskers
+    of one standard deviation; those below 20, which learned nothing, are counted at the right."""
+    figure, [ax] = _figure(figsize=(12, 0.55 * len(accuracies) + 1.3))
+    bar = {"fmt": "|", "markersize": 20, "markeredgewidth": 3, "capsize": 5, "linewidth": 2}
+    for place, values in enumerate(accuracies.values()):
+        learned = [value for value in values if value >= 20]
+        ax.plot(learned, [place] * len(learned), "o", color=BLUE, alpha=0.45, markersize=8)
+        if learned:
+            spread = statistics.stdev(learned) if len(learned) > 1 else 0
+            ax.errorbar(statistics.mean(learned), place, xerr=spread, color=ORANGE, **bar)
+        if len(learned) < len(values):
+            text = f"{len(values) - len(learned)} below 20 %"
+            ax.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center")
+    ax.set_yticks(range(len(accuracies)), list(accuracies))
+    ax.xaxis.set_major_locator(MaxNLocator(8))
+    ax.set(xlabel="accuracy, %", ylim=(len(accuracies) - 0.5, -0.5))
+    return figure
