@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..data import DataError
 
@@ -24,7 +24,7 @@ class NotYet(Exception):
     """An answer that is not right yet; its message says why."""
 
 
-class Unanswered(Exception):
+class _Unanswered(Exception):
     """An answer that is, holds or returns ``...``; it gets the hint."""
 
 
@@ -59,7 +59,7 @@ class Values:
         names, close, given = list(self.right), partial(same, tolerance=self.tolerance), []
         for value, (name, right) in zip(several(answer, names), self.right.items(), strict=True):
             what = f"Your {name}"
-            given.append(self.read(value, what) if self.read else like(right, value, what))
+            given.append(self.read(value, what) if self.read else _like(right, value, what))
         fits = list(map(close, given, self.right.values()))
         if all(fits):
             return self.praise
@@ -116,7 +116,7 @@ class Code:
             result = called(function, *arguments, shown=shown, advice=advice)
             rights.append(self.right(*copy.deepcopy(case)))
             try:
-                result = like(rights[-1], self.tidy(result), f"What {shown} returns")
+                result = _like(rights[-1], self.tidy(result), f"What {shown} returns")
             except NotYet as not_yet:
                 refused = refused or not_yet
             given.append(result)
@@ -167,10 +167,10 @@ def judge(exercise: Values | Code | Free, answer: object) -> Verdict:
     Raises DataError where the digits are needed and cannot be read.
     """
     try:
-        if unfinished(answer):
-            raise Unanswered
+        if _unfinished(answer):
+            raise _Unanswered
         return Verdict(True, f"Right. {exercise.judge(answer)}")
-    except Unanswered:
+    except _Unanswered:
         return Verdict(False, f"Hint: {exercise.hint}")
     except NotYet as not_yet:
         return Verdict(False, f"Not yet. {not_yet}")
@@ -178,7 +178,7 @@ def judge(exercise: Values | Code | Free, answer: object) -> Verdict:
         raise  # whatever the answer is
     except Exception as error:  # an answer may raise anything when it is looked at
         kind = type(answer).__name__
-        looked = f"Your answer is of the type {kind}, and to look at it raises {first_line(error)}"
+        looked = f"Your answer is of the type {kind}, and to look at it raises {_first_line(error)}"
         return Verdict(False, f"Not yet. {looked}\nHint: {exercise.hint}")
 
 
@@ -198,9 +198,9 @@ def called(function: Callable, *given: Any, shown: str, advice: Mapping | None =
         result = function(*given)
     except Exception as error:  # a learner's code can raise anything, and is to be told so
         tip = next(tip for part, tip in tips.items() if part in str(error))
-        raise NotYet(f"{shown} raises {first_line(error)}\n{tip}") from error
-    if unfinished(result):
-        raise Unanswered
+        raise NotYet(f"{shown} raises {_first_line(error)}\n{tip}") from error
+    if _unfinished(result):
+        raise _Unanswered
     if result is None:
         raise NotYet(f"{shown} returns None. {tips.get('None', 'Does it end with `return`?')}")
     return result
@@ -211,16 +211,6 @@ def a_function(answer: object, call: str) -> Callable:
     if isinstance(answer, type) or not callable(answer):
         wanted = f"Give the function itself, without calling it: `{call.split('(')[0]}`."
         raise NotYet(f"Your answer is {described(answer)}. {wanted}")
-    return answer
-
-
-def a_module(answer: object) -> nn.Module:
-    if isinstance(answer, type) and issubclass(answer, nn.Module):
-        name = answer.__name__
-        raise NotYet(f"Your answer is the class {name}. Make a network by calling it: {name}().")
-    if not isinstance(answer, nn.Module):
-        wanted = "it has to be a module, such as an nn.Sequential"
-        raise NotYet(f"Your answer is {described(answer)}; {wanted}.")
     return answer
 
 
@@ -239,14 +229,14 @@ def several(value: object, names: Collection[str], what: str = "Your answer") ->
     return list(value)
 
 
-def like(right: object, value: Any, what: str) -> Any:
+def _like(right: object, value: Any, what: str) -> Any:
     """Return a value as the right one is: a tensor, a whole number, a number, or a tuple of such.
 
     `what` begins a sentence: "Your padding".
     """
     if isinstance(right, tuple):
         parts = several(value, [f"number {place + 1}" for place in range(len(right))], what)
-        return tuple(like(one, part, what) for one, part in zip(right, parts, strict=True))
+        return tuple(_like(one, part, what) for one, part in zip(right, parts, strict=True))
     if not isinstance(right, Tensor):
         return whole_number(value, what) if isinstance(right, int) else real_number(value, what)
     value = a_tensor(value, what)
@@ -311,11 +301,11 @@ def same(one: object, other: object, tolerance: float = 1e-5) -> bool:
     return torch.allclose(one, other, rtol=1e-4, atol=tolerance, equal_nan=True)
 
 
-def unfinished(answer: object) -> bool:
+def _unfinished(answer: object) -> bool:
     """Return whether an answer is ``...``, or a list, tuple or dictionary with ``...`` in it."""
     if isinstance(answer, Mapping):
         answer = list(answer.values())
-    return answer is ... or (isinstance(answer, (list, tuple)) and any(map(unfinished, answer)))
+    return answer is ... or (isinstance(answer, (list, tuple)) and any(map(_unfinished, answer)))
 
 
 def described(value: object) -> str:
@@ -332,7 +322,7 @@ def described(value: object) -> str:
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
 
 
-def first_line(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
 
 

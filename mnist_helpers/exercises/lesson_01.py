@@ -17,7 +17,6 @@ from .engine import (
     a_tensor,
     called,
     described,
-    first_line,
     refuse,
     same,
     whole_number,
@@ -49,10 +48,8 @@ EXERCISES["1.1"] = Values(
 
 def _first_place(value: object, what: str) -> int:
     if isinstance(value, Tensor) and value.numel() > 1:
-        raise NotYet(
-            f"Your answer is {described(value)}: the places of all fives. Take the first one, "
-            f"with [0]."
-        )
+        places = f"Your answer is {described(value)}: the places of all fives."
+        raise NotYet(f"{places} Take the first one, with [0].")
     return whole_number(value, what)
 
 
@@ -176,10 +173,8 @@ def _judge_digit_loader(answer: object) -> str:
         loader = called(digit_loader, dataset, list(digits), batch_size, shown=shown)
         indices = getattr(getattr(loader, "dataset", None), "indices", [])
         if any(getattr(index, "dtype", type(index)) in (bool, torch.bool) for index in indices):
-            raise NotYet(
-                "Your indices are true and false. Subset wants the places where it is true: "
-                "`nonzero()`, `flatten()`."
-            )
+            wanted = "Subset wants the places where it is true: `nonzero()`, `flatten()`."
+            raise NotYet(f"Your indices are true and false. {wanted}")
         first, second = (_batches_of(loader, f"The result of {shown}") for _ in range(2))
         _judge_epoch(first, dataset, digits, batch_size)
         numbers = _sample_numbers(first)
@@ -192,27 +187,20 @@ def _judge_digit_loader(answer: object) -> str:
                 ),
             }
         )
-    return (
-        "It yields what it should, in a new order each epoch. Try digit_loader(train_set, [4, 9], "
-        "64), a hard pair."
-    )
+    praise = "It yields what it should, in a new order each epoch."
+    return f"{praise} Try digit_loader(train_set, [4, 9], 64), a hard pair."
 
 
 def _batches_of(loader: object, what: str) -> list[tuple[Tensor, Tensor]]:
     if not isinstance(loader, Iterable) or isinstance(loader, (Tensor, Dataset)):
         raise NotYet(f"{what} is {described(loader)}; it has to be a DataLoader.")
-    try:
-        # More batches than samples can only come from something that never ends.
-        batches = list(itertools.islice(loader, 41))
-    except Exception as error:  # whatever a learner's loader holds may fail
-        raise NotYet(f"Walking through it raises {first_line(error)}") from error
+    # More batches than samples can only come from something that never ends.
+    batches = called(lambda: list(itertools.islice(loader, 41)), shown="Walking through it")
     for batch in batches:
         is_pair = isinstance(batch, (tuple, list)) and len(batch) == 2
         if not (is_pair and all(isinstance(part, Tensor) and part.ndim > 0 for part in batch)):
-            raise NotYet(
-                f"{what} yields {described(batch)}; each batch has to be a pair of tensors, images "
-                f"and labels. Wrap the part of the data set in a DataLoader."
-            )
+            wanted = "each batch has to be a pair of tensors, images and labels"
+            raise NotYet(f"{what} yields {described(batch)}; {wanted}. A DataLoader makes them.")
     return batches
 
 

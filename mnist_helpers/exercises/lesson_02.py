@@ -52,8 +52,8 @@ EXERCISES["2.1"] = Values(
 )
 
 
-def _counted(*shape: int) -> Tensor:
-    return torch.arange(torch.Size(shape).numel()).float().reshape(shape)
+def _rand(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 def _batch_of_one(photo: Tensor) -> Tensor:
@@ -66,7 +66,7 @@ EXERCISES["2.2"] = Code(
     "axis N in front.",
     praise="`permute` carried the pixels along with their axes, and `unsqueeze` made a batch of "
     "one.",
-    cases=[(_counted(4, 6, 3),), (_counted(5, 5, 3),), (_counted(2, 7, 3),)],
+    cases=[(_rand(4, 6, 3),), (_rand(5, 5, 3),), (_rand(2, 7, 3),)],
     right=_batch_of_one,
     mistakes={
         "The axes are right. You also divided by 255; here the numbers are to stay as they are.": (
@@ -84,9 +84,6 @@ EXERCISES["2.2"] = Code(
         ),
         "You added the batch axis, but the channels still come last: N, H, W, C.": (
             lambda photo: photo.unsqueeze(0)
-        ),
-        "The axis of length 1 is in the wrong place: N comes first, before C.": (
-            lambda photo: photo.permute(2, 0, 1).unsqueeze(1)
         ),
         "The photo came back as it was, H, W, C.": lambda photo: photo,
     },
@@ -142,9 +139,7 @@ EXERCISES["2.4"] = Values(
         "identity": {
             "`torch.eye` has a 1 in each row, so it adds up three pixels on a diagonal. You want "
             "one pixel only, the middle one.": torch.eye(3),
-            "All ones add up nine pixels. You want one pixel only, the middle one.": (
-                torch.ones(3, 3)
-            ),
+            "All ones add up nine pixels. You want the middle one only.": torch.ones(3, 3),
             "All zeros make every picture black.": torch.zeros(3, 3),
             "Your identity kernel turns a real picture into another one. How much should each of "
             "the nine pixels count?": ...,
@@ -164,10 +159,6 @@ EXERCISES["2.4"] = Values(
         },
     },
 )
-
-
-def _rand(*shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 def _conv2d(image: Tensor, kernel: Tensor, stride: int = 1, padding: int = 0) -> Tensor:

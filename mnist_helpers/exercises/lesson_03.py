@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from .engine import Code, Free, NotYet, Values, a_module, called, described, refuse
+from .engine import Code, Free, NotYet, Values, called, described, refuse
 
 EXERCISES = {}
 
@@ -33,8 +33,18 @@ EXERCISES["3.1"] = Values(
 )
 
 
+def _a_module(answer: object) -> nn.Module:
+    if isinstance(answer, type) and issubclass(answer, nn.Module):
+        name = answer.__name__
+        raise NotYet(f"Your answer is the class {name}. Make a network by calling it: {name}().")
+    if not isinstance(answer, nn.Module):
+        wanted = "it has to be a module, such as an nn.Sequential"
+        raise NotYet(f"Your answer is {described(answer)}; {wanted}.")
+    return answer
+
+
 def _judge_halving(answer: object) -> str:
-    module = a_module(answer)
+    module = _a_module(answer)
     layers = list(module.modules())
     convolutions = sum(isinstance(layer, nn.Conv2d) for layer in layers)
     poolings = sum(isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)) for layer in layers)
@@ -168,7 +178,7 @@ EXERCISES["3.4"] = Code(
 
 
 def _judge_network(answer: object) -> str:
-    module = a_module(answer)
+    module = _a_module(answer)
     training = module.training
     module.eval()  # so that dropout draws nothing, and batch normalization learns nothing
     try:
@@ -180,10 +190,8 @@ def _judge_network(answer: object) -> str:
 def _judge_network_in_eval(module: nn.Module) -> str:
     for count in (2, 1, 7):
         shape, right = list(_output(module, _images(count)).shape), [count, 10]
-        if shape != right:
-            raise NotYet(
-                f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}: N, classes."
-            )
+        becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}: N, classes."
+        refuse({becomes: shape != right})
     held = [value for part in module.modules() for value in vars(part).values()]
     in_lists = [one for value in held if isinstance(value, (list, tuple)) for one in value]
     largest = max((layer for layer in module.modules() if not [*layer.children()]), key=_size)

@@ -46,8 +46,6 @@ EXERCISES["5.1"] = Code(
     mistakes={
         "Yours starts at 0. It has to start at peak / 10 and rise from there: peak / 10 + (peak − "
         "peak / 10) × step / (0.3 × steps).": _one_cycle(rise=lambda done: done),
-        "Yours rises too high, to 1.1 × peak. From peak / 10 up to `peak` there are only 0.9 × "
-        "peak to add.": _one_cycle(rise=lambda done: 0.1 + done),
         "Yours falls to peak / 10. At the end it has to be 0: peak × (steps − step) / (0.7 × "
         "steps).": _one_cycle(fall=lambda left: 0.1 + 0.9 * left),
         "Yours falls too slowly and never gets to 0: the fall has 0.7 × steps for its way, not all "
@@ -205,11 +203,6 @@ def _moved(images: Tensor, down: int, right: int) -> Tensor:
     return F.pad(images, (right, -right, down, -down))  # a negative padding crops
 
 
-def _with_old_pixels(images: Tensor, down: int, right: int) -> Tensor:
-    covered = _moved(torch.ones_like(images), down, right) == 1
-    return torch.where(covered, _moved(images, down, right), images)
-
-
 def _shifts(*moves: tuple[int, int]) -> list[tuple[Tensor, int, int]]:
     generator = torch.Generator().manual_seed(0)
     sizes = ((2, 1, 6, 9), (3, 1, 7, 5))
@@ -230,7 +223,9 @@ EXERCISES["5.4"] = Code(
         "What goes out on one side comes back on the other, as `torch.roll` has it. What comes in "
         "has to be black, 0.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
         "What comes in has to be black, 0; in yours the old pixels still stand there. Start from "
-        "zeros, not from a copy.": _with_old_pixels,
+        "zeros, not from a copy.": lambda x, down, right: (
+            _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
+        ),
         "Yours moves up instead of down, and left instead of right.": (
             lambda x, down, right: _moved(x, -down, -right)
         ),

@@ -139,7 +139,7 @@ ROW = torch.tensor([0.5, 1.5])
         ((3, 0.255, ROW), "Right. Well counted."),
         ([np.int64(3), torch.tensor([0.25]), ROW.double()], "Right. Well counted."),
         ({"row": ROW, "share": 0.25, "height": torch.tensor(3)}, "Right. Well counted."),
-        ((2, 0.25, ROW), "Not yet. You counted from 0."),
+        ((2, 25.0, ROW), "Not yet. You counted from 0."),
         ((-4000, 0.25, ROW), "Not yet. -4,000 is no height."),
         ((4, 0.25, ROW), "Not yet. Your height is not 4."),
         ((3, 25, ROW), "Not yet. Your height is right. Those are per cent."),
