@@ -82,7 +82,7 @@ def test_the_surest_mistakes_come_first_and_equal_ones_in_order() -> None:
 @pytest.mark.parametrize("function", [confident_mistakes, reliability])
 @pytest.mark.parametrize(
     "rows",
-    [torch.randn(3, 10), torch.full((3, 10), math.nan), torch.tensor([[1.5, -0.5]] * 3)],
+    [torch.ones(3, 10), torch.full((3, 10), math.nan), torch.tensor([[1.5, -0.5]] * 3)],
     ids=["logits", "nan", "negative"],
 )
 def test_what_are_no_probabilities_would_be_ranked_wrongly_and_is_refused(function, rows) -> None:
@@ -127,7 +127,7 @@ def dots(*places, size=9):
 
 
 def test_the_strongest_place_of_each_image_is_found_the_strongest_first() -> None:
-    # One pixel is under up to nine places: the first of them in reading order. Images 4 and 5 are equal.
+    # One pixel is under up to nine places: the first in reading order. Images 4 and 5 are equal.
     places = [(2, 3, 0.25), (4, 4, 1.0), (6, 8, 0.5), (5, 0, 0.75), (4, 4, 0.1), (4, 4, 0.1)]
     model = nn.Sequential(brightness_finder(), nn.ReLU(), nn.Dropout(0.9))
     found = top_patches(model.train(), "2", 0, dots(*places))
@@ -180,10 +180,7 @@ def test_the_probability_falls_where_the_square_covers_what_the_label_needs(size
     before = image.clone()
     found = occlusion_map(model, image, 1, size)
     expected = torch.full((8, 8), math.exp(3) / (math.exp(3) + 9))
-    first, past = (
-        size // 2 - size + 1,
-        size // 2 + 1,
-    )  # of the middles from which the square reaches it
+    first, past = size // 2 - size + 1, size // 2 + 1  # of the middles whose square reaches it
     expected[max(0, 2 + first) : 2 + past, 5 + first : 5 + past] = 0.1
     assert torch.allclose(found, expected, rtol=1e-5)
     assert torch.equal(image, before)
