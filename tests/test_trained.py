@@ -10,30 +10,23 @@ from mnist_helpers.training import save_checkpoint, trained, trained_cnn
 import pytest
 import torch
 
-SHARE = 100  # of the 63,000 digits the training here has one in so many
 
-
-def few_digits():
-    return digits(60_000 // SHARE), None
-
-
-def few_drawn_digits(count):
-    return drawn_digits(count // SHARE)
+def place(patch, folder, share):
+    """Have what is kept lie in a folder, and train for real, but on one in so many of the 63,000 digits."""
+    patch.setattr(trained, "load_datasets", lambda: (digits(60_000 // share), None))
+    patch.setattr(trained, "drawn_digits", lambda count: drawn_digits(count // share))
+    patch.setenv("MNIST_DATA_DIR", str(folder))
+    patch.setenv("MNIST_PRECISION", "float32")
+    patch.setenv("MNIST_DEVICE", "cpu")
 
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
-    """The folder, the network and the generator's state after a first call, which trains for real: the recipe, on
-    fewer digits."""
+    """The folder and the network of a first call."""
     folder = tmp_path_factory.mktemp("digits")
     (folder / "MNIST").symlink_to(data_root() / "MNIST", target_is_directory=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trained, "load_datasets", few_digits)
-        patch.setattr(trained, "drawn_digits", few_drawn_digits)
-        patch.setenv("MNIST_PRECISION", "float32")
-        patch.setenv("MNIST_DEVICE", "cpu")
-        patch.setenv("MNIST_DATA_DIR", str(folder))
-        torch.manual_seed(1)
+        place(patch, folder, share=100)
         before = torch.get_rng_state()
         model = trained_cnn(progress=False)
     assert torch.equal(torch.get_rng_state(), before), "the caller's random numbers go on"
@@ -42,20 +35,15 @@ def first(tmp_path_factory):
 
 @pytest.fixture
 def kept(first, tmp_path, monkeypatch):
-    """A copy of the file that the first call kept. Training anew takes a few of the digits."""
+    """A copy of the file that the first call kept."""
     shutil.copytree(first[0], tmp_path / "digits", symlinks=True)
-    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "digits"))
-    monkeypatch.setenv("MNIST_PRECISION", "float32")
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
-    monkeypatch.setattr(trained, "load_datasets", lambda: (digits(120), None))
-    monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(8))
+    place(monkeypatch, tmp_path / "digits", share=500)
     (path,) = (path for path in (tmp_path / "digits").iterdir() if path.name != "MNIST")
     return path
 
 
 def test_the_recipe_is_what_pytorch_makes_of_it_by_hand(first) -> None:
-    few, _ = few_digits()
-    images, labels = few_drawn_digits(3_000)
+    few, (images, labels) = digits(600), drawn_digits(30)
     batches = TensorBatches(
         torch.cat([few.data, images]), torch.cat([few.targets, labels]), 128, shuffle=True, seed=0
     )

@@ -126,6 +126,7 @@ def test_watching_a_training_changes_no_number_and_tells_each_loss_before_its_st
     history, model = trained({"on_batch": told.append, "on_epoch": at_the_end, "log_every": 2})
     assert history == result[0]
     assert weights(model) == weights(result[1])
+    assert {type(value) for value in told} == {float, int}
     assert told == [value for epoch in range(3) for value in (*history.losses[epoch], epoch + 1)]
     first, last = history.losses[0], history.losses[2]
     assert lines[0].startswith(f"epoch  1  loss {first[1]:.3f} {first[3]:.3f}  training accuracy ")
@@ -219,20 +220,29 @@ def test_a_checkpoint_may_be_saved_or_loaded_without_its_optimizer(tmp_path) -> 
     assert list(tmp_path.iterdir()) == [path], "the first file was replaced, and no other is left"
 
 
-NOT_LIKE_THE_SAVED_ONE = {
-    "wider": (WideCNN, "WideCNN: block_1.0.weight is [16, 1, 3, 3] in the file and [16, 1, 5, 5] "),
-    "deeper": (
-        lambda: nn.Sequential(CNN()),
-        "Sequential: 0.block_1.0.weight is absent in the file ",
-    ),
-    "shallower": (lambda: CNN().block_1, "Sequential: 0.weight is absent in the file and [16, 1, "),
-}
+def without_output():
+    model = CNN()
+    del model.output
+    return model
 
 
-@pytest.mark.parametrize(("make", "difference"), NOT_LIKE_THE_SAVED_ONE.values())
+@pytest.mark.parametrize(
+    ("make", "difference"),
+    [
+        (
+            WideCNN,
+            "WideCNN: block_1.0.weight is [16, 1, 3, 3] in the file and [16, 1, 5, 5] in the ",
+        ),
+        (lambda: nn.Linear(2, 3), "Linear: weight is absent in the file and [3, 2] in the model. "),
+        (
+            without_output,
+            "CNN: output.1.weight is [10, 3136] in the file and absent in the model. ",
+        ),
+    ],
+    ids=["other sizes", "other names", "a part is missing"],
+)
 def test_both_networks_are_named_where_they_differ(tmp_path, make, difference) -> None:
-    path, model = tmp_path / "network.pt", make()
-    saved = CNN()
+    path, model, saved = tmp_path / "network.pt", make(), CNN()
     save_checkpoint(path, saved, torch.optim.Adam(saved.parameters(), lr=0.5))
     optimizer = torch.optim.Adam(model.parameters())
     before = weights(model), optimizer.state_dict()

@@ -150,15 +150,15 @@ def watched(
     A FloatingPointError names the first batch whose loss is not finite; a KeyboardInterrupt says
     what to do after it.
     """
-    if iter(batches) is batches:  # the loop would wait for ever
+    if isinstance(batches, Iterator):  # the loop would wait for ever
         raise ValueError(
             f"batches, a {type(batches).__name__}, can be gone through once only: give the loader."
         )
 
     def repeated() -> Iterator[tuple[Tensor, Tensor] | list[Tensor]]:
         endless = itertools.chain.from_iterable(itertools.repeat(batches))
-        few = itertools.islice(endless, steps)
-        for batch in tqdm(few, total=steps, unit="batch", disable=not progress):
+        enough = itertools.islice(endless, steps)
+        for batch in tqdm(enough, total=steps, unit="batch", disable=not progress):
             yield batch
             require_finite(losses[-1], f"of batch {len(losses)} of {steps}")
 
@@ -214,8 +214,8 @@ def averaged(model: nn.Module) -> AveragedModel:
 def keep_freed_memory() -> None:
     """Have Linux's C library keep freed memory instead of handing it back to the system.
 
-    Handed back between two steps, each page of it costs a page fault, and a step takes up to twice
-    as long. Freeing one block of nearly 32 MiB raises the library's thresholds to their highest.
+    Each page that is handed back costs a page fault in the next step, which takes up to twice as
+    long. Freeing one block of nearly 32 MiB raises the library's thresholds to their highest.
 
     Source: mallopt(3), ``M_MMAP_THRESHOLD``; malloc/malloc.c, ``DEFAULT_MMAP_THRESHOLD_MAX``.
     """
