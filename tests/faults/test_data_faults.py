@@ -25,7 +25,6 @@ ARCHIVES = Path(data.__file__).parent / "archives"
 NAMES = list(MNIST_FILES)
 SMALL = NAMES[3]
 RECORD, LOCK = ".verified.json", ".lock"
-WEB_PAGE = b"<!DOCTYPE html>\n<html><body><h1>Sign in to this network</h1></body></html>\n"
 
 
 def raw(root):
@@ -46,17 +45,22 @@ def refused(*words):
     with pytest.raises(DataError) as caught:
         data_root()
     assert [word for word in words if str(word) not in str(caught.value)] == [], caught.value
-    return str(caught.value)
 
 
-def fashion(name):
-    """A file as Fashion-MNIST has it: of the same name and size, with the same header."""
-    whole = gzip.decompress((ARCHIVES / f"{name}.gz").read_bytes())
-    return whole[:16] + random.Random(0).randbytes(len(whole) - 16)
+def flipped(content, place):
+    return content[:place] + bytes([content[place] ^ 8]) + content[place + 1 :]
 
 
-def flipped(content, place, bit=0):
-    return content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+def spoilt(content, fault):
+    """What may be found in place of a file's content."""
+    return {
+        "empty": b"",
+        "cut off": content[:1000],
+        "one bit": flipped(content, len(content) // 2),
+        "a web page": b"<!DOCTYPE html>\n<html><body><h1>Sign in to this network</h1></body></html>",
+        # Of the same name and size, and with the same header.
+        "Fashion-MNIST's": content[:16] + random.Random(0).randbytes(len(content) - 16),
+    }[fault]
 
 
 def replace(path, content):
@@ -82,54 +86,32 @@ def modes():
 def test_an_archive_that_is_not_mnists_makes_no_wrong_digit(empty_folder, tmp_path, monkeypatch):
     monkeypatch.setattr(data.resources, "files", lambda package: tmp_path)
     monkeypatch.setattr(data, "MNIST_FILES", {SMALL: MNIST_FILES[SMALL]})
-    packed = (ARCHIVES / f"{SMALL}.gz").read_bytes()
+    whole = (ARCHIVES / f"{SMALL}.gz").read_bytes()
     archive = tmp_path / "archives" / f"{SMALL}.gz"
     archive.parent.mkdir()
-    missing = refused("git checkout -- mnist_helpers/archives")
-    assert f"The archive {archive} is missing or damaged" in missing
-    spoilt = [b"", packed[: len(packed) // 2], packed[:50] + b"\xff" * 200, WEB_PAGE]
-    places = random.Random(0).sample(range(35, len(packed)), 40)
-    spoilt += [flipped(packed, place, bit=place % 8) for place in places]
-    for content in [*spoilt, gzip.compress(fashion(SMALL))]:
-        archive.write_bytes(content)
-        refused(f"The archive {archive} is missing or damaged")
+    contents = [spoilt(whole, fault) for fault in ("empty", "cut off", "one bit", "a web page")]
+    contents += [gzip.compress(spoilt(gzip.decompress(whole), "Fashion-MNIST's"))]
+    places = random.Random(0).sample(range(35, len(whole)), 40)
+    contents += [flipped(whole, place) for place in places]
+    for content in [None, *contents]:
+        if content is not None:
+            archive.write_bytes(content)
+        refused(
+            f"The archive {archive} is missing or damaged", "git checkout -- mnist_helpers/arch"
+        )
         assert names_in(empty_folder) == set()
     for place in range(35):  # the header, which holds a time and a name, for example
-        archive.write_bytes(flipped(packed, place, bit=place % 8))
-        try:
+        archive.write_bytes(flipped(whole, place))
+        with contextlib.suppress(DataError):
             data_root()
-        except DataError:
-            continue
-        assert is_whole(empty_folder, data.MNIST_FILES)
-        shutil.rmtree(empty_folder)
+            assert is_whole(empty_folder, data.MNIST_FILES)
+            shutil.rmtree(empty_folder)
 
 
-def cut_off(path):
-    """Keeping its time."""
-    times = path.stat()
-    replace(path, path.read_bytes()[:100])
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-def make_unreadable(path):
-    replace(path, path.read_bytes())
-    path.chmod(0)
-
-
-FILE_FAULTS = {
-    "missing": Path.unlink,
-    "cut off": cut_off,
-    "one bit": lambda path: replace(path, flipped(path.read_bytes(), 5000)),
-    "unreadable": make_unreadable,
-    "empty": lambda path: replace(path, b""),
-    "web page": lambda path: replace(path, WEB_PAGE),
-    "fashion": lambda path: replace(path, fashion(path.name)),
-    "link to nowhere": lambda path: path.unlink() or link(path, "nowhere"),
-}
 DAMAGE = [
     ("cut off", "empty" if os.name == "nt" else "unreadable", "one bit", "empty"),
-    ("one bit", "cut off", "link to nowhere", "web page"),
-    ("fashion",) * 4,
+    ("one bit", "cut off", "a link to nowhere", "a web page"),
+    ("Fashion-MNIST's",) * 4,
     ("missing",) * 4,
 ]
 
@@ -140,13 +122,21 @@ def test_files_that_are_not_mnists_are_rebuilt_and_a_line_each_says_so(
 ):
     expected = []
     for name, fault in zip(NAMES, damage, strict=True):
-        FILE_FAULTS[fault](raw(own_digits) / name)
-        if fault not in ("missing", "link to nowhere"):
-            said = "could not be read" if fault == "unreadable" else "did not match its checksum"
-            expected.append(f"{name} in {raw(own_digits)} {said}")
+        path = raw(own_digits) / name
+        content, times = path.read_bytes(), path.stat()
+        path.unlink()
+        if fault == "a link to nowhere":
+            link(path, "nowhere")
+        elif fault == "unreadable":
+            path.write_bytes(content)
+            path.chmod(0)
+            expected.append(f"{name} in {raw(own_digits)} could not be read")
+        elif fault != "missing":
+            path.write_bytes(spoilt(content, fault))
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns + (fault != "cut off")))
+            expected.append(f"{name} in {raw(own_digits)} did not match its checksum")
     assert load_datasets()[0].targets[:5].tolist() == [5, 0, 4, 1, 9]
     assert is_whole(own_digits)
-    assert len(caplog.records) == len(expected)
     for record, said in zip(caplog.records, expected, strict=True):
         assert record.getMessage().startswith(said)
     assert all((raw(own_digits) / name).stat().st_mode & 0o444 == 0o444 for name in NAMES)
@@ -170,7 +160,7 @@ def test_whole_files_are_kept_with_new_times_or_a_damaged_record(own_digits, cap
 @pytest.mark.skipif(os.name == "nt", reason="Windows refuses the move: see the next test")
 def test_who_reads_a_file_while_it_is_rebuilt_reads_the_old_one(own_digits):
     path = raw(own_digits) / NAMES[2]
-    damaged = flipped(path.read_bytes(), 5000)
+    damaged = spoilt(path.read_bytes(), "one bit")
     replace(path, damaged)
     with path.open("rb") as stream:
         start = stream.read(4000)
@@ -263,7 +253,7 @@ def test_a_read_only_folder_will_do_when_whole(read_only, monkeypatch, lacking):
     assert data_root() == read_only
     assert len(load_datasets()[1]) == 10_000
     with writable(raw(read_only)):
-        cut_off(raw(read_only) / SMALL)
+        replace(raw(read_only) / SMALL, b"")
     refused(f"in the folder {read_only}: ", "Permission denied", "MNIST_DATA_DIR")
     assert names_in(read_only) == set(NAMES)
     monkeypatch.setenv("MNIST_DATA_DIR", str(read_only / "new"))
