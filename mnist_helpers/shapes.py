@@ -139,8 +139,7 @@ def layer_outputs(
     outputs = []
 
     def keep(module: nn.Module, _: object, output: Tensor) -> None:
-        # A copy: a layer that works in place would write into it.
-        outputs.append((names[module], module, output.clone()))
+        outputs.append((names[module], module, output.clone()))  # the next may work in place
 
     with ExitStack() as hooks, torch.no_grad():
         for module in names:
@@ -233,8 +232,7 @@ def seen_patch(view: LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, 
 
 
 def _blank(model: nn.Module, input_size: Sequence[int]) -> Tensor:
-    first = next(model.parameters(), torch.empty(0))
-    return torch.zeros(1, *input_size, dtype=first.dtype)
+    return torch.zeros(1, *input_size, dtype=next(model.parameters(), torch.empty(0)).dtype)
 
 
 def _title(name: str, module: nn.Module) -> str:

@@ -1,4 +1,4 @@
-"""What can be poked at: controls, for mouse and keyboard, a figure, and a text in place of it."""
+"""What can be poked at in a notebook: controls for mouse and keyboard, a figure, and its text."""
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -84,10 +84,11 @@ def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VB
     def show(moved: Widget | None) -> tuple[Figure, str]:
         if moved in numbers:
             kernel.value = "your own"
-        typed_in = torch.tensor([number.value for number in numbers]).reshape(3, 3)
-        weight = shapes.kernels().get(kernel.value, typed_in)
-        for number, value in zip(numbers, weight.flatten().tolist(), strict=True):
-            number.value = round(value, 4)
+        weight = torch.tensor([number.value for number in numbers]).reshape(3, 3)
+        if kernel.value != "your own":
+            weight = shapes.kernels()[kernel.value]
+            for number, value in zip(numbers, weight.flatten().tolist(), strict=True):
+                number.value = round(value, 4)
         if moved in (picture, stride, padding, None):
             place.value = 0
         image = images[picture.value]
@@ -269,14 +270,12 @@ def drawing_pad(model: nn.Module, size: int = 280) -> VBox:
 
 class LiveLoss:
     """A loss curve that grows during a training of so many batches: show `widget`, and give `add`
-    to `fit` as ``on_batch``. However slow the computer is, drawing takes one per cent of the time.
-    """
+    to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is."""
 
     def __init__(self, batches: int) -> None:
         self.losses: list[float] = []
         self._batches = batches
-        self._pace = _Pace(interval=0.5, share=0.01)
-        self._screen = _Screen()
+        self._screen, self._pace = _Screen(), _Pace(interval=0.5, share=0.01)
         self.widget = self._screen.widget
         self._draw()
 
@@ -289,8 +288,7 @@ class LiveLoss:
     def _draw(self) -> None:
         count, last = len(self.losses), self.losses[-100:]
         text = f"batch {count:,} of {self._batches:,}"
-        if last:
-            text += f"; mean loss of the last {len(last)}: {fmean(last):.3f}"
+        text += f"; mean loss of the last {len(last)}: {fmean(last):.3f}" if last else ""
         # At most 300 points, each the mean of a stretch, at its end.
         length = max(1, math.ceil(count / 300))
         stretches = [(start, min(start + length, count)) for start in range(0, count, length)]
@@ -326,16 +324,13 @@ class _Screen:
         if beside:
             shown = f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{shown}{beside}</div>'
         self._picture.value = shown
-        words = html.escape(text)
-        self._text.value = f'<pre style="font-size: 1.1em; line-height: 1.4">{words}</pre>'
+        style = "font-size: 1.1em; line-height: 1.4"
+        self._text.value = f'<pre style="{style}">{html.escape(text)}</pre>'
 
 
-def _connected(
-    show: Callable[[Widget | None], tuple[Figure, str]],
-    controls: Sequence[Widget],
-    boxes: Sequence[Widget] = (),
-) -> VBox:
-    """Show a figure with its text below the controls, and again each time that one is moved."""
+def _connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget] = ()) -> VBox:
+    """Show a figure with its text below the controls, and again each time that one is moved:
+    `show` takes the one that was moved, at first None, and returns figure and text."""
     screen, running = _Screen(), False
 
     @_one_at_a_time()
