@@ -64,7 +64,7 @@ def plot_shifts(shifts: Sequence[int], accuracies: Curves) -> Figure:
 def plot_live_losses(points: Sequence[tuple[float, float]], batches: int) -> Figure:
     """Draw (number of the batch, loss) of a training that still runs, on axes for the whole of it,
     and a dotted line at ln 10."""
-    figure, [ax] = _figure(margins=(0.1, 0.2, 0.98, 0.97), figsize=(7, 3))
+    figure, [ax] = _figure(margins=(0.1, 0.2, 0.96, 0.97), figsize=(7, 3))
     ax.axhline(math.log(10), **_DOTTED)
     ax.plot([batch for batch, _ in points], [loss for _, loss in points], color=BLUE)
     ax.set(xlim=(0, batches), ylim=(0, 2.5), xlabel="batch", ylabel="loss")
