@@ -189,10 +189,11 @@ SCALED = Code(
     mistakes={
         "You add.": lambda image, factor: image + factor,
         "Twice the same.": (lambda image, factor: image * 2, lambda image, factor: image * 3),
+        "The sign is lost.": lambda image, factor: image * abs(factor),
         "Turned round.": lambda image, factor: image.flip(0).view(4),  # fits the first case only
     },
     clue="Multiply each pixel.",
-    later={"Right for factors above 0. Negative ones turn signs.": [(torch.ones(2), -1)]},
+    later={"Right for factors above 0. Negative ones turn signs.": [(torch.full((2,), 2.0), -1)]},
     advice={"must match": "Use the image's own length.", "None": "Return it."},
     tidy=refuse_text,
     remark=lambda function: " Quick, too." if function.__name__ == "quick" else "",
@@ -224,8 +225,12 @@ def in_place(image, factor):
             lambda image, factor: (image * factor)[:20],
             "scaled(image [21], 3) has the shape [20] with yours, and should have [21]. Multiply",
         ),
-        (lambda image, factor: image * abs(factor), "Right for factors above 0. Negative ones"),
-        (lambda image, factor: image * abs(factor), "has 1 at [0] with yours, and should have -1."),
+        (lambda image, factor: image * abs(factor), "Negative ones turn signs. The sign is lost."),
+        (
+            lambda image, factor: image * max(0, factor),
+            "Right for factors above 0. Negative ones turn signs. "
+            "scaled(tensor([2, 2]), -1) has 0 at [0] with yours, and should have -2.",
+        ),
         (lambda image, factor: (image * factor).long(), "which cuts fractions off"),
         (lambda image, factor: (image * factor).numpy(), "What scaled(tensor([0, 1, 2, 3]), 2) re"),
         (lambda image, factor: "text", "Not yet. No text."),
