@@ -1,25 +1,18 @@
-"""A table of experiments that grows: in a CSV file, one line for each training, kept from one session to the next."""
+"""A table of experiments that grows: a CSV file with one line for each training, kept for next
+time."""
 
 from collections.abc import Callable
 import csv
 from dataclasses import asdict, dataclass, fields
-import io
 import os
 from pathlib import Path
 import statistics
 
-from .checks import described, require_function, require_number, require_path, require_whole
-
 
 @dataclass(frozen=True)
 class Setting:
-    """What one experiment is trained with: a network as `make_cnn` builds it, an optimizer of ``torch.optim`` by its
-    name, and the peak of the learning rate. Each default is the baseline's.
-
-    Raises:
-        TypeError: a value is of another type than its default.
-        ValueError: a whole number is less than 1, a name empty, or the learning rate not above 0.
-    """
+    """What one experiment is trained with: a network as `make_cnn` builds it, an optimizer of
+    ``torch.optim``, and the peak of the learning rate. Each default is the baseline's."""
 
     kernel_size: int = 3
     channels: int = 16
@@ -28,21 +21,6 @@ class Setting:
     activation: str = "ReLU"
     optimizer: str = "Adam"
     learning_rate: float = 0.005
-
-    def __post_init__(self) -> None:
-        for name in ("kernel_size", "channels", "depth"):
-            require_whole(name, getattr(self, name), at_least=1)
-        for name in ("pooling", "activation", "optimizer"):
-            value = getattr(self, name)
-            if not isinstance(value, str):
-                raise TypeError(
-                    f"{name} is {described(value)}, and has to be a name, such as {getattr(Setting, name)!r}."
-                )
-            if not value:
-                raise ValueError(
-                    f"{name} is empty, and has to be a name, such as {getattr(Setting, name)!r}."
-                )
-        require_number("learning_rate", self.learning_rate, above=0)
 
     @property
     def name(self) -> str:
@@ -55,50 +33,38 @@ class Setting:
         return ", ".join(changes) or "baseline"
 
 
-class ExperimentTable:
-    """The results of experiments. Each training adds one line to a CSV file; no line is ever changed or removed, so no
-    result is lost, whatever is run again. To have one measured anew, delete its lines in the file, or use another file.
+_COLUMNS = [*(field.name for field in fields(Setting)), "seed", "accuracy"]
 
-    It is a class because it has a place where it keeps its lines.
+
+class ExperimentTable:
+    """The results of experiments in a CSV file. No line is ever changed or removed, so no result is
+    lost, whatever is run again; to have one measured anew, delete its lines, or use another file.
+
+    A relative path lies in ``$MNIST_EXPERIMENTS_DIR`` where that is set, else in the current
+    folder.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """`path` is the file; it need not exist. A relative one lies in ``$MNIST_EXPERIMENTS_DIR`` where that is
-        set, else in the current folder.
-
-        Raises:
-            TypeError: `path` is no path.
-            ValueError: `path` is empty.
-        """
-        path = require_path("path", path, "experiments.csv")
-        folder = os.environ.get("MNIST_EXPERIMENTS_DIR", "")
-        self.path = Path(folder, path)
+        self.path = Path(os.environ.get("MNIST_EXPERIMENTS_DIR", ""), path)
 
     def results(self) -> dict[Setting, dict[int, float]]:
-        """Return all results, in the order in which the settings were first run: for each setting the accuracy, in per
-        cent, of each seed.
+        """Return for each setting, in the order of its first run, each seed's accuracy in per cent.
 
         Raises:
-            ValueError: the file holds something else.
+            ValueError: the file is no such table, or a line of it is damaged.
         """
         if not self.path.exists():
             return {}
-        results: dict[Setting, dict[int, float]] = {}
-        try:
-            # "sig", because spreadsheets put a byte order mark before the first cell.
-            text = self.path.read_bytes().decode("utf-8-sig")
-            lines = list(csv.reader(io.StringIO(text, newline="")))
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise ValueError(
-                f"{self.path.name} is not a table of experiments. Use another file name. ({error})"
-            ) from error
-        header = lines[0] if lines else []
+        # "sig": spreadsheets put a byte order mark before the first cell.
+        with self.path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            header, *lines = list(csv.reader(file)) or [[]]
         if header != _COLUMNS:
             raise ValueError(
-                f"{self.path.name} is not a table of experiments: its first line is {','.join(header)!r:.100}, and "
-                f"has to be {','.join(_COLUMNS)!r}. Use another file name."
+                f"{self.path.name} is not a table of experiments: it begins with "
+                f"{','.join(header)!r:.100}, and not with {','.join(_COLUMNS)!r}. Use another file."
             )
-        for number, cells in enumerate(lines[1:], start=2):
+        results: dict[Setting, dict[int, float]] = {}
+        for number, cells in enumerate(lines, start=2):
             setting, seed, accuracy = self._read(cells, number)
             results.setdefault(setting, {})[seed] = accuracy
         return results
@@ -106,39 +72,16 @@ class ExperimentTable:
     def run(
         self, setting: Setting, train: Callable[[Setting, int], float], seeds: int = 3
     ) -> list[float]:
-        """Train with each seed from 0 to `seeds` - 1 that is not yet in the table, add its result at once, and return
-        the accuracies of all of them.
-
-        Args:
-            setting: what to train with.
-            train: takes the setting and a seed, and returns an accuracy in per cent.
-            seeds: how many, at least 1.
-
-        Raises:
-            TypeError: `setting` is no `Setting`, `train` no function, `seeds` no whole number, or `train` returns no
-                number.
-            ValueError: `seeds` is less than 1, the file holds something else, or `train` returns no per cent.
-            FileNotFoundError: the file's folder does not exist. Nothing is trained then.
-        """
-        if not isinstance(setting, Setting):
-            raise TypeError(
-                f"setting is {described(setting)}, and has to be a Setting, such as Setting(kernel_size=5)."
-            )
-        require_function("train", train, "takes a setting and a seed and returns an accuracy")
-        require_whole("seeds", seeds, at_least=1)
+        """Train with each seed from 0 to `seeds` - 1 that is not in the table yet, add its accuracy
+        in per cent, which `train` returns, at once, and return those of all."""
         known = self.results().get(setting, {})
-        if not self.path.parent.is_dir():
-            raise FileNotFoundError(
-                f"The folder {self.path.parent} does not exist: make it first, or use another one."
-            )
+        if not self.path.exists():  # before any training, so that a missing folder costs none
+            self._add(_COLUMNS)
         for seed in range(seeds):
             if seed not in known:
-                # As it will be read again.
-                accuracy = require_number(
-                    "What train returned", train(setting, seed), at_least=0, at_most=100
-                )
-                known[seed] = round(accuracy, 2)
-                self._add(setting, seed, known[seed])
+                accuracy = f"{float(train(setting, seed)):.2f}"
+                self._add([*asdict(setting).values(), seed, accuracy])
+                known[seed] = float(accuracy)  # as it will be read again
         return [known[seed] for seed in range(seeds)]
 
     def accuracies(self) -> dict[str, list[float]]:
@@ -146,7 +89,8 @@ class ExperimentTable:
         return {setting.name: list(by_seed.values()) for setting, by_seed in self.results().items()}
 
     def __str__(self) -> str:
-        """Return a line for each setting: mean, spread, seeds, and by how much its mean differs from the baseline's."""
+        """Return a line for each setting: mean, spread, seeds, difference from the baseline's
+        mean."""
         accuracies = self.accuracies()
         if not accuracies:
             return "no experiment yet"
@@ -160,28 +104,21 @@ class ExperimentTable:
             lines.append(f"{name:{width}}  {mean:6.2f} {spread:7} {len(values):6}  {difference}")
         return "\n".join(line.rstrip() for line in lines)
 
-    def _add(self, setting: Setting, seed: int, accuracy: float) -> None:
+    def _add(self, cells: list) -> None:
         before = self.path.read_bytes() if self.path.exists() else b""
         with self.path.open("a", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            if not before:
-                writer.writerow(_COLUMNS)
-            elif not before.endswith(b"\n"):  # as some editors leave the last line
+            if before and not before.endswith(b"\n"):  # as some editors leave the last line
                 file.write("\n")
-            writer.writerow([*asdict(setting).values(), seed, f"{accuracy:.2f}"])
+            csv.writer(file).writerow(cells)
 
     def _read(self, cells: list[str], line: int) -> tuple[Setting, int, float]:
         try:
-            values = {
-                field.name: type(field.default)(cell)
-                for field, cell in zip(fields(Setting), cells[:-2], strict=True)
-            }
-            return Setting(**values), int(cells[-2]), float(cells[-1])
-        except (ValueError, IndexError) as error:
+            *values, seed, accuracy = cells
+            pairs = zip(fields(Setting), values, strict=True)
+            setting = Setting(**{field.name: type(field.default)(cell) for field, cell in pairs})
+            return setting, int(seed), float(accuracy)
+        except ValueError as error:
             raise ValueError(
-                f"Line {line} of {self.path.name} is {','.join(cells)!r}, and has to hold the values of "
-                f"{', '.join(_COLUMNS)}. Mend it, or delete it."
+                f"Line {line} of {self.path.name} is {','.join(cells)!r}, and has to hold the "
+                f"values of {', '.join(_COLUMNS)}. Mend it, or delete it."
             ) from error
-
-
-_COLUMNS = [*(field.name for field in fields(Setting)), "seed", "accuracy"]
