@@ -1,4 +1,4 @@
-"""A few real digits, a small network for them, and training as PyTorch alone does it, for the tests of training."""
+"""A few real digits, small networks, and training as PyTorch alone does it."""
 
 import functools
 

@@ -36,8 +36,8 @@ def precision_unset(monkeypatch):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock, and a network of which a step takes a second, but `float32` of them in float32; the first of each kind
-    takes 50 more."""
+    """A clock, and a network whose step takes a second, or `float32` of them in float32; the first
+    of each kind takes 50 more."""
 
     class Network(nn.Linear):
         def __init__(self):
@@ -120,7 +120,8 @@ def test_the_rate_goes_in_straight_lines_to_its_peak_at_30_per_cent_and_to_nearl
 
 
 def test_one_cycle_is_what_pytorch_makes_of_it_by_hand_and_learns_to_read() -> None:
-    """Shuffled batches, in a new order each time; half an epoch; smooth labels, changed images, averaged weights."""
+    """With batches in a new order each time, half an epoch, smooth labels, changed images, and
+    averaged weights."""
     shift = functools.partial(torch.roll, shifts=1, dims=3)
     model, by_hand, path = network(), network(), []
     average = averaged(model)
@@ -216,7 +217,7 @@ def test_the_fast_way_is_one_cycle_to_0_005_over_shuffled_batches_of_128_with_sm
     assert weights(model) == weights(by_hand)
     assert capsys.readouterr() == ("", "")
 
-    # Unless told otherwise: one epoch, seed 0, MNIST's training set, and the precision that was measured.
+    # Unless told otherwise: one epoch, seed 0, MNIST's training set, the measured precision.
     monkeypatch.setattr(fast, "load_datasets", lambda: (digits(), digits(50)))
     monkeypatch.setattr(fast, "_speed_of_bfloat16", lambda device: 1.0)
     kept = []

@@ -12,7 +12,7 @@ import torch
 
 
 def place(patch, folder, share):
-    """Have what is kept lie in a folder, and train for real, but on one in so many of the 63,000 digits."""
+    """Keep the network in a folder, and train for real, but on one in so many of the digits."""
     patch.setattr(trained, "load_datasets", lambda: (digits(60_000 // share), None))
     patch.setattr(trained, "drawn_digits", lambda count: drawn_digits(count // share))
     patch.setenv("MNIST_DATA_DIR", str(folder))

@@ -231,17 +231,17 @@ def test_slow_motion_tells_the_sum_and_the_sizes(drawn) -> None:
     image[0, :3], image[1, :3] = torch.tensor([0.5, 1, 0.25]), 1.0
     image[2, 1] = 1 / 255
     widget = widgets.convolution_in_slow_motion({"image": image})
-    moves = ("kernel", "sharpen"), ("[0, 0]", 2.50444), ("stride", 2)
+    moves = ("kernel", "sharpen"), ("[0, 0]", 2.25444), ("stride", 2)
     assert move(widget, *moves) == (
         "output[0, 0]:\n"
-        "0.50 × 2.5 + 1.00 × (-1) + 0.25 × 0   =   0.25\n"
+        "0.50 × 2.25 + 1.00 × (-1) + 0.25 × 0  =   0.13\n"
         "1.00 × (-1) + 1.00 × 5 + 1.00 × (-1)  =   3.00\n"
         "0.00 × 0 + 0.00 × (-1) + 0.00 × 0     =   0.00\n"
-        "                                 sum  =   3.25\n\n"
+        "                                 sum  =   3.12\n\n"
         "output height: (5 + 2 · 0 − 3) / 2 = 1, plus 1 is 2\n"
         "output width:  (6 + 2 · 0 − 3) / 2 = 1.5, without the fraction 1, plus 1 is 2"
     )
-    assert controls(widget)["[0, 0]"].value == 2.50444
+    assert controls(widget)["[0, 0]"].value == 2.25444
 
 
 def test_the_window_walks_over_each_place_and_begins_again_where_these_change(drawn) -> None:
@@ -459,8 +459,10 @@ def test_what_is_forgotten_is_gone_and_a_page_that_is_opened_again_shows_the_res
 
 def test_the_box_shows_the_pad_as_it_is_and_feature_maps_follow_each_stroke(pad) -> None:
     assert controls(pad.widget)["feature maps"].options == ("none", "block_1", "block_2", "block_3")
-    move(pad.widget, ("feature maps", "block_1"), ("fit and centre, as in MNIST", False))
+    move(pad.widget, ("feature maps", "block_1"))
     pad.draw(SEVEN)
+    pad.shows(SEVEN)
+    move(pad.widget, ("fit and centre, as in MNIST", False))
     pad.shows(SEVEN, canvas_size=(280, 280))
     with torch.no_grad():
         maps = pad.model.block_1(rasterize([SEVEN], canvas_size=(280, 280))[None])[0]

@@ -207,7 +207,7 @@ def fit_fast(
 
 
 def averaged(model: nn.Module) -> AveragedModel:
-    """Return a second network, to hold the mean of this one's weights and batch norm's statistics."""
+    """Return a second network, for the mean of this one's weights and batch norm's statistics."""
     return AveragedModel(model, use_buffers=True)
 
 

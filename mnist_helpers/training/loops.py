@@ -37,7 +37,7 @@ class TrainingInterrupted(KeyboardInterrupt):
 
 
 def get_device() -> torch.device:
-    """Return what ``$MNIST_DEVICE`` names where it is set; else CUDA, else Apple's MPS, else CPU."""
+    """Return what ``$MNIST_DEVICE`` names where it is set; else CUDA, else Apple's MPS, or CPU."""
     if os.environ.get("MNIST_DEVICE"):
         return torch.device(os.environ["MNIST_DEVICE"])
     if torch.cuda.is_available():
@@ -154,7 +154,7 @@ def fit(
 
 
 def require_finite(loss: float, which: str) -> None:
-    """Raise a FloatingPointError where a loss is infinite or NaN: nothing is learned from there on."""
+    """Raise a FloatingPointError where a loss is infinite or NaN: nothing is learned any more."""
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the loss {which} is {loss}, and training stopped there. Most often the learning rate "

@@ -22,7 +22,7 @@ def trained_cnn(progress: bool = True) -> CNN:
 
     The first call trains it, in some twenty seconds on two cores, and keeps it in the folder of
     `data_root`; later calls load it from there. A file that is damaged is replaced. MNIST's 60,000
-    digits are joined by 3,000 of `drawn_digits`: ones with an upstroke, sevens with a bar, open fours.
+    digits are joined by 3,000 of `drawn_digits`: ones with an upstroke, sevens with a bar.
     """
     path = data_root() / f"trained_cnn_{_RECIPE}.pt"
     # The caller's random numbers go on as if nothing had been drawn.

@@ -1,4 +1,4 @@
-"""Faults of checkpoints and of saved notebooks: killed while writing, cut off, changed, from elsewhere, with code."""
+"""Faults of checkpoints and of saved notebooks: killed while writing, damaged, from elsewhere."""
 
 import errno
 import hashlib
@@ -43,7 +43,7 @@ def checkpoint(tmp_path):
 
 
 def refusal(path, other):
-    """Load a file that has to be refused into a network, which has to stay as it was; return what was said."""
+    """Load a file that has to be refused, and return what was said; the network stays as it was."""
     before = state_of(*other)
     with pytest.raises(ValueError, match="nothing of it was loaded") as caught:
         load_checkpoint(path, *other)

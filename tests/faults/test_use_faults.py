@@ -109,7 +109,7 @@ print(len(fit(model, few, optimizer, epochs=1, history=sys.last_value.history, p
 def test_a_kernel_that_is_interrupted_in_an_epoch_trains_on() -> None:
     manager, client = start_new_kernel(kernel_name="python3", startup_timeout=120)
     try:
-        # Otherwise the kernel passes over what comes right after an error, as over the cells below one that failed.
+        # Otherwise the kernel passes over what comes right after an error.
         sent = client.execute(TRAIN, stop_on_error=False)
         while "batch" not in client.get_iopub_msg(timeout=120)["content"].get("text", ""):
             pass
