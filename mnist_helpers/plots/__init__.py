@@ -6,8 +6,7 @@ In a notebook a figure that a cell returns is shown; ``figure.savefig("name.png"
 # ruff: noqa: F403
 from .answers import *
 from .curves import *
-from .layers import *
 from .pictures import *
-from .style import BLUE, GREEN, ORANGE, STYLE
+from .style import BLUE, GREEN, ORANGE, STYLE  # noqa: F401
 
-__all__ = ["BLUE", "GREEN", "ORANGE", "STYLE", *filter(lambda name: name[:5] == "plot_", dir())]
+__all__ = [name for name in dir() if name.startswith("plot_")]

@@ -1,5 +1,4 @@
-"""Figures of what networks answer: how probable each digit is to them, what they confuse, how sure
-they are and how right, where digits lie for them."""
+"""Figures of what networks answer, how sure they are of it, and what they confuse."""
 
 from collections.abc import Mapping, Sequence
 import math
@@ -79,8 +78,7 @@ def _draw_bars(
 def plot_probabilities(
     images: Images, probabilities: Float[Tensor, "N 10"], titles: Sequence[str]
 ) -> Figure:
-    """Draw digits, three a row, under titles of up to 35 letters, each beside its ten
-    probabilities, the largest blue. Logits raise ValueError."""
+    """Draw digits as `plot_predictions` does, under titles of up to 35 letters; the surest is blue."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
@@ -95,9 +93,9 @@ def plot_beliefs(
     figure, axes = _figure(rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3)
     for ax in axes:
         ax.axis("off")
-    fields = probabilities.permute(1, 2, 0)
-    samples = zip(axes[::2], axes[1::2], images, labels.tolist(), fields, strict=False)
-    for left, right, image, label, field in samples:
+    samples = zip(images, labels.tolist(), probabilities.permute(1, 2, 0), strict=True)
+    for number, (image, label, field) in enumerate(samples):
+        left, right = axes[2 * number : 2 * number + 2]
         _show(left, image, f"{label}")
         _show(right, field, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         _frame(right, 0, label, epochs, 1)
@@ -109,8 +107,7 @@ def plot_beliefs(
 
 @plt.style.context(STYLE)
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
-    """Draw a digit in [0, 1], and beside it the ten probabilities that each network gives, the
-    largest blue. Logits raise ValueError."""
+    """Draw a digit in [0, 1] beside each network's ten probabilities. Logits raise ValueError."""
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
     margins = (0.15 / width, 0.06, 1 - 0.15 / width, 0.88, 0.16)
@@ -131,8 +128,7 @@ def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "
 
 @plt.style.context(STYLE)
 def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
-    """Draw how often each label (row) is read as each digit (column). The diagonal is grey: its
-    numbers are so much larger that no mistake would be seen beside them."""
+    """Draw how often each label (row) is read as each digit (column), mistakes in colour."""
     figure, [ax] = _figure(figsize=(9, 8.4))
     mistakes = matrix.double().cpu()
     most = mistakes.fill_diagonal_(0).max().item() or 1

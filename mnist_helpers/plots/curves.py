@@ -20,15 +20,8 @@ _LINES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 
 
 @plt.style.context(STYLE)
-def _plot_curves(
-    curves: Curves,
-    height: float,
-    x: Sequence[float] = (),
-    level: tuple[str, float] | None = None,
-    **axes,
-) -> Figure:
-    """Draw curves over `x`, with markers, or over the number of the step, and a dotted `level`;
-    `axes` as in ``ax.set``."""
+def _curves(curves: Curves, height: float, x: Sequence = (), level: tuple = (), **axes) -> Figure:
+    """Draw curves over `x`, with markers, or over the number of the step; `axes` as in ``ax.set``."""
     figure, [ax] = _figure(figsize=(10, height))
     looks = zip(itertools.cycle(_LINES), itertools.cycle("os^DvPX"), strict=False)
     for (name, values), (line, marker) in zip(curves.items(), looks, strict=False):
@@ -37,33 +30,31 @@ def _plot_curves(
     if level:
         ax.axhline(level[1], label=level[0], **_DOTTED)
     ax.set(**axes)
-    ax.legend(**({"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if level else {}))
+    ax.legend(**{"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if level else {})
     return figure
 
 
 def plot_losses(losses: Curves) -> Figure:
-    """Draw the loss of every batch of trainings, and a dotted line at ln 10: the loss of a network
-    that gives each of the ten digits the same probability."""
+    """Draw the loss of every batch of trainings, and ln 10, that of ten equal probabilities."""
     means = {name: _running_mean(values, 10) for name, values in losses.items()}
     axes = {"xlabel": "batch", "ylabel": "loss (mean of 10 batches)", "ylim": (0, None)}
-    return _plot_curves(means, 5, level=("ln 10", math.log(10)), **axes)
+    return _curves(means, 5, level=("ln 10", math.log(10)), **axes)
 
 
 def plot_rates(rates: Curves) -> Figure:
     """Draw learning rates over the steps of a training."""
-    return _plot_curves(rates, 4, xlabel="step", ylabel="learning rate", ylim=(0, None))
+    return _curves(rates, 4, xlabel="step", ylabel="learning rate", ylim=(0, None))
 
 
 def plot_shifts(shifts: Sequence[int], accuracies: Curves) -> Figure:
     """Draw networks' accuracies in per cent on digits moved to the right by `shifts` pixels."""
     axes = {"xlabel": "shift to the right, pixels", "ylabel": "accuracy, %", "ylim": (0, 103)}
-    return _plot_curves(accuracies, 5.5, shifts, ("guessing", 10), xticks=shifts, **axes)
+    return _curves(accuracies, 5.5, shifts, ("guessing", 10), xticks=shifts, **axes)
 
 
 @plt.style.context(STYLE)
 def plot_live_losses(points: Sequence[tuple[float, float]], batches: int) -> Figure:
-    """Draw (number of the batch, loss) of a training that still runs, on axes for the whole of it,
-    and a dotted line at ln 10."""
+    """Draw (number of the batch, loss) of a training that still runs, on axes for all of it."""
     figure, [ax] = _figure(margins=(0.1, 0.2, 0.96, 0.97), figsize=(7, 3))
     ax.axhline(math.log(10), **_DOTTED)
     ax.plot([batch for batch, _ in points], [loss for _, loss in points], color=BLUE)
@@ -73,8 +64,7 @@ def plot_live_losses(points: Sequence[tuple[float, float]], batches: int) -> Fig
 
 @plt.style.context(STYLE)
 def plot_range_test(rates: Sequence[float], losses: Sequence[float], chosen: float) -> Figure:
-    """Draw the loss of each step over its learning rate, pale, and its moving average, strong, with
-    a dashed line at the rate that was chosen and a dotted one at ln 10."""
+    """Draw the loss of each step over its learning rate, pale, and its moving average, strong."""
     figure, [ax] = _figure(figsize=(10, 5))
     averages = itertools.accumulate(losses, lambda mean, loss: 0.85 * mean + 0.15 * loss)
     ax.semilogx(rates, losses, color=BLUE, alpha=0.3, linewidth=1)

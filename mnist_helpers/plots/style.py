@@ -14,14 +14,15 @@ STYLE = "mnist_helpers.lessons"
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 
 Image = Real[Tensor, "1 H W"] | Real[Tensor, "H W"]
+Place = tuple[int, int]
 Images = Sequence[Image] | Real[Tensor, "N 1 H W"] | Real[Tensor, "N H W"]
 
 
 def _figure(
     rows: int = 1, columns: int = 1, margins: Sequence[float] = (), **options
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes, row by row. With `margins`, as ``subplots_adjust`` takes them,
-    it has no layout engine: for what is redrawn while a slider moves or a network is trained."""
+    """Return a figure and its axes. With `margins` (left, bottom, right, top, between) it has no
+    layout engine, and is drawn more quickly: while a slider moves, or a network is trained."""
     figure, _ = plt.subplots(rows, columns, layout="none" if margins else None, **options)
     # pyplot would show it once more at the end of the cell, and, after an error, half of it.
     plt.close(figure)
@@ -31,8 +32,7 @@ def _figure(
 
 
 def _show(ax: Axes, image: Image, title: str = "", edge: str | None = None, **look) -> AxesImage:
-    """Draw an image under its title; with the colour of an `edge` on grey, which is seen where the
-    image ends or is NaN."""
+    """Draw an image under its title; with an `edge`, a colour, grey where it ends or is NaN."""
     picture = image.detach().cpu().float()
     picture = picture.squeeze(0) if picture.ndim == 3 else picture
     ax.set(title=title, facecolor="#BBBBBB")
@@ -44,7 +44,7 @@ def _show(ax: Axes, image: Image, title: str = "", edge: str | None = None, **lo
     return ax.imshow(picture.numpy(), **look)
 
 
-def _frame(ax: Axes, left: int, top: int, width: int, height: int, **look) -> None:
+def _frame(ax: Axes, left: float, top: float, width: int, height: int, **look) -> None:
     """Draw a frame around pixels. The edge of the first is half a pixel before its middle."""
     look = {"fill": False, "edgecolor": ORANGE, "linewidth": 3, **look}
     ax.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **look))

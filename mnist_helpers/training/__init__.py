@@ -23,5 +23,3 @@ from .loops import (
     train_one_epoch,
 )
 from .trained import trained_cnn
-
-SizedBatches = Batches  # as `benchmark` calls them still
