@@ -55,6 +55,7 @@ def enforce_signatures() -> None:
     install_import_hook("mnist_helpers", checker)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run each lesson once: where JupyterLab runs it and there is a browser, nbval does not run it again.
 
