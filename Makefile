@@ -29,7 +29,7 @@ lab: $(INSTALLED)
 	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --port=$(PORT) $(LAB_FLAGS) $(ARGS)
 
 test: $(INSTALLED)
-	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 notebooks: $(INSTALLED)
 	$(BIN)/python tools/run_notebooks.py $(ARGS)

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from pathlib import Path
+import re
 import tempfile
 
 import matplotlib
@@ -18,6 +19,7 @@ import mnist_helpers  # noqa: F401
 from browsers import find_browser
 from jaxtyping import install_import_hook
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parent
 GUARD = ROOT / "tests" / "offline" / "sitecustomize.py"
@@ -55,21 +57,27 @@ def enforce_signatures() -> None:
     install_import_hook("mnist_helpers", checker)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run each lesson once: where JupyterLab runs it and there is a browser, nbval does not run it again.
-
-    A lesson stays with one worker, and so does a module.
-    """
+    """Run each lesson once: where JupyterLab runs it and there is a browser, nbval does not run it again."""
     in_the_browser = set()
     if find_browser() or os.environ.get("BROWSER_REQUIRED"):
         in_the_browser = {lesson.name for item in items if (lesson := lesson_of(item))}
     twice = [item for item in items if item.path.name in in_the_browser]
     config.hook.pytest_deselected(items=twice)
     items[:] = sorted((item for item in items if item not in twice), key=place)
-    for item in items:
-        lesson = lesson_of(item) or item.path
-        item.add_marker(pytest.mark.xdist_group(lesson.name))
+
+
+class OneWorkerForEachLesson(LoadScopeScheduling):
+    """Gives the tests of a module to one worker, and those of a lesson that is open in the browser."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        lesson = re.search(r"test_lessons_in_the_browser.*\b(\d\d)\b", nodeid)
+        return lesson[1] if lesson else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
+    return OneWorkerForEachLesson(config, log)
 
 
 def lesson_of(item: pytest.Item) -> Path | None:

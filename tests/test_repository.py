@@ -149,7 +149,7 @@ def test_make_lab_passes_the_port_and_the_arguments_on() -> None:
 def test_make_test_passes_the_arguments_on() -> None:
     printed = dry_run("test", "ARGS=tests/test_shapes.py")
     assert re.search(
-        r"-m pytest .*--dist loadgroup .* tests/test_shapes.py$", printed.splitlines()[-1]
+        r"-m pytest .*--dist loadscope .* tests/test_shapes.py$", printed.splitlines()[-1]
     )
 
 
