@@ -85,7 +85,7 @@ def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
 # Prints the code of what each name of the package is bound to, and None where that is wrapped in something. In another
 # Python, because here the import hook wraps everything.
 BOUND = """
-import importlib, inspect, json, pkgutil
+import importlib, inspect, json, pkgutil, textwrap
 import mnist_helpers
 
 found = {}
@@ -94,7 +94,7 @@ for module in pkgutil.walk_packages(mnist_helpers.__path__, "mnist_helpers."):
         for name, one in vars(importlib.import_module(module.name)).items():
             if inspect.isroutine(one) or inspect.isclass(one):
                 if one.__module__ == module.name:
-                    found[name] = None if hasattr(one, "__wrapped__") else inspect.getsource(one)
+                    found[name] = None if hasattr(one, "__wrapped__") else textwrap.dedent(inspect.getsource(one))
 print(json.dumps(found))
 """
 
