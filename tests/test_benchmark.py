@@ -128,6 +128,8 @@ def test_recipes_seeds_and_epochs_can_be_chosen(run, log):
     log.clear()
     _, records = run("--recipe", "loading")
     assert ([record["recipe"] for record in records], log) == (["loading"], [])
+    _, records = run("--steps")
+    assert {len(record["validation_accuracy"]) for record in records} == {5}
 
 
 @pytest.mark.parametrize("option", [("--seeds", 0), ("--epochs", -1), ("--json", "no/rows.json")])

@@ -111,6 +111,7 @@ DAMAGE = [
     ("one bit", "cut off", "a link to nowhere", "a web page"),
     ("Fashion-MNIST's",) * 4,
     ("missing",) * 4,
+    ("whole", "whole", "whole", "cut off"),  # of which only its size tells
 ]
 
 
@@ -120,6 +121,8 @@ def test_files_that_are_not_mnists_are_rebuilt_and_a_line_each_says_so(
 ):
     expected = []
     for name, fault in zip(NAMES, damage, strict=True):
+        if fault == "whole":
+            continue
         path = raw(own_digits) / name
         content, times = path.read_bytes(), path.stat()
         path.unlink()

@@ -49,20 +49,20 @@ def test_an_archive_that_names_another_place_is_unpacked_into_its_own(
 ) -> None:
     packed = tmp_path / "archives"
     shutil.copytree(ROOT / "mnist_helpers" / "archives", packed)
-    file = MNIST_FILES[3]
-    content = gzip.decompress((packed / f"{file.name}.gz").read_bytes())
+    name = list(MNIST_FILES)[3]
+    content = gzip.decompress((packed / f"{name}.gz").read_bytes())
     # The name within the archive, which some programs unpack to.
-    name = "../../../written by the archive"
+    elsewhere = "../../../written by the archive"
     with (
-        (packed / f"{file.name}.gz").open("wb") as raw,
-        gzip.GzipFile(name, "wb", fileobj=raw) as archive,
+        (packed / f"{name}.gz").open("wb") as raw,
+        gzip.GzipFile(elsewhere, "wb", fileobj=raw) as archive,
     ):
         archive.write(content)
     monkeypatch.setattr(data.resources, "files", lambda package: tmp_path)
     assert data_root() == empty_folder
     names = {path.name for path in tmp_path.rglob("*")} | {path.name for path in Path().iterdir()}
     assert not [name for name in names if "written by" in name]
-    assert (empty_folder / "MNIST" / "raw" / file.name).read_bytes() == content
+    assert (empty_folder / "MNIST" / "raw" / name).read_bytes() == content
 
 
 @pytest.fixture(scope="module")
