@@ -52,14 +52,9 @@ def guard_connections(folder: Path) -> None:
 
 def enforce_signatures() -> None:
     """Hold every call that a test makes to the signature, shapes included. In a learner's kernel nothing is."""
-    typed = [
-        ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in ROOT.glob("mnist_helpers/**/*.py")
-        if "jaxtyping" in path.read_text(encoding="utf-8")
-    ]
     # An int will do where a float is asked for.
     checker = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-    install_import_hook(typed, checker)
+    install_import_hook("mnist_helpers", checker)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

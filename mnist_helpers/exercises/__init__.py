@@ -8,12 +8,12 @@ from . import engine, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, les
 from .engine import Verdict
 
 
-def check(exercise: str, answer: object) -> None:
+def check(exercise: object, answer: object) -> None:
     """Print what `judge` says of the answer. This is the one place where the exercises print."""
     print(judge(exercise, answer).message)
 
 
-def judge(exercise: str, answer: object) -> Verdict:
+def judge(exercise: object, answer: object) -> Verdict:
     """Say whether an answer is right, and why; `exercise` is its number as text, ``"2.1"``.
 
     While an answer is, holds or returns ``...``, the verdict is the hint. Raises ValueError where

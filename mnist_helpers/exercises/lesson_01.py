@@ -1,6 +1,6 @@
 """The exercises of lesson 01: data sets, samples, means, loaders."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 import itertools
 
 import torch
@@ -161,7 +161,7 @@ class _SmallSet(Dataset):
     def __len__(self) -> int:
         return len(self.targets)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+    def __getitem__(self, index: int | Tensor) -> tuple[Tensor, int]:
         return self.data[index].unsqueeze(0) / 255, int(self.targets[index])
 
 
@@ -191,7 +191,7 @@ def _judge_digit_loader(answer: object) -> str:
     return f"{praise} Try digit_loader(train_set, [4, 9], 64), a hard pair."
 
 
-def _batches_of(loader: object, what: str) -> list[tuple[Tensor, Tensor]]:
+def _batches_of(loader: object, what: str) -> list[Sequence[Tensor]]:
     if not isinstance(loader, Iterable) or isinstance(loader, (Tensor, Dataset)):
         raise NotYet(f"{what} is {described(loader)}; it has to be a DataLoader.")
     # More batches than samples can only come from something that never ends.
@@ -205,7 +205,7 @@ def _batches_of(loader: object, what: str) -> list[tuple[Tensor, Tensor]]:
 
 
 def _judge_epoch(
-    batches: list[tuple[Tensor, Tensor]], dataset: _SmallSet, digits: list[int], batch_size: int
+    batches: list[Sequence[Tensor]], dataset: _SmallSet, digits: list[int], batch_size: int
 ) -> None:
     case = f"With digits={digits} and batch_size={batch_size}"
     if not batches:
@@ -237,7 +237,7 @@ def _judge_epoch(
     )
 
 
-def _sample_numbers(batches: list[tuple[Tensor, Tensor]]) -> Tensor:
+def _sample_numbers(batches: list[Sequence[Tensor]]) -> Tensor:
     return torch.cat([(255 * images.flatten(1)[:, 0]).round().long() for images, _ in batches])
 
 

@@ -50,7 +50,7 @@ MOVES = {
         ("rotation", "ArrowRight", "up to 10°", "up to 11°"),
     ],
     "widgets.shifted_digit": [
-        ("digit", "ArrowRight", "digit 0 is a ", "digit 1 is a "),
+        ("digit", "ArrowRight", "digit 0 is a 7; moved", "digit 1 is a 1; moved"),
         ("right", "ArrowRight", "moved 0 to the right", "moved 1 to the right"),
         ("down", "ArrowLeft", "0 down", "1 up"),
     ],
