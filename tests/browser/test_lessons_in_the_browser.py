@@ -185,7 +185,7 @@ def test_every_control_has_a_name(desk: Desk) -> None:
 @pytest.mark.parametrize("desk", LESSONS[3:4], indirect=True, ids=["04"])
 def test_the_live_curve_arrives_at_the_last_batch(desk: Desk) -> None:
     text = desk.output_of("widgets.LiveLoss").locator(TEXT)
-    expect(text).to_contain_text("batch 9380 of 9380")
+    expect(text).to_contain_text("batch 9,380 of 9,380")
 
 
 @pytest.mark.parametrize("desk", LESSONS[:3], indirect=True, ids=["01", "02", "03"])
