@@ -82,8 +82,9 @@ def ink(picture: Image.Image) -> float:
 def loose_differences(saved: str, fresh: str) -> list[str]:
     """Compare line by line what a cell printed.
 
-    The words are alike but for one line, which may name this machine's device. Percentages differ by a point where both
-    are high, else by fifteen; other numbers by a factor of ten, or by ten.
+    The words are alike but for one line, which may name this machine's device. Percentages above 95
+    differ by a point, others, shares of the time among them, by fifteen or a factor of four; other
+    numbers by ten, or a factor of ten.
     """
     lines = list(zip(saved.splitlines(), fresh.splitlines(), strict=False))
     other = [pair for pair in lines if words(pair[0]) != words(pair[1])]
@@ -102,8 +103,10 @@ def words(line: str) -> list[str]:
     return NUMBER.sub("#", line).split()
 
 
-def near(one: str, other: str) -> bool:
-    a, b = (abs(float(text.replace(",", "").rstrip("%"))) for text in (one, other))
-    if "%" in one:
-        return abs(a - b) <= (1 if min(a, b) > 95 else 15)
+def near(saved: str, fresh: str) -> bool:
+    a, b = (abs(float(text.replace(",", "").rstrip("%"))) for text in (saved, fresh))
+    if "%" in saved and a > 95:
+        return abs(a - b) <= 1
+    if "%" in saved:
+        return abs(a - b) <= 15 or max(a, b) <= 4 * min(a, b)
     return abs(a - b) <= 10 or max(a, b) <= 10 * min(a, b)
