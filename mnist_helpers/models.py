@@ -50,53 +50,38 @@ class WideCNN(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.block_1 = nn.Sequential(
-            nn.Conv2d(1, 16, kernel_size=5, padding=2),
-            nn.ReLU(),
-            nn.MaxPool2d(kernel_size=2),
+            nn.Conv2d(1, 16, kernel_size=5, padding=2), nn.ReLU(), nn.MaxPool2d(kernel_size=2)
         )
         layers: list[nn.Module] = []
         for in_channels, out_channels in itertools.pairwise([16, 32, 32, 32, 64, 64]):
             layers += [nn.Conv2d(in_channels, out_channels, kernel_size=5, padding=2), nn.ReLU()]
         self.block_2 = nn.Sequential(*layers, nn.MaxPool2d(kernel_size=2))
-        self.block_3 = nn.Sequential(
-            nn.Conv2d(64, 64, kernel_size=5, padding=2),
-            nn.ReLU(),
-        )
-        self.output = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(64 * 7 * 7, 10),
-        )
+        self.block_3 = nn.Sequential(nn.Conv2d(64, 64, kernel_size=5, padding=2), nn.ReLU())
+        self.output = nn.Sequential(nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
 
     def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
-        features = self.block_1(images)  # [N, 16, 14, 14]
-        features = self.block_2(features)  # [N, 64, 7, 7]
-        features = self.block_3(features)  # [N, 64, 7, 7]
-        return self.output(features)  # [N, 10]
+        features = self.block_2(self.block_1(images))  # [N, 64, 7, 7]
+        return self.output(self.block_3(features))
 
 
 class MLP(nn.Module):
-    """The fully connected predecessor: every pixel to every unit. As it stands it has 102,594
-    parameters, within one per cent of `CNN`'s, so that the two can be compared."""
+    """Every pixel to every unit. As it stands it has 102,594 parameters, about as many as `CNN`."""
 
     def __init__(self, hidden_sizes: Sequence[int] = (120, 64)) -> None:
         super().__init__()
+        sizes = [28 * 28, *hidden_sizes]
         layers: list[nn.Module] = [nn.Flatten()]
-        in_features = 28 * 28
-        for hidden_size in hidden_sizes:
-            layers += [nn.Linear(in_features, hidden_size), nn.ReLU()]
-            in_features = hidden_size
-        layers.append(nn.Linear(in_features, 10))
-        self.layers = nn.Sequential(*layers)
+        for in_features, out_features in itertools.pairwise(sizes):
+            layers += [nn.Linear(in_features, out_features), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
 
     def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
         return self.layers(images)
 
 
 class BatchNormCNN(nn.Module):
-    """The convolutions of `CNN`, each with batch norm in place of its bias: 103,386 parameters.
-
-    Pooling comes before batch norm and ReLU, which so have a quarter of the numbers to work on.
-    """
+    """`CNN` with batch norm in place of the biases, after the pooling, where there are a quarter of
+    the numbers to work on: 103,386 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,8 +103,7 @@ class BatchNormCNN(nn.Module):
 
 
 class SmallCNN(nn.Module):
-    """Two convolutions without padding and two linear layers, with batch norm: little to compute,
-    212,986 parameters."""
+    """Two convolutions without padding, and batch norm: little to compute, 212,986 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,9 +145,8 @@ def make_cnn(
     """Return a network of two blocks, each `depth` convolutions and a pooling, and a linear layer.
 
     As it stands it has 20,490 parameters. `channels` are the first block's, the second has twice as
-    many; `kernel_size` is odd, so that padding can keep height and width; `pooling` is ``"max"``,
-    ``"average"`` or ``"strided"``, a convolution that moves by two pixels; `activation` is one
-    of ``torch.nn``, such as ``"ReLU"``, ``"GELU"`` or ``"Tanh"``.
+    many; `kernel_size` is odd, so that padding can keep height and width; `pooling` is max, average
+    or strided, a convolution that moves by two pixels; `activation` is one of ``torch.nn``.
     """
     poolings = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
     if pooling not in [*poolings, "strided"]:
