@@ -1,22 +1,24 @@
 """A few real digits, small networks, and training as PyTorch alone does it."""
 
+import copy
 import functools
 
 from mnist_helpers.batches import TensorBatches
 from mnist_helpers.data import load_datasets
+from mnist_helpers.training import one_cycle
 import torch
 from torch import nn
 import torch.nn.functional as F
-from torch.optim.lr_scheduler import OneCycleLR
+
+_load_datasets = functools.cache(load_datasets)
 
 
-@functools.cache
 def digits(count=300, start=0):
     """MNIST's training set, with so many of its digits."""
-    train_set, _ = load_datasets()
-    train_set.data = train_set.data[start : start + count].clone()
-    train_set.targets = train_set.targets[start : start + count].clone()
-    return train_set
+    few = copy.copy(_load_datasets()[0])
+    few.data = few.data[start : start + count]
+    few.targets = few.targets[start : start + count]
+    return few
 
 
 def batches(count=300, batch_size=64, start=0, **options):
@@ -48,7 +50,7 @@ def weights(model):
     return {name: tensor.tolist() for name, tensor in model.state_dict().items()}
 
 
-def steps(model, some_batches, optimizer, loss_function=F.cross_entropy, after=lambda: None):
+def steps(model, some_batches, optimizer, loss_function=F.cross_entropy):
     """One step for each batch; return the losses, and how many digits were read rightly."""
     model.train()
     losses, correct = [], 0
@@ -58,32 +60,16 @@ def steps(model, some_batches, optimizer, loss_function=F.cross_entropy, after=l
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        after()
         losses.append(loss.item())
         correct += (logits.argmax(dim=1) == labels).sum().item()
     return losses, correct
 
 
-def cycle(model, some_batches, peak_rate, betas=(0.7, 0.9), smoothing=0.0, after=lambda: None):
+def cycle(model, some_batches, peak_rate, betas=(0.7, 0.9), smoothing=0.0):
     """Adam, with one cycle of the learning rate over some batches; return the losses."""
     model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=7.0, betas=betas, fused=True)
-    schedule = OneCycleLR(
-        optimizer,
-        max_lr=peak_rate,
-        total_steps=len(some_batches),
-        pct_start=0.3,
-        anneal_strategy="linear",
-        cycle_momentum=False,
-        div_factor=10,
-        final_div_factor=100,
-    )
-
-    def loss_function(logits, labels):
-        return F.cross_entropy(logits, labels, label_smoothing=smoothing)
-
-    def schedule_and_after():
-        schedule.step()
-        after()
-
-    return steps(model, some_batches, optimizer, loss_function, schedule_and_after)[0]
+    schedule = one_cycle(optimizer, peak_rate, len(some_batches))
+    optimizer.register_step_post_hook(lambda *_: schedule.step())
+    loss_function = functools.partial(F.cross_entropy, label_smoothing=smoothing)
+    return steps(model, some_batches, optimizer, loss_function)[0]

@@ -3,7 +3,6 @@
 # ruff: noqa: F401
 from .checkpoints import load_checkpoint, save_checkpoint
 from .fast import (
-    Precision,
     averaged,
     choose_precision,
     fit_fast,
@@ -13,9 +12,7 @@ from .fast import (
     watched,
 )
 from .loops import (
-    Batches,
     History,
-    LossFunction,
     TrainingInterrupted,
     evaluate,
     fit,

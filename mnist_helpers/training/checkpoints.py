@@ -10,16 +10,13 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-_DIGEST_SIZE = hashlib.sha256().digest_size
-
 
 def save_checkpoint(
     path: str | Path, model: nn.Module, optimizer: Optimizer | None = None, epoch: int = 0
 ) -> None:
     """Save the model's weights, where given the optimizer's state, and the number of epochs done.
 
-    The file is one of ``torch.save`` with its SHA-256 behind it. A save that is interrupted, or
-    fails with an OSError, leaves the old file whole.
+    A save that is interrupted, or fails with an OSError, leaves the old file whole.
     """
     path = Path(path)
     content = {
@@ -54,12 +51,11 @@ def save_checkpoint(
 def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | None = None) -> int:
     """Load what `save_checkpoint` wrote, and return the number of epochs done.
 
-    With ``weights_only=True`` a file brings tensors and numbers, never code. One that is damaged,
-    carries code, or belongs to another network or kind of optimizer is a ValueError, and leaves the
-    model as it was.
+    A file that is damaged, carries code, or belongs to another network or kind of optimizer is a
+    ValueError, and leaves the model as it was.
     """
     saved = Path(path).read_bytes()
-    saved, digest = saved[:-_DIGEST_SIZE], saved[-_DIGEST_SIZE:]
+    saved, digest = saved[:-32], saved[-32:]
     if hashlib.sha256(saved).digest() != digest:
         raise ValueError(
             f"{path} is damaged, or was not written by this version of save_checkpoint, and "
@@ -72,7 +68,18 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
             f"{path} holds more than tensors and numbers, and nothing of it was loaded. Never load "
             "such a file from a stranger."
         ) from None
-    _require_same_shapes(path, content, model)
+    there, wanted = (
+        {name: list(tensor.shape) for name, tensor in weights.items()}
+        for weights in (content["model"], model.state_dict())
+    )
+    for name in [*wanted, *there]:
+        if there.get(name) != wanted.get(name):
+            raise ValueError(
+                f"{path} was saved from {content['network']} and does not fit this "
+                f"{type(model).__name__}: {name} is {there.get(name, 'absent')} in the file and "
+                f"{wanted.get(name, 'absent')} in the model. Make the network that was saved, then "
+                "load."
+            )
     if optimizer is not None:
         # torch would take over the settings of another kind, and miss its own in the next step.
         if content["optimizer_name"] != type(optimizer).__name__:
@@ -84,16 +91,3 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
         optimizer.load_state_dict(content["optimizer"])
     model.load_state_dict(content["model"])
     return content["epoch"]
-
-
-def _require_same_shapes(path: str | Path, content: dict, model: nn.Module) -> None:
-    saved = {name: list(tensor.shape) for name, tensor in content["model"].items()}
-    wanted = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
-    for name in [*wanted, *saved]:
-        if saved.get(name) != wanted.get(name):
-            raise ValueError(
-                f"{path} was saved from {content['network']} and does not fit this "
-                f"{type(model).__name__}: {name} is {saved.get(name, 'absent')} in the file and "
-                f"{wanted.get(name, 'absent')} in the model. Make the network that was saved, then "
-                "load."
-            )

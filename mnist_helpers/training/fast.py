@@ -24,31 +24,26 @@ from ..models import CNN
 from .loops import Batches, require_finite
 
 
-class Precision(NamedTuple):
-    """The type of number to compute with, and one line that says why."""
-
+class _Precision(NamedTuple):
     dtype: torch.dtype
-    reason: str
+    reason: str  # in one line
 
 
-def choose_precision(device: torch.device) -> Precision:
+def choose_precision(device: torch.device) -> _Precision:
     """Return bfloat16 where it is measured to be 1.2 times as fast as float32, else float32.
 
-    ``$MNIST_PRECISION``, float32 or bfloat16, overrides the measurement, which takes about a second
-    and is made once in a process.
+    ``$MNIST_PRECISION`` overrides the measurement, which takes a second, once in a process.
     """
     name = os.environ.get("MNIST_PRECISION")
     if name not in (None, "", "float32", "bfloat16"):
-        raise ValueError(
-            f"MNIST_PRECISION is {name!r}: set it to float32 or bfloat16, or unset it."
-        )
+        raise ValueError(f"MNIST_PRECISION is {name!r}: set it to float32 or bfloat16.")
     why = ", as MNIST_PRECISION says"
     if not name:
         ratio = _speed_of_bfloat16(device)
         name = "bfloat16" if ratio >= 1.2 else "float32"
         found = f"measured {ratio:.2f} times as fast as float32" if ratio else "does not run here"
         why = f" (bfloat16 {found})"
-    return Precision(getattr(torch, name), f"precision on {device}: {name}{why}")
+    return _Precision(getattr(torch, name), f"precision on {device}: {name}{why}")
 
 
 @functools.cache
@@ -57,13 +52,12 @@ def _speed_of_bfloat16(device: torch.device) -> float:
     with torch.random.fork_rng(devices=[]):
         model = CNN().to(device, memory_format=torch.channels_last)
     images = torch.zeros(64, 1, 28, 28, device=device)
-    labels = torch.zeros(64, dtype=torch.int64, device=device)
 
     def seconds(enabled: bool) -> float:
         start = time.perf_counter()
         with torch.autocast(device.type, torch.bfloat16, enabled=enabled):
             logits = model(images)
-        F.cross_entropy(logits.float(), labels).backward()
+        logits.float().sum().backward()
         next(model.parameters()).grad.sum().item()  # waits until the device is done
         return time.perf_counter() - start
 
@@ -76,7 +70,7 @@ def _speed_of_bfloat16(device: torch.device) -> float:
     finally:
         torch.set_num_threads(threads)
     # The quickest of each: the first pays for what happens once, and a busy neighbour slows some.
-    without, with_it = (min(times) for times in zip(*rounds, strict=True))
+    without, with_it = map(min, zip(*rounds, strict=True))
     return without / with_it
 
 
@@ -113,7 +107,7 @@ def fit_one_cycle(
 
     `betas` are how much of their past Adam's means of the gradient and of its square keep, and
     `average` takes the weights in after each of the last fifth of the steps. `precision` is that of
-    the layers; the model is laid out as ``channels_last``. For what it raises see `watched`.
+    the layers; the model is laid out as ``channels_last``.
     """
     device = next(model.parameters()).device
     steps = round(epochs * len(batches))
@@ -145,11 +139,8 @@ def fit_one_cycle(
 def watched(
     batches: Batches, steps: int, losses: list[float], progress: bool = True
 ) -> Iterator[Batches]:
-    """Give a loop its batches, begun again whenever they end, and look at each of its `losses`.
-
-    A FloatingPointError names the first batch whose loss is not finite; a KeyboardInterrupt says
-    what to do after it.
-    """
+    """Give a loop its batches, begun again whenever they end, and look at each of its `losses`: a
+    FloatingPointError names the first batch whose loss is not finite."""
     if isinstance(batches, Iterator):  # the loop would wait for ever
         raise ValueError(
             f"batches, a {type(batches).__name__}, can be gone through once only: give the loader."
@@ -167,8 +158,7 @@ def watched(
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "training was interrupted within its one cycle of the learning rate, which cannot be "
-            "gone on with. Make the network anew, and run this again; with the same seed it takes "
-            "the same way."
+            "gone on with. Make the network anew, and run this again."
         ) from None
 
 
@@ -179,11 +169,12 @@ def fit_fast(
     seed: int = 0,
     precision: torch.dtype | None = None,
     progress: bool = True,
+    **options: object,
 ) -> list[float]:
-    """Train the fast way that lesson 05 arrives at, and return the loss of every batch.
+    """Train the fast way that lesson 05 arrives at: as `fit_one_cycle`, which takes more `options`.
 
-    Shuffled batches of 128, one cycle with its peak at 0.005, label smoothing 0.1: after one epoch
-    a `CNN` reads 99 % of the test set. The same `seed` and initial weights give the same network.
+    After one epoch a `CNN` reads 99 % of the test set. The same `seed` and initial weights give the
+    same network.
     """
     if precision is None:
         precision, reason = choose_precision(next(model.parameters()).device)
@@ -191,32 +182,23 @@ def fit_fast(
             print(reason)
     if train_set is None:
         train_set, _ = load_datasets()
-    batches = TensorBatches(
-        train_set.data, train_set.targets, batch_size=128, shuffle=True, seed=seed
-    )
+    images, labels = train_set.data, train_set.targets
+    batches = TensorBatches(images, labels, batch_size=128, shuffle=True, seed=seed)
     keep_freed_memory()
     return fit_one_cycle(
-        model,
-        batches,
-        epochs,
-        peak_rate=0.005,
-        precision=precision,
-        label_smoothing=0.1,
-        progress=progress,
+        model, batches, epochs, 0.005, precision, label_smoothing=0.1, progress=progress, **options
     )
 
 
 def averaged(model: nn.Module) -> AveragedModel:
-    """Return a second network, for the mean of this one's weights and batch norm's statistics."""
+    """Return a second network, for the mean of the weights and of batch norm's statistics."""
     return AveragedModel(model, use_buffers=True)
 
 
 def keep_freed_memory() -> None:
-    """Have Linux's C library keep freed memory instead of handing it back to the system.
+    """Have Linux's C library keep freed memory, of which each page costs a page fault otherwise.
 
-    Each page that is handed back costs a page fault in the next step, which takes up to twice as
-    long. Freeing one block of nearly 32 MiB raises the library's thresholds to their highest.
-
-    Source: mallopt(3), ``M_MMAP_THRESHOLD``; malloc/malloc.c, ``DEFAULT_MMAP_THRESHOLD_MAX``.
+    A step takes up to twice as long without. Freeing one block of nearly 32 MiB raises the
+    library's thresholds to their highest: mallopt(3), ``M_MMAP_THRESHOLD``.
     """
     torch.empty(31 * 2**20, dtype=torch.uint8)

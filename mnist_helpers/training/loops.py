@@ -14,8 +14,7 @@ from tqdm.auto import tqdm
 
 # Images and labels. Their axis has no name, as batches differ in length. A DataLoader makes lists.
 Batches = Iterable[tuple[Float[Tensor, "_ C H W"], Int[Tensor, " _"]] | list[Tensor]]
-# Takes logits and labels, and returns the mean loss of the batch.
-LossFunction = Callable[[Float[Tensor, "N classes"], Int[Tensor, " N"]], Float[Tensor, ""]]
+_Loss = Callable[[Float[Tensor, "N classes"], Int[Tensor, " N"]], Float[Tensor, ""]]
 
 
 @dataclass
@@ -29,11 +28,9 @@ class History:
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Its message says where, and how to go on; `history` is that of the epochs done."""
+    """Its message says where, and how to go on."""
 
-    def __init__(self, message: str, history: History) -> None:
-        super().__init__(message)
-        self.history = history
+    history: History  # of the epochs done
 
 
 def get_device() -> torch.device:
@@ -48,7 +45,7 @@ def get_device() -> torch.device:
 
 
 def train_one_epoch(
-    model: nn.Module, loader: Batches, loss_function: LossFunction, optimizer: Optimizer
+    model: nn.Module, loader: Batches, loss_function: _Loss, optimizer: Optimizer
 ) -> tuple[list[float], float]:
     """Train on every batch once; return the loss of each, and the accuracy in [0, 1] meanwhile."""
     device = next(model.parameters()).device
@@ -69,7 +66,7 @@ def train_one_epoch(
     return losses, correct / total
 
 
-def evaluate(model: nn.Module, loader: Batches, loss_function: LossFunction) -> tuple[float, float]:
+def evaluate(model: nn.Module, loader: Batches, loss_function: _Loss) -> tuple[float, float]:
     """Return the mean loss and the accuracy in [0, 1]; every digit counts alike."""
     device = next(model.parameters()).device
     model.eval()
@@ -90,18 +87,17 @@ def fit(
     optimizer: Optimizer,
     epochs: int,
     validation_loader: Batches | None = None,
-    loss_function: LossFunction = F.cross_entropy,
+    loss_function: _Loss = F.cross_entropy,
     log_every: int = 100,
     progress: bool = True,
-    on_batch: Callable[[float], object] | None = None,
-    on_epoch: Callable[[int], object] | None = None,
+    on_batch: Callable[[float], object] = lambda loss: None,
+    on_epoch: Callable[[int], object] = lambda epoch: None,
     history: History | None = None,
 ) -> History:
     """Train for some epochs, and return the history; a `history` that is given is gone on with.
 
     `on_batch` is called with the loss of each batch, before the step; `on_epoch` with the number of
-    epochs done. Another call with the same network and optimizer goes on after an interruption. A
-    FloatingPointError names the first batch whose loss is not finite.
+    epochs done. A FloatingPointError names the first batch whose loss is not finite.
     """
     held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
     if held.isdisjoint(map(id, model.parameters())):  # torch would train on, and nothing be learned
@@ -112,11 +108,17 @@ def fit(
     history = history or History()
     last = len(history.losses) + epochs
 
+    def counted() -> Iterator[tuple[Tensor, Tensor] | list[Tensor]]:
+        nonlocal done
+        for batch in train_loader:
+            yield batch
+            done += 1
+            bar.update()
+
     def told_loss(logits: Tensor, labels: Tensor) -> Tensor:
         loss = loss_function(logits, labels)
-        require_finite(loss.item(), f"of batch {batches.done + 1} of epoch {epoch}")
-        if on_batch is not None:
-            on_batch(loss.item())
+        require_finite(loss.item(), f"of batch {done + 1} of epoch {epoch}")
+        on_batch(loss.item())
         return loss
 
     steps = epochs * len(train_loader)
@@ -124,22 +126,23 @@ def fit(
     with tqdm(total=steps, unit="batch", disable=not progress, mininterval=1) as bar:
         for epoch in range(last - epochs + 1, last + 1):
             bar.set_description(f"epoch {epoch} of {last}")
-            batches = _Counted(train_loader, bar)
+            done = 0
             try:
-                losses, accuracy = train_one_epoch(model, batches, told_loss, optimizer)
+                losses, accuracy = train_one_epoch(model, counted(), told_loss, optimizer)
                 if validation_loader is not None:
                     validated = evaluate(model, validation_loader, loss_function)
                     require_finite(validated[0], f"on the validation set after epoch {epoch}")
             except KeyboardInterrupt:
-                raise TrainingInterrupted(
-                    f"training was interrupted in epoch {epoch} of {last}, after {batches.done} of "
-                    f"its {len(train_loader)} batches. The network and the optimizer keep what "
-                    "they have learned. To go on, call fit with both again and "
+                error = TrainingInterrupted(
+                    f"training was interrupted in epoch {epoch} of {last}, after {done} of its "
+                    f"{len(train_loader)} batches. The network and the optimizer keep what they "
+                    f"have learned. To go on, call fit with both again and "
                     f"epochs={last - epoch + 1}: epoch {epoch} starts once more. (The history so "
                     "far is sys.last_value.history; fit adds to one that is given as history=...) "
-                    "To begin from the start, make both anew first.",
-                    history,
-                ) from None
+                    "To begin from the start, make both anew first."
+                )
+                error.history = history
+                raise error from None
             # All at once, so that an interrupted epoch leaves none of its numbers.
             history.losses.append(losses)
             history.train_accuracy.append(accuracy)
@@ -147,9 +150,12 @@ def fit(
                 history.validation_loss.append(validated[0])
                 history.validation_accuracy.append(validated[1])
             if progress:
-                bar.write(_line(history, log_every))
-            if on_epoch is not None:
-                on_epoch(epoch)
+                line = " ".join(f"{loss:.3f}" for loss in losses[log_every - 1 :: log_every])
+                line = f"epoch {epoch:2d}  loss {line}  training accuracy {accuracy:.2%}"
+                if validation_loader is not None:
+                    line += f"  validation accuracy {validated[1]:.2%}"
+                bar.write(line)
+            on_epoch(epoch)
     return history
 
 
@@ -158,27 +164,6 @@ def require_finite(loss: float, which: str) -> None:
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the loss {which} is {loss}, and training stopped there. Most often the learning rate "
-            "is too high: make network and optimizer anew, and try a tenth of it. Else look at the "
-            "images: they have to be numbers from 0 to 1, with no NaN among them."
+            "is too high: make network and optimizer anew, and try a tenth of it. Else look for a "
+            "NaN among the images, which have to be numbers from 0 to 1."
         )
-
-
-class _Counted:
-    """Goes through batches, and counts those that are done with, on a progress bar too."""
-
-    def __init__(self, batches: Batches, bar: tqdm) -> None:
-        self.batches, self.bar, self.done = batches, bar, 0
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor] | list[Tensor]]:
-        for batch in self.batches:
-            yield batch
-            self.done += 1
-            self.bar.update()
-
-
-def _line(history: History, log_every: int) -> str:
-    losses = " ".join(f"{loss:.3f}" for loss in history.losses[-1][log_every - 1 :: log_every])
-    accuracy = f"training accuracy {history.train_accuracy[-1]:.2%}"
-    if history.validation_accuracy:
-        accuracy += f"  validation accuracy {history.validation_accuracy[-1]:.2%}"
-    return f"epoch {len(history.losses):2d}  loss {losses}  {accuracy}"
