@@ -42,13 +42,13 @@ def clock(monkeypatch):
     clock = SimpleNamespace(now=0, float32=3, steps=[], perf_counter=lambda: clock.now)
     monkeypatch.setattr(fast, "time", clock)
     monkeypatch.setattr(fast, "CNN", slow_network)
-    measured_anew = functools.cache(fast._speed_of_bfloat16.__wrapped__)
-    monkeypatch.setattr(fast, "_speed_of_bfloat16", measured_anew)
     monkeypatch.setenv("MNIST_PRECISION", "")
+    fast._speed_of_bfloat16.cache_clear()
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     yield clock
     torch.set_num_threads(threads)
+    fast._speed_of_bfloat16.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -106,11 +106,9 @@ def test_code_in_a_file_never_runs(checkpoint, tmp_path):
 
 
 def expect_failure(path, error):
-    with pytest.raises(
-        error, match=r"could not be written.*before is as it was.*save elsewhere"
-    ) as caught:
+    said = r"could not be written .*before is as it was.*save elsewhere"
+    with pytest.raises(error, match=rf"The checkpoint \S*{path.name} {said}"):
         save_checkpoint(path, *trained(seed=1))
-    assert f"The checkpoint {path} " in str(caught.value)
 
 
 def test_a_folder_that_may_not_be_written_is_named_with_what_to_do(checkpoint):
@@ -243,8 +241,6 @@ def test_a_notebook_that_was_saved_half_way_is_named_and_not_run(lesson, monkeyp
     half = lesson.read_bytes()[:100]
     lesson.write_bytes(half)
     monkeypatch.delattr(run_notebooks, "execute")
-    with pytest.raises(
-        ValueError, match=r"a lesson.ipynb cannot be read as a notebook.*git checkout"
-    ):
+    with pytest.raises(ValueError, match=r"lesson.ipynb cannot be read as a notebook .*checkout"):
         run_notebooks._run([lesson])
     assert lesson.read_bytes() == half
