@@ -83,12 +83,8 @@ def kernels() -> dict[str, Float[Tensor, "3 3"]]:
 def conv_output_size(
     input_size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> int:
-    """Return the length of a convolution's or pooling's output along one axis, in pixels.
-
-    The formula is the one in the documentation of ``torch.nn.Conv2d``: a kernel of size k whose
-    taps lie d apart covers ``d * (k - 1) + 1`` pixels; the rest is how many steps fit into what is
-    left. A ValueError says where the kernel does not fit.
-    """
+    """Return the length of a convolution's or pooling's output along one axis, in pixels, by the
+    formula of ``torch.nn.Conv2d``'s documentation. A kernel that does not fit raises ValueError."""
     padded = input_size + 2 * padding
     covered = dilation * (kernel_size - 1) + 1
     if covered > padded:
@@ -113,20 +109,9 @@ def convolution_step(
     output = F.conv2d(padded[None, None], kernel[None, None], stride=stride).flatten()
     scale = output.abs().max().item()
     output[place + 1 :] = torch.nan
-    return ConvolutionStep(
-        image=padded,
-        kernel=kernel,
-        window=window,
-        top=top,
-        left=left,
-        row=row,
-        column=column,
-        total=(window * kernel).sum().item(),
-        output=output.reshape(height, width),
-        scale=scale,
-        stride=stride,
-        padding=padding,
-    )
+    total, output = (window * kernel).sum().item(), output.reshape(height, width)
+    places = (top, left, row, column)
+    return ConvolutionStep(padded, kernel, window, *places, total, output, scale, stride, padding)
 
 
 def layer_outputs(
@@ -161,20 +146,19 @@ def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[LayerShape
     for name, module, output in layer_outputs(model, _blank(model, input_size)):
         fresh = set(module.parameters()) - counted
         counted |= fresh
-        parameters = sum(weight.numel() for weight in fresh)
-        rows.append(LayerShape(_title(name, module), tuple(output.shape[1:]), parameters))
+        rows.append(LayerShape(_title(name, module), tuple(output.shape[1:]), _count(fresh)))
     return rows
 
 
 def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
     """Return how many multiplications, each with an addition, a model's convolutions and linear
     layers need for one input; what is left out (biases, batch norm) is a few per cent of it."""
-    total = 0
-    for _, module, output in layer_outputs(model, _blank(model, input_size)):
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            # Each number that is put out is the sum of as many products as one filter has weights.
-            total += output.numel() * module.weight[0].numel()
-    return total
+    # Each number that is put out is the sum of as many products as one filter has weights.
+    return sum(
+        output.numel() * module.weight[0].numel()
+        for _, module, output in layer_outputs(model, _blank(model, input_size))
+        if isinstance(module, (nn.Conv2d, nn.Linear))
+    )
 
 
 def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveField]:
@@ -182,9 +166,7 @@ def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveFi
     from there on it sees everything. A model's layers are taken in the order of holding them.
 
     The recursion is the one of Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional
-    Neural Networks" (Distill, 2019): each layer widens the patch by (kernel - 1) steps of the jump,
-    and multiplies the jump by its stride. A ValueError names a layer whose patch is not known here,
-    or no square.
+    Neural Networks" (Distill, 2019). A ValueError names a layer whose patch is not known or square.
     """
     modules = nn.ModuleList([layers] if isinstance(layers, nn.Module) else layers)
     rows = []
@@ -213,14 +195,14 @@ def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveFi
 def layer_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[LayerView]:
     """Return what each layer of a model makes of a digit, but for ``Flatten``, which changes none.
     The receptive fields are right for models that run their layers in the order of holding them."""
-    fields = receptive_field(model)
-    views = []
-    for number, (name, module, output) in enumerate(layer_outputs(model, image[None])):
-        if not isinstance(module, nn.Flatten):
-            parameters = sum(weight.numel() for weight in module.parameters())
-            field = fields[number] if number < len(fields) else None
-            views.append(LayerView(_title(name, module), output[0].cpu(), parameters, field))
-    return views
+    fields = dict(enumerate(receptive_field(model)))
+    return [
+        LayerView(
+            _title(name, module), output[0].cpu(), _count(module.parameters()), fields.get(number)
+        )
+        for number, (name, module, output) in enumerate(layer_outputs(model, image[None]))
+        if not isinstance(module, nn.Flatten)
+    ]
 
 
 def seen_patch(view: LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, int]) -> Patch:
@@ -233,6 +215,10 @@ def seen_patch(view: LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, 
 
 def _blank(model: nn.Module, input_size: Sequence[int]) -> Tensor:
     return torch.zeros(1, *input_size, dtype=next(model.parameters(), torch.empty(0)).dtype)
+
+
+def _count(parameters: Iterable[nn.Parameter]) -> int:
+    return sum(parameter.numel() for parameter in parameters)
 
 
 def _title(name: str, module: nn.Module) -> str:

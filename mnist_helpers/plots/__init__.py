@@ -7,6 +7,6 @@ In a notebook a figure that a cell returns is shown; ``figure.savefig("name.png"
 from .answers import *
 from .curves import *
 from .pictures import *
-from .style import BLUE, GREEN, ORANGE, STYLE  # noqa: F401
+from .style import BLUE  # noqa: F401
 
 __all__ = [name for name in dir() if name.startswith("plot_")]

@@ -4,18 +4,16 @@ from collections.abc import Mapping, Sequence
 import math
 
 from jaxtyping import Float, Int
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
-import matplotlib.pyplot as plt
-import torch
+import numpy as np
 from torch import Tensor
 
-from .style import BLUE, ORANGE, STYLE, Image, Images, _figure, _frame, _show
+from .style import BLUE, GREY, ORANGE, Image, Images, _figure, _frame, _show, _styled
 
 _GREY, _PALE = "#999999", "#EEEEEE"
-# Paul Tol's muted scheme, told apart with any colour vision ("Colour schemes", 2021), and dark grey.
+# Paul Tol's muted scheme, for any colour vision ("Colour schemes", 2021), and dark grey.
 _TEN_COLOURS = (
     *("#CC6677", "#332288", "#DDCC77", "#117733", "#88CCEE"),
     *("#882255", "#44AA99", "#999933", "#AA4499", "#555555"),
@@ -32,7 +30,7 @@ def _require_probabilities(probabilities: Float[Tensor, "*rows 10"]) -> None:
         )
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_predictions(
     images: Images,
     labels: Int[Tensor, " N"],
@@ -51,7 +49,17 @@ def plot_predictions(
         left, top = 25 * (number % 3), 13 * (number // 3)
         answer = row.index(max(row))
         _show(ax, image, extent=(left, left + 10, top + 10, top))
-        _draw_bars(ax, row, label, answer, left + 12, top)
+        # Ten bars of up to ten units, one below the other: quicker than axes of their own.
+        for digit, probability in enumerate(row):
+            look = {"facecolor": BLUE if digit == label else _GREY}
+            if digit == answer != label:
+                look = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
+            corner = (left + 12, top + digit + 0.08)
+            ax.add_artist(Rectangle(corner, 10, 0.84, facecolor=_PALE))
+            ax.add_artist(Rectangle(corner, 10 * probability, 0.84, **look))
+            ax.text(
+                left + 11.6, top + digit + 0.5, f"{digit}", ha="right", va="center", fontsize=11
+            )
         if titles is None:
             title = f"{label}" if answer == label else f"{label}, read as {answer}"
             ax.text(left + 5, top - 0.3, title, ha="center", va="bottom")
@@ -61,28 +69,14 @@ def plot_predictions(
     return figure
 
 
-def _draw_bars(
-    ax: Axes, row: Sequence[float], label: int, answer: int, left: float, top: float
-) -> None:
-    """Draw ten bars of up to ten units, one below the other: quicker than axes of their own."""
-    for digit, probability in enumerate(row):
-        look = {"facecolor": BLUE if digit == label else _GREY}
-        if digit == answer != label:
-            look = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
-        middle = top + digit + 0.5
-        ax.add_artist(Rectangle((left, middle - 0.42), 10, 0.84, facecolor=_PALE))
-        ax.add_artist(Rectangle((left, middle - 0.42), 10 * probability, 0.84, **look))
-        ax.text(left - 0.4, middle, f"{digit}", ha="right", va="center", fontsize=11)
-
-
 def plot_probabilities(
     images: Images, probabilities: Float[Tensor, "N 10"], titles: Sequence[str]
 ) -> Figure:
-    """Draw digits as `plot_predictions` does, under titles of up to 35 letters; the surest is blue."""
+    """Draw digits as `plot_predictions` does, the surest in blue, titles of up to 35 letters."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_beliefs(
     images: Images, labels: Int[Tensor, " N"], probabilities: Float[Tensor, "epochs N 10"]
 ) -> Figure:
@@ -105,7 +99,7 @@ def plot_beliefs(
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
     """Draw a digit in [0, 1] beside each network's ten probabilities. Logits raise ValueError."""
     count = len(probabilities)
@@ -126,7 +120,7 @@ def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
     """Draw how often each label (row) is read as each digit (column), mistakes in colour."""
     figure, [ax] = _figure(figsize=(9, 8.4))
@@ -139,7 +133,7 @@ def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
             if label == answer:
                 look = {"color": "#333333", "fontsize": 11}
             elif times == 0:
-                look = {"color": "#888888", "fontsize": 12}
+                look = {"color": GREY, "fontsize": 12}
             ax.text(answer, label, f"{times:,}", ha="center", va="center", **look)
     ax.axis("on")
     ax.set(xticks=range(len(matrix)), xlabel="the network says")
@@ -147,16 +141,16 @@ def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> Figure:
     """Draw the bins of `insights.reliability`: above, the accuracy over the confidence; below, how
     many digits are in each. Below the dashed diagonal a network is too sure of itself."""
     figure, (above, below) = _figure(2, 1, figsize=(9, 8), sharex=True, height_ratios=[2.2, 1])
-    low, high, count, confidence, accuracy = torch.tensor(bins, dtype=torch.double).T
+    low, high, count, confidence, accuracy = np.array(bins, dtype=float).T
     filled = count > 0
     above.plot([0, 1], [0, 1], "--", color="black", linewidth=1.5, label="as sure as right")
     above.plot(confidence[filled], accuracy[filled], "o-", color=BLUE, label="this network")
-    means = [(count * of).nansum() / count.sum() for of in (confidence, accuracy)]
+    means = [np.nansum(count * of) / count.sum() for of in (confidence, accuracy)]
     above.set_title("of all digits: mean confidence {:.1%}, accuracy {:.1%}".format(*means))
     above.set(ylabel="accuracy", ylim=(-0.03, 1.03))
     above.legend(loc="upper left")
@@ -168,12 +162,12 @@ def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> 
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_projection(
     points: Float[Tensor, "N 2"], labels: Int[Tensor, " N"], shares: Float[Tensor, "2"]
 ) -> Figure:
-    """Draw samples as dots in the colour of their digit, which stands at their median; `shares`, in
-    [0, 1], of the variance lie along the two axes."""
+    """Draw samples as dots in their digit's colour; the digit stands at their median. `shares`, in
+    [0, 1], of the variance lie along the axes."""
     places, digits = points.detach().cpu(), labels.cpu()
     figure, [ax] = _figure(figsize=(10, 8))
     # All at once, in the order given: digit after digit, the last one would hide the others.

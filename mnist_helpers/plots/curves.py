@@ -8,20 +8,20 @@ from typing import Any
 
 from jaxtyping import Int
 from matplotlib.figure import Figure
-import matplotlib.pyplot as plt
 from matplotlib.ticker import MaxNLocator
+import numpy as np
 from torch import Tensor
 
-from .style import BLUE, ORANGE, STYLE, _figure
+from .style import BLUE, ORANGE, _figure, _styled
 
-Curves = Mapping[str, Sequence[float]]
+_Curves = Mapping[str, Sequence[float]]
 _DOTTED = {"color": "black", "linestyle": ":", "linewidth": 1.5}
 _LINES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 
 
-@plt.style.context(STYLE)
-def _curves(curves: Curves, height: float, x: Sequence = (), level: tuple = (), **axes) -> Figure:
-    """Draw curves over `x`, with markers, or over the number of the step; `axes` as in ``ax.set``."""
+@_styled
+def _curves(curves: _Curves, height: float, x: Sequence = (), level: tuple = (), **axes) -> Figure:
+    """Draw curves over `x`, with markers, or over the steps' numbers; `axes` as in ``ax.set``."""
     figure, [ax] = _figure(figsize=(10, height))
     looks = zip(itertools.cycle(_LINES), itertools.cycle("os^DvPX"), strict=False)
     for (name, values), (line, marker) in zip(curves.items(), looks, strict=False):
@@ -34,35 +34,35 @@ def _curves(curves: Curves, height: float, x: Sequence = (), level: tuple = (), 
     return figure
 
 
-def plot_losses(losses: Curves) -> Figure:
+def plot_losses(losses: _Curves) -> Figure:
     """Draw the loss of every batch of trainings, and ln 10, that of ten equal probabilities."""
     means = {name: _running_mean(values, 10) for name, values in losses.items()}
     axes = {"xlabel": "batch", "ylabel": "loss (mean of 10 batches)", "ylim": (0, None)}
     return _curves(means, 5, level=("ln 10", math.log(10)), **axes)
 
 
-def plot_rates(rates: Curves) -> Figure:
+def plot_rates(rates: _Curves) -> Figure:
     """Draw learning rates over the steps of a training."""
     return _curves(rates, 4, xlabel="step", ylabel="learning rate", ylim=(0, None))
 
 
-def plot_shifts(shifts: Sequence[int], accuracies: Curves) -> Figure:
+def plot_shifts(shifts: Sequence[int], accuracies: _Curves) -> Figure:
     """Draw networks' accuracies in per cent on digits moved to the right by `shifts` pixels."""
     axes = {"xlabel": "shift to the right, pixels", "ylabel": "accuracy, %", "ylim": (0, 103)}
     return _curves(accuracies, 5.5, shifts, ("guessing", 10), xticks=shifts, **axes)
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_live_losses(points: Sequence[tuple[float, float]], batches: int) -> Figure:
     """Draw (number of the batch, loss) of a training that still runs, on axes for all of it."""
     figure, [ax] = _figure(margins=(0.1, 0.2, 0.96, 0.97), figsize=(7, 3))
     ax.axhline(math.log(10), **_DOTTED)
-    ax.plot([batch for batch, _ in points], [loss for _, loss in points], color=BLUE)
+    ax.plot(*zip(*points, strict=True), color=BLUE)
     ax.set(xlim=(0, batches), ylim=(0, 2.5), xlabel="batch", ylabel="loss")
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_range_test(rates: Sequence[float], losses: Sequence[float], chosen: float) -> Figure:
     """Draw the loss of each step over its learning rate, pale, and its moving average, strong."""
     figure, [ax] = _figure(figsize=(10, 5))
@@ -76,7 +76,7 @@ def plot_range_test(rates: Sequence[float], losses: Sequence[float], chosen: flo
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_history(history: Any) -> Figure:
     """Draw the `History` of a training: left the loss of every batch, pale, and its mean over 100,
     strong, cut off at 1 unless the training ends above; right the accuracy."""
@@ -85,20 +85,19 @@ def plot_history(history: Any) -> Figure:
     means = _running_mean(losses, 100)
     epochs = range(1, len(history.losses) + 1)
     progress = [batch / len(losses) * len(epochs) for batch in range(1, len(losses) + 1)]
+    training = {"color": BLUE, "label": "training"}
     left.plot(progress, losses, color=BLUE, alpha=0.25, linewidth=0.8)
-    left.plot(progress, means, color=BLUE, label="training")
-    accuracy = [100 * value for value in history.train_accuracy]
-    right.plot(epochs, accuracy, "o-", color=BLUE, label="training")
+    left.plot(progress, means, **training)
+    right.plot(epochs, 100 * np.array(history.train_accuracy), "o-", **training)
     if history.validation_loss:
-        accuracy = [100 * value for value in history.validation_accuracy]
-        left.plot(epochs, history.validation_loss, "s--", color=ORANGE, label="validation")
-        right.plot(epochs, accuracy, "s--", color=ORANGE, label="validation")
+        validation = {"color": ORANGE, "label": "validation"}
+        left.plot(epochs, history.validation_loss, "s--", **validation)
+        right.plot(epochs, 100 * np.array(history.validation_accuracy), "s--", **validation)
     highest = max(filter(math.isfinite, losses))
-    top = highest if means[-1] > 1 else min(1, highest)
-    left.set(xlabel="epoch", ylabel="loss", ylim=(0, top))
+    left.set(xlabel="epoch", ylabel="loss", ylim=(0, highest if means[-1] > 1 else min(1, highest)))
     right.set(xlabel="epoch", ylabel="accuracy, %", xticks=epochs)
-    for ax in (left, right):
-        ax.legend()
+    left.legend()
+    right.legend()
     return figure
 
 
@@ -107,7 +106,7 @@ def _running_mean(values: Sequence[float], window: int) -> list[float]:
     return [sum(part) / len(part) for part in parts]
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_overfitting(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
     """Draw each training's losses and validation losses over epochs, side by side on one scale, and
     mark the epoch with the lowest validation loss."""
@@ -128,7 +127,7 @@ def plot_overfitting(curves: Mapping[str, tuple[Sequence[float], Sequence[float]
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_class_counts(labels: Int[Tensor, " N"]) -> Figure:
     """Draw how many of each digit there are; a dashed line is at a tenth of all."""
     figure, [ax] = _figure()
@@ -145,7 +144,7 @@ def plot_class_counts(labels: Int[Tensor, " N"]) -> Figure:
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_time_shares(seconds: Mapping[str, float]) -> Figure:
     """Draw what share of the whole each part of a job takes."""
     figure, [ax] = _figure(figsize=(10, 0.8 * len(seconds) + 1.2))
@@ -158,17 +157,18 @@ def plot_time_shares(seconds: Mapping[str, float]) -> Figure:
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_before_after(
     before: Mapping[str, float], after: Mapping[str, float], names: tuple[str, str]
 ) -> Figure:
-    """Draw two accuracies of each network, in per cent, side by side; `names` say which is which."""
+    """Draw two accuracies of each network, in per cent, side by side, named by `names`."""
     figure, [ax] = _figure(figsize=(max(7, 2.2 * len(before) + 2), 5.5))
     looks = ({"color": BLUE}, {"color": ORANGE, "hatch": "//", "edgecolor": "white"})
     for side, values, name, look in zip((-1, 1), (before, after), names, looks, strict=True):
-        places = [number + 0.205 * side for number in range(len(before))]
         heights = [values[network] for network in before]
-        bars = ax.bar(places, heights, width=0.39, label=name, **look)
+        bars = ax.bar(
+            np.arange(len(before)) + 0.205 * side, heights, width=0.39, label=name, **look
+        )
         ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=13)
     ax.set(ylabel="accuracy, %", ylim=(0, 105), yticks=range(0, 101, 20))
     ax.set_xticks(range(len(before)), list(before))
@@ -177,7 +177,7 @@ def plot_before_after(
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_costs(costs: Mapping[str, tuple[float, float]]) -> Figure:
     """Draw each network as a dot: its accuracy in per cent over its multiply-adds."""
     figure, [ax] = _figure(figsize=(10, 5.5))
@@ -190,10 +190,10 @@ def plot_costs(costs: Mapping[str, tuple[float, float]]) -> Figure:
     return figure
 
 
-@plt.style.context(STYLE)
-def plot_spread(accuracies: Curves) -> Figure:
-    """Draw the accuracies in per cent of settings: a dot for each seed, a bar for the mean, whiskers
-    of one standard deviation; those below 20, which learned nothing, are counted at the right."""
+@_styled
+def plot_spread(accuracies: _Curves) -> Figure:
+    """Draw settings' accuracies in per cent: a dot for each seed, a bar for the mean, whiskers of one
+    standard deviation; those below 20, which learned nothing, are counted at the right."""
     figure, [ax] = _figure(figsize=(12, 0.55 * len(accuracies) + 1.3))
     bar = {"fmt": "|", "markersize": 20, "markeredgewidth": 3, "capsize": 5, "linewidth": 2}
     for place, values in enumerate(accuracies.values()):

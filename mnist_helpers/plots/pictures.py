@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 from torchvision.utils import make_grid
 
-from .style import BLUE, GREEN, ORANGE, STYLE, Image, Images, Place, _figure, _frame, _show
+from .style import BLUE, GREEN, GREY, ORANGE, Image, Images, Place, _figure, _frame, _show, _styled
 
-Batch = Real[Tensor, "N 1 H W"]
+_Batch = Real[Tensor, "N 1 H W"]
 
 
 def plot_sample_grid(dataset: Dataset | Sequence, indices: Sequence[int]) -> Figure:
@@ -34,15 +34,17 @@ def plot_sample_grid(dataset: Dataset | Sequence, indices: Sequence[int]) -> Fig
 
 
 def _grid(
-    images: Images, titles: Sequence[str], columns: int, size: Sequence[float], **look
+    images: Images, titles: Sequence[str], columns: int, size: tuple, bar: float = 0, **look
 ) -> Figure:
-    """Draw images in rows, each under its title; `size` is that of one, in inches."""
+    """Draw images in rows; `size` is that of one, in inches, `bar` the share of a colour bar."""
     rows = math.ceil(len(images) / columns)
     figure, axes = _figure(rows, columns, figsize=(columns * size[0], rows * size[1]))
-    for ax in axes:
+    for ax in axes[len(images) :]:
         ax.axis("off")
     for ax, image, title in zip(axes[: len(images)], images, titles, strict=True):
-        _show(ax, image, title, **look)
+        shown = _show(ax, image, title, **look)
+    if bar:
+        figure.colorbar(shown, ax=axes, shrink=bar)
     return figure
 
 
@@ -52,49 +54,43 @@ def _signed(images: Images) -> dict:
     return {"cmap": "RdBu_r", "vmin": -limit, "vmax": limit}
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_images(images: Images, titles: Sequence[str], signed: bool = False) -> Figure:
     """Draw images in a row, in greys; `signed` from blue (negative) over white (0) to red."""
     aspect = max(image.shape[-1] / image.shape[-2] for image in images) ** 0.5
-    look = _signed(images) if signed else {}
-    figure = _grid(images, titles, len(images), (3.6 * aspect, 3.6 / aspect + 0.4), **look)
-    if signed:
-        figure.colorbar(figure.axes[0].images[0], ax=figure.axes, shrink=0.7)
-    return figure
+    look = {"bar": 0.7, **_signed(images)} if signed else {}
+    return _grid(images, titles, len(images), (3.6 * aspect, 3.6 / aspect + 0.4), **look)
 
 
-@plt.style.context(STYLE)
-def plot_gallery(images: Batch, titles: Sequence[str], columns: int = 6) -> Figure:
+@_styled
+def plot_gallery(images: _Batch, titles: Sequence[str], columns: int = 6) -> Figure:
     """Draw images in rows, on one grey scale."""
     lines = max(title.count("\n") + 1 for title in titles)
     size = (2.1, 2.2 * images.shape[2] / images.shape[3] + 0.32 * lines)
     return _grid(images, titles, columns, size, vmin=images.min(), vmax=images.max())
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_kernels(weight: Float[Tensor, "out_channels in_channels kH kW"]) -> Figure:
     """Draw each kernel for the first input channel: blue is negative, white zero, red positive."""
     return _stack(weight[:, 0], "kernel", **_signed(weight[:, 0]))
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_feature_maps(feature_maps: Float[Tensor, "C H W"]) -> Figure:
     """Draw the channels of feature maps, on one grey scale."""
     low, high = feature_maps.min().item(), feature_maps.max().item()
     return _stack(feature_maps, "channel", vmin=low, vmax=high)
 
 
+@plt.rc_context({"axes.titlesize": 12})
 def _stack(stack: Float[Tensor, "C H W"], name: str, **look) -> Figure:
     titles = [f"{name} 0", *map(str, range(1, len(stack)))]
-    figure = _grid(stack, titles, min(8, len(stack)), (1.5, 1.8), **look)
-    for ax in figure.axes:
-        ax.title.set_fontsize(12)
-    figure.colorbar(figure.axes[0].images[0], ax=figure.axes, shrink=0.8)
-    return figure
+    return _grid(stack, titles, min(8, len(stack)), (1.5, 1.8), bar=0.8, **look)
 
 
-@plt.style.context(STYLE)
-def plot_variations(image: Image, changed: Batch) -> Figure:
+@_styled
+def plot_variations(image: Image, changed: _Batch) -> Figure:
     """Draw a digit, framed, and after it the same digit changed; values are in [0, 1]."""
     rows = math.ceil((1 + len(changed)) / 8)
     margins = (0.01, 0.02, 0.99, 0.98, 0.06, 0.06)
@@ -107,10 +103,10 @@ def plot_variations(image: Image, changed: Batch) -> Figure:
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_receptive_fields(image: Image, fields: Mapping[str, Any], unit: Place) -> Figure:
-    """Draw on a digit the patch that one unit of each layer sees, the unit centred next to the pixel
-    `unit` (row, column). `fields` are rows of `shapes.receptive_field`."""
+    """Draw the patch that one unit of each layer sees, the unit centred next to the pixel `unit`.
+    `fields` are rows of `shapes.receptive_field`."""
     titles = [f"{name}\n{field.size}×{field.size}" for name, field in fields.items()]
     figure = _grid([image] * len(fields), titles, len(fields), (3.1, 3.9), edge="none")
     height, width = image.shape[-2:]
@@ -123,25 +119,24 @@ def plot_receptive_fields(image: Image, fields: Mapping[str, Any], unit: Place) 
     return figure
 
 
-@plt.style.context(STYLE)
-def plot_patches(images: Batch, patches: Sequence[Any]) -> Figure:
+@_styled
+def plot_patches(images: _Batch, patches: Sequence[Any]) -> Figure:
     """Draw what `insights.top_patches` finds, nine a row, each under its activation."""
-    crops = [_crop(images[place.index, 0], *place.patch) for place in patches]
+    crops = []
+    for place in patches:
+        top, left, height, width = place.patch
+        below, right = top + height - images.shape[2], left + width - images.shape[3]
+        # A padding below 0 cuts off.
+        margins = (-left, right, -top, below)
+        crops.append(F.pad(images[place.index, 0], margins, value=math.nan))
     titles = [f"{place.activation:.2f}" for place in patches]
-    return _grid(crops, titles, 9, (14 / 9, 1.95), edge="#888888", vmin=0, vmax=1)
+    return _grid(crops, titles, 9, (14 / 9, 1.95), edge=GREY, vmin=0, vmax=1)
 
 
-def _crop(image: Real[Tensor, "H W"], top: int, left: int, height: int, width: int) -> Tensor:
-    """Return a patch of an image, NaN where it reaches beyond."""
-    below, right = top + height - image.shape[0], left + width - image.shape[1]
-    # A padding below 0 cuts off.
-    return F.pad(image, (-left, right, -top, below), value=math.nan)
-
-
-@plt.style.context(STYLE)
+@_styled
 def plot_pixels(image: Image, rows: slice, columns: slice, pixel: Place | None = None) -> Figure:
-    """Draw a digit, and beside it the crop ``image[rows, columns]`` with its values in [0, 1]; a
-    `pixel` (row, column) is framed in both."""
+    """Draw a digit, and the crop ``image[rows, columns]`` with its values in [0, 1]; a `pixel` is
+    framed in both."""
     margins = (0.04, 0.06, 0.99, 0.92, 0.1)
     figure, (whole, part) = _figure(1, 2, margins, figsize=(13, 5.6), width_ratios=[1, 1.25])
     height, width = image.shape[-2:]
@@ -170,10 +165,10 @@ def _write_values(
         ax.text(left + column, top + row, text.format(value), **look)
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_windows(input_size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> Figure:
-    """Draw where a square kernel stops on a square input, its padding hatched, and the output. The
-    first two stops are framed, their pixels of the output filled."""
+    """Draw where a square kernel stops on a square input, its padding hatched, and the output; the
+    first two stops are framed."""
     padded = input_size + 2 * padding
     output_size = (padded - kernel_size) // stride + 1
     figure, (left, right) = _figure(1, 2, figsize=(9.5, 5))
@@ -199,17 +194,16 @@ def _draw_cells(ax: Axes, size: int, inner: range) -> None:
     for y, x in np.ndindex(size, size):
         inside = y in inner and x in inner
         look = {"facecolor": "#E6E6E6"} if inside else {"facecolor": "white", "hatch": "///"}
-        ax.add_patch(Rectangle((x, y), 1, 1, edgecolor="#888888", linewidth=1, **look))
+        ax.add_patch(Rectangle((x, y), 1, 1, edgecolor=GREY, linewidth=1, **look))
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_convolution_step(step: Any) -> Figure:
-    """Draw what `shapes.convolution_step` returns: the image with the window framed, what is under
-    the window, the kernel, and the output as far as it is filled."""
+    """Draw what `shapes.convolution_step` returns; its window and its output pixel are framed."""
     margins, ratios = (0.01, 0.02, 0.99, 0.92, 0.08), (1.5, 0.8, 0.8, 1.5)
     figure, axes = _figure(1, 4, margins, figsize=(14, 4.6), width_ratios=ratios)
     image, window, kernel, output = axes
-    edge, low, high = "#888888", step.image.min().item(), step.image.max().item()
+    edge, low, high = GREY, step.image.min().item(), step.image.max().item()
     _show(image, step.image, f"image, padding {step.padding}" if step.padding else "image", edge)
     _frame(image, step.left, step.top, *step.kernel.shape)
     _show(window, step.window, "under the window", edge, vmin=low, vmax=high)
@@ -222,7 +216,7 @@ def plot_convolution_step(step: Any) -> Figure:
     return figure
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_layer(
     image: Image,
     output: Float[Tensor, "C h w"] | Float[Tensor, " features"],
@@ -230,8 +224,7 @@ def plot_layer(
     unit: Place | None = None,
 ) -> Figure:
     """Draw a digit with the `patch` (top, left, height, width) that a unit sees, and the output of
-    its layer: feature maps, in each the `unit` (row, column) framed; ten logits as bars; other
-    numbers as pixels."""
+    its layer: feature maps, the `unit` framed in each; ten logits as bars; other numbers as pixels."""
     margins = (0.01, 0.12, 0.98, 0.92, 0.2)
     figure, (digit, layer) = _figure(1, 2, margins, figsize=(12, 6), width_ratios=[1, 1.6])
     title = "what each unit sees" if unit is None else "what the framed unit sees"
@@ -271,16 +264,15 @@ def _draw_maps(ax: Axes, maps: Float[Tensor, "C H W"], unit: Place | None) -> No
         _frame(ax, left, top, 1, 1, linewidth=1.5)
 
 
-@plt.style.context(STYLE)
+@_styled
 def plot_occlusion(image: Image, probabilities: Float[Tensor, "H W"]) -> Figure:
     """Draw a digit in [0, 1], its `insights.occlusion_map`, and that map with its outline."""
     figure, (left, middle, right) = _figure(1, 3, figsize=(14, 4.6))
     scale = {"cmap": "viridis", "vmin": 0, "vmax": 1}
-    _show(left, image, "the digit", vmin=0, vmax=1)
+    picture = _show(left, image, "the digit", vmin=0, vmax=1).get_array()
     shown = _show(middle, probabilities, "a black square around each pixel", **scale)
     figure.colorbar(shown, ax=middle, shrink=0.85, label="probability of the label")
     _show(right, probabilities, "both", **scale)
-    picture = image.detach().cpu().reshape(image.shape[-2:]).numpy()
     level = [(picture.min() + picture.max()) / 2]
     for color, width in (("black", 5), ("white", 2)):
         right.contour(picture, levels=level, colors=color, linewidths=width)

@@ -1,4 +1,4 @@
-"""What all figures share: the lessons' style, its colours, and how pictures and frames are drawn."""
+"""What all figures share: their style and colours, and how pictures and frames are drawn."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,13 @@ from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
 from torch import Tensor
 
-STYLE = "mnist_helpers.lessons"
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 
 Image = Real[Tensor, "1 H W"] | Real[Tensor, "H W"]
-Place = tuple[int, int]
 Images = Sequence[Image] | Real[Tensor, "N 1 H W"] | Real[Tensor, "N H W"]
+Place = tuple[int, int]  # row, column
+
+_styled = plt.style.context("mnist_helpers.lessons")
 
 
 def _figure(
@@ -33,15 +34,13 @@ def _figure(
 
 def _show(ax: Axes, image: Image, title: str = "", edge: str | None = None, **look) -> AxesImage:
     """Draw an image under its title; with an `edge`, a colour, grey where it ends or is NaN."""
-    picture = image.detach().cpu().float()
-    picture = picture.squeeze(0) if picture.ndim == 3 else picture
     ax.set(title=title, facecolor="#BBBBBB")
     ax.grid(False)
     ax.axis("on" if edge else "off")
     if edge:
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set(visible=True, color=edge)
-    return ax.imshow(picture.numpy(), **look)
+    return ax.imshow(image.detach().cpu().float().reshape(image.shape[-2:]).numpy(), **look)
 
 
 def _frame(ax: Axes, left: float, top: float, width: int, height: int, **look) -> None:
