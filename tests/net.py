@@ -1,8 +1,5 @@
-"""What a lesson's fresh outputs are held to: nbval's comparison, and what nbval does not look at.
-
-nbval compares text. A figure is compared by its look, and a text that differs from one machine to the next by the size
-of its numbers.
-"""
+"""What a lesson's fresh outputs are held to: text to nbval's comparison, a figure to its look, and a
+text that differs from one machine to the next to the size of its numbers."""
 
 import base64
 import io
@@ -42,16 +39,14 @@ def printed(outputs: list[NotebookNode]) -> str:
 
 
 def figures(outputs: list[NotebookNode]) -> list[Image.Image]:
-    pictures = [
-        output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})
-    ]
-    return [Image.open(io.BytesIO(base64.b64decode(picture))) for picture in pictures]
+    found = [output.get("data", {}).get("image/png") for output in outputs]
+    return [Image.open(io.BytesIO(base64.b64decode(png))) for png in found if png]
 
 
 def figure_differences(
     saved: list[Image.Image], fresh: list[Image.Image], varies: bool
 ) -> list[str]:
-    """Compare figures by their look; one that shows what a training gave by its size and its share of ink alone."""
+    """Compare figures by their look; one that `varies` by its size and its share of ink alone."""
     if len(saved) != len(fresh):
         return [f"{len(fresh)} figures, and {len(saved)} are saved"]
     found = []
@@ -60,9 +55,7 @@ def figure_differences(
         if (np.ptp(sizes, axis=0) > 0.02 * sizes.max(axis=0)).any():
             found.append(f"figure {number} has {other.size} pixels, and {one.size} are saved")
         elif varies and not 0.5 < ink(other) / ink(one) < 2:
-            found.append(
-                f"figure {number} has {ink(other):.3f} of ink, and {ink(one):.3f} is saved"
-            )
+            found.append(f"figure {number}: {ink(other):.3f} is ink, and {ink(one):.3f} is saved")
         elif not varies and (off := np.abs(thumbnail(one) - thumbnail(other)).max()) > 12:
             found.append(f"figure {number} differs by {off:.0f} of 255 greys at some place")
     return found
@@ -80,12 +73,8 @@ def ink(picture: Image.Image) -> float:
 
 
 def loose_differences(saved: str, fresh: str) -> list[str]:
-    """Compare line by line what a cell printed.
-
-    The words are alike but for one line, which may name this machine's device. Percentages above 95
-    differ by a point, others, shares of the time among them, by fifteen or a factor of four; other
-    numbers by ten, or a factor of ten.
-    """
+    """Compare line by line what a cell printed. The words are alike but for one line, which may name
+    this machine's device, and the numbers are near."""
     lines = list(zip(saved.splitlines(), fresh.splitlines(), strict=False))
     other = [pair for pair in lines if words(pair[0]) != words(pair[1])]
     if len(other) > 1 or len(saved.splitlines()) != len(fresh.splitlines()):
@@ -104,6 +93,8 @@ def words(line: str) -> list[str]:
 
 
 def near(saved: str, fresh: str) -> bool:
+    """Percentages above 95 differ by a point, others, shares of the time among them, by fifteen or a
+    factor of four; other numbers by ten, or a factor of ten."""
     a, b = (abs(float(text.replace(",", "").rstrip("%"))) for text in (saved, fresh))
     if "%" in saved and a > 95:
         return abs(a - b) <= 1
