@@ -1,24 +1,12 @@
 """Layers, held to PyTorch itself on many that hypothesis makes up."""
 
-import itertools
 import tempfile
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
-from mnist_helpers.models import CNN, MLP, WideCNN, make_cnn
-from mnist_helpers.shapes import (
-    ReceptiveField,
-    conv_output_size,
-    convolution_step,
-    kernels,
-    layer_outputs,
-    layer_shapes,
-    layer_views,
-    multiply_adds,
-    receptive_field,
-    seen_patch,
-)
+from mnist_helpers import shapes
+from mnist_helpers.models import CNN, MLP
 import pytest
 import torch
 from torch import nn
@@ -57,38 +45,35 @@ def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry
     except RuntimeError:
         padded = size + 2 * geometry["padding"]
         with pytest.raises(ValueError, match=f" does not fit into {padded}, with padding"):
-            conv_output_size(size, **geometry)
+            shapes.conv_output_size(size, **geometry)
     else:
-        assert conv_output_size(size, **geometry) == expected
+        assert shapes.conv_output_size(size, **geometry) == expected
 
 
 def test_the_known_kernels_do_what_they_are_called() -> None:
-    assert list(kernels()) == ["vertical edges", "horizontal edges", "blur", "sharpen"]
     stripes = torch.tensor([0.0, 0, 1, 1, 0]).repeat(5, 1)
-
-    def applied(name, image):
-        return F.conv2d(image[None, None], kernels()[name][None, None])[0, 0].tolist()
-
+    images = torch.stack([stripes, stripes.T, torch.ones(5, 5)])[:, None]
+    known = shapes.kernels().items()
+    found = {name: F.conv2d(images, kernel[None, None])[:, 0] for name, kernel in known}
     # Bright to the right, or below, is positive; an edge along the kernel's is not seen.
-    assert applied("vertical edges", stripes) == [[3, 3, -3]] * 3
-    assert applied("horizontal edges", stripes.T) == [[3] * 3, [3] * 3, [-3] * 3]
-    assert applied("vertical edges", stripes.T) == applied("horizontal edges", stripes)
-    assert applied("blur", stripes)[0] == pytest.approx([1 / 3, 2 / 3, 2 / 3])
+    right, none = torch.tensor([3.0, 3, -3]).repeat(3, 1), torch.zeros(3, 3)
+    assert torch.equal(found.pop("vertical edges"), torch.stack([right, none, none]))
+    assert torch.equal(found.pop("horizontal edges"), torch.stack([none, right.T, none]))
+    blurred = torch.tensor([[1.0, 2, 2], [1, 1, 1], [3, 3, 3]]) / 3
+    torch.testing.assert_close(found.pop("blur")[:, 0], blurred)
     # The difference between neighbours grows, and even ground stays as it is.
-    assert applied("sharpen", stripes) == [[-1, 2, 2]] * 3
-    assert applied("sharpen", torch.ones(3, 3)) == [[1]]
+    assert found.pop("sharpen")[:, 0].tolist() == [[-1, 2, 2], [-1, -1, -1], [1, 1, 1]]
+    assert not found
 
 
 @tried(200)
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.data())
 def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, data) -> None:
     image, kernel = torch.rand(6, 7), torch.rand(kernel_size, kernel_size) - 0.7
-    before = image.clone()
     expected = F.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
     place = data.draw(st.integers(0, expected.numel() - 1))
-    step = convolution_step(image, kernel, place, stride, padding)
+    step = shapes.convolution_step(image.clone(), kernel, place, stride, padding)
     padded = F.pad(image, (padding,) * 4)
-    assert torch.equal(image, before)
     assert torch.equal(step.image, padded)
     assert torch.equal(step.kernel, kernel)
     assert (step.row, step.column) == divmod(place, expected.shape[1])
@@ -99,10 +84,8 @@ def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, dat
     assert step.scale == pytest.approx(expected.abs().max().item())
     assert (step.stride, step.padding) == (stride, padding)
     # Filled up to this place, and no further.
-    assert step.output.shape == expected.shape
-    filled = step.output.flatten()
-    assert torch.allclose(filled[: place + 1], expected.flatten()[: place + 1], atol=1e-5)
-    assert filled[place + 1 :].isnan().all()
+    expected.view(-1)[place + 1 :] = torch.nan
+    torch.testing.assert_close(step.output, expected, equal_nan=True)
 
 
 @st.composite
@@ -114,9 +97,8 @@ def layers(draw, channels, widening):
     if kind == "conv":
         groups = draw(st.sampled_from([1, channels]))
         out_channels = groups * draw(st.integers(1, 2)) if widening else channels
-        return nn.Conv2d(
-            channels, out_channels, **geometry, groups=groups, bias=draw(st.booleans())
-        )
+        geometry |= {"groups": groups, "bias": draw(st.booleans())}
+        return nn.Conv2d(channels, out_channels, **geometry)
     if kind == "same":
         geometry |= {"stride": 1, "padding": draw(st.sampled_from(["same", "valid"]))}
         return nn.Conv2d(channels, channels, **geometry)
@@ -152,44 +134,35 @@ def one_after_the_other(model, images):
 
 @tried(400)
 @given(stacks(), st.integers(1, 3), st.booleans())
-def test_outputs_and_table_are_those_of_the_layers_one_after_the_other(
-    drawn, count, training
-) -> None:
+def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training) -> None:
     model, shape = drawn
     images = torch.rand(count, *shape) - 0.5
-    expected = one_after_the_other(model, images)
+    with FlopCounterMode(display=False) as counter:
+        expected = one_after_the_other(model, images)
     model.train(training)
     model[0].train(not training)
     modes = [module.training for module in model.modules()]
     before = {name: value.clone() for name, value in model.state_dict().items()}
     if expected is None:
         with pytest.raises((RuntimeError, ValueError)):  # PyTorch's own
-            layer_outputs(model, images)
+            shapes.layer_outputs(model, images)
     else:
-        outputs = layer_outputs(model, images)
-        assert [(name, module) for name, module, _ in outputs] == list(model.named_children())
-        for (_, _, output), right in zip(outputs, expected, strict=True):
+        assert shapes.multiply_adds(model, shape) * 2 * count == counter.get_total_flops()
+        outputs, rows = shapes.layer_outputs(model, images), shapes.layer_shapes(model, shape)
+        for (name, layer), right in zip(model.named_children(), expected, strict=True):
+            *named, output = outputs.pop(0)
+            assert named == [name, layer]
             # Where a pooling sees nothing but padding, it puts out minus infinity.
             assert torch.equal(output.nan_to_num(), right.nan_to_num())
             assert not output.requires_grad
-        rows = layer_shapes(model, shape)
-        names = [f"{number} {type(layer).__name__}" for number, layer in enumerate(model)]
-        sizes = [tuple(output.shape[1:]) for output in expected]
-        parameters = [sum(p.numel() for p in layer.parameters()) for layer in model]
-        assert rows == list(zip(names, sizes, parameters, strict=True))
+            parameters = sum(weight.numel() for weight in layer.parameters())
+            row = (f"{name} {type(layer).__name__}", tuple(right.shape[1:]), parameters)
+            assert rows.pop(0) == row
+        assert outputs == rows == []
     # The model is as it was.
     assert [module.training for module in model.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
-
-
-def test_the_cnn_in_numbers() -> None:
-    rows, fields = layer_shapes(CNN(), (1, 28, 28)), receptive_field(CNN())
-    assert [row.layer for row in rows][-2:] == ["output.0 Flatten", "output.1 Linear"]
-    assert sum(row.parameters for row in rows) == 103_162
-    assert len(fields) == 14, "those before its Flatten"
-    assert fields[2] == ReceptiveField("MaxPool2d", size=4, jump=2, start=-1)
-    assert fields[-1] == ReceptiveField("ReLU", size=34, jump=4, start=-15)
 
 
 class Backwards(nn.Module):
@@ -206,31 +179,14 @@ class Backwards(nn.Module):
 
 def test_rows_stand_in_the_order_of_running_and_parameters_count_once() -> None:
     rows = [("first Linear", (4,), 20), ("first Linear", (4,), 0), ("last Linear", (4,), 4)]
-    assert layer_shapes(Backwards(), (4,)) == rows
-    assert multiply_adds(Backwards(), (4,)) == 3 * 16
+    assert shapes.layer_shapes(Backwards(), (4,)) == rows
+    assert shapes.multiply_adds(Backwards(), (4,)) == 3 * 16
 
 
 @pytest.mark.parametrize("like", [{}, {"dtype": torch.float64}, {"device": "meta"}], ids=str)
 def test_a_lone_layer_of_any_type_on_any_device_has_a_table(like) -> None:
-    assert layer_shapes(nn.Linear(3, 2, **like), (3,)) == [("Linear", (2,), 8)]
-    assert multiply_adds(nn.Linear(3, 2, **like), (3,)) == 6
-
-
-@tried(200)
-@given(stacks(), st.integers(1, 4))
-def test_the_multiplications_are_as_many_as_pytorch_counts(drawn, classes) -> None:
-    model, shape = drawn
-    outputs = one_after_the_other(model, torch.zeros(1, *shape))
-    assume(outputs is not None)
-    whole = nn.Sequential(model, nn.Flatten(), nn.Linear(outputs[-1].numel(), classes))
-    with FlopCounterMode(display=False) as counter:
-        whole(torch.zeros(1, *shape))
-    assert multiply_adds(whole, shape) == counter.get_total_flops() // 2
-
-
-def test_the_multiplications_of_the_lessons_networks_are_those_of_their_text() -> None:
-    counts = [multiply_adds(make(), (1, 28, 28)) for make in (CNN, WideCNN, MLP, make_cnn)]
-    assert counts == [6_014_848, 48_012_160, 102_400, 1_031_744]
+    assert shapes.layer_shapes(nn.Linear(3, 2, **like), (3,)) == [("Linear", (2,), 8)]
+    assert shapes.multiply_adds(nn.Linear(3, 2, **like), (3,)) == 6
 
 
 def positive(layer):
@@ -245,40 +201,38 @@ def positive(layer):
     return layer.double().eval()
 
 
-def reached(layers, size, unit):
-    """Rows and columns of the input that a unit of the first channel of the last layer depends on."""
-    picture = torch.ones(1, 1, size, size, dtype=torch.float64, requires_grad=True)
-    nn.Sequential(*layers)(picture)[(0, 0, *unit)].backward()
-    touched = picture.grad[0, 0] != 0
-    return [touched.any(dim=axis).nonzero().flatten().tolist() for axis in (1, 0)]
-
-
 @tried(400)
 @given(stacks(widening=False), st.data())
-def test_the_receptive_field_is_the_patch_that_gradients_reach(drawn, data) -> None:
-    row = receptive_field(drawn[0])[-1]
+def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data) -> None:
+    row = shapes.receptive_field(drawn[0])[-1]
     # Large enough for some units that see no edge, and not for too long a test.
     size = row.size + 2 * row.jump
     assume(size < 250)
-    layers = [positive(layer) for layer in drawn[0]]
-    count = nn.Sequential(*layers)(torch.ones(1, 1, size, size, dtype=torch.float64)).shape[-1]
-    unit = data.draw(st.integers(0, count - 1))
-    first = row.start + unit * row.jump
-    for places in reached(layers, size, (unit, unit)):
+    picture = torch.ones(1, 1, size, size, dtype=torch.float64, requires_grad=True)
+    outputs = nn.Sequential(*map(positive, drawn[0]))(picture)[0]
+    unit = data.draw(st.tuples(*[st.integers(0, outputs.shape[-1] - 1)] * 2))
+    outputs[(0, *unit)].backward()
+    top, left, *sizes = shapes.seen_patch(shapes.LayerView("", outputs, 0, row), picture[0], unit)
+    assert sizes == [row.size] * 2
+    inside = min(top, left) >= 0 and max(top, left) + row.size <= size
+    for axis, first in ((1, top), (0, left)):
+        places = picture.grad[0, 0].any(dim=axis).nonzero().flatten().tolist()
         assert set(places) <= set(range(first, first + row.size))
-        if first >= 0 and first + row.size <= size:
-            # Dilation and long strides leave holes in the patch, but not at its ends.
-            assert (places[0], places[-1]) == (first, first + row.size - 1)
+        # Dilation and long strides leave holes in the patch, but not at its ends.
+        assert not inside or (places[0], places[-1]) == (first, first + row.size - 1)
 
 
 def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_all() -> None:
     pool = nn.MaxPool2d(2)
     layers = [nn.Conv2d(1, 1, 3), pool, nn.Conv2d(1, 1, 3), pool]  # held twice, and so run twice
-    rows = receptive_field(layers)
+    rows = shapes.receptive_field(layers)
     assert [row.size for row in rows] == [3, 4, 8, 10]
-    assert receptive_field(layer for layer in layers) == rows
+    assert shapes.receptive_field(layer for layer in layers) == rows
     for last in (nn.Flatten(), nn.Linear(5, 2)):
-        assert receptive_field(nn.Sequential(nn.Sequential(*layers), last, nn.Upsample(2))) == rows
+        assert (
+            shapes.receptive_field(nn.Sequential(nn.Sequential(*layers), last, nn.Upsample(2)))
+            == rows
+        )
 
 
 @pytest.mark.parametrize(
@@ -286,37 +240,25 @@ def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_al
     [
         *(nn.Conv2d(1, 1, (3, 5)), nn.Conv2d(1, 1, 3, stride=(1, 2)), nn.MaxPool2d((2, 3))),
         *(nn.Conv2d(1, 1, 3, padding=(0, 1)), nn.Conv2d(1, 1, 3, dilation=(1, 2))),
-        *(nn.ConvTranspose2d(1, 1, 3), nn.AdaptiveAvgPool2d(1), nn.Upsample(2)),
+        nn.ConvTranspose2d(1, 1, 3),
     ],
     ids=str,
 )
 def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer) -> None:
     with pytest.raises(ValueError, match=rf"^{type(layer).__name__}.*(not known|not a square)"):
-        receptive_field([nn.Conv2d(1, 1, 3), layer])
+        shapes.receptive_field([nn.Conv2d(1, 1, 3), layer])
 
 
-def test_each_view_is_of_its_layer_and_its_units_see_what_gradients_reach() -> None:
+def test_each_view_is_of_its_layer() -> None:
     model, image = CNN(), torch.rand(1, 28, 28)
-    views = layer_views(model, image)
-    outputs = [one for one in layer_outputs(model, image[None]) if "Flatten" not in str(one[1])]
-    fields = [*receptive_field(model), None]
+    views = shapes.layer_views(model, image)
+    outputs = [
+        one for one in shapes.layer_outputs(model, image[None]) if "Flatten" not in str(one[1])
+    ]
+    fields = [*shapes.receptive_field(model), None]
     for view, (name, module, output), field in zip(views, outputs, fields, strict=True):
         assert torch.equal(view.output, output[0])
         parameters = sum(weight.numel() for weight in module.parameters())
         assert (view.title, *view[2:]) == (f"{name} {type(module).__name__}", parameters, field)
-    assert seen_patch(views[-1], image, (0, 0)) == (0, 0, 28, 28)
-    layers = [positive(layer) for _, layer, _ in outputs[:-1]]
-    layers[2] = layers[9] = nn.AvgPool2d(2)
-    for depth, view in enumerate(views[:-1], start=1):
-        last = view.output.shape[-1] - 1
-        for unit in itertools.product((0, last // 3, last), repeat=2):
-            top, left, height, width = seen_patch(view, image, unit)
-            rows = list(range(max(0, top), min(28, top + height)))
-            columns = list(range(max(0, left), min(28, left + width)))
-            assert reached(layers[:depth], 28, unit) == [rows, columns]
-
-
-def test_units_of_a_network_without_convolutions_see_all() -> None:
-    views = layer_views(MLP((5,)), torch.rand(1, 28, 28))
-    assert [view.title for view in views] == ["layers.1 Linear", "layers.2 ReLU", "layers.3 Linear"]
-    assert [view.field for view in views] == [None] * 3
+    assert shapes.seen_patch(views[-1], image, (0, 0)) == (0, 0, 28, 28)
+    assert [view.field for view in shapes.layer_views(MLP((5,)), image)] == [None] * 3
