@@ -192,8 +192,8 @@ def plot_costs(costs: Mapping[str, tuple[float, float]]) -> Figure:
 
 @_styled
 def plot_spread(accuracies: _Curves) -> Figure:
-    """Draw settings' accuracies in per cent: a dot for each seed, a bar for the mean, whiskers of one
-    standard deviation; those below 20, which learned nothing, are counted at the right."""
+    """Draw settings' accuracies in per cent: a dot for each seed, a bar for the mean, whiskers of
+    one standard deviation; those below 20, which learned nothing, are counted at the right."""
     figure, [ax] = _figure(figsize=(12, 0.55 * len(accuracies) + 1.3))
     bar = {"fmt": "|", "markersize": 20, "markeredgewidth": 3, "capsize": 5, "linewidth": 2}
     for place, values in enumerate(accuracies.values()):

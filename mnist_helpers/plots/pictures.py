@@ -223,8 +223,8 @@ def plot_layer(
     patch: tuple[int, int, int, int],
     unit: Place | None = None,
 ) -> Figure:
-    """Draw a digit with the `patch` (top, left, height, width) that a unit sees, and the output of
-    its layer: feature maps, the `unit` framed in each; ten logits as bars; other numbers as pixels."""
+    """Draw a digit with the `patch` (top, left, height, width) that a unit sees, and its layer's
+    output: feature maps, the `unit` framed in each; ten logits as bars; other numbers as pixels."""
     margins = (0.01, 0.12, 0.98, 0.92, 0.2)
     figure, (digit, layer) = _figure(1, 2, margins, figsize=(12, 6), width_ratios=[1, 1.6])
     title = "what each unit sees" if unit is None else "what the framed unit sees"
