@@ -1,5 +1,5 @@
-"""What a lesson's fresh outputs are held to: text to nbval's comparison, a figure to its look, and a
-text that differs from one machine to the next to the size of its numbers."""
+"""What a lesson's fresh outputs are held to: text to nbval's comparison, a figure to its look, and
+a text that differs from one machine to the next to the size of its numbers."""
 
 import base64
 import io
@@ -73,8 +73,8 @@ def ink(picture: Image.Image) -> float:
 
 
 def loose_differences(saved: str, fresh: str) -> list[str]:
-    """Compare line by line what a cell printed. The words are alike but for one line, which may name
-    this machine's device, and the numbers are near."""
+    """Compare line by line what a cell printed. The words are alike but for one line, which may
+    name this machine's device, and the numbers are near."""
     lines = list(zip(saved.splitlines(), fresh.splitlines(), strict=False))
     other = [pair for pair in lines if words(pair[0]) != words(pair[1])]
     if len(other) > 1 or len(saved.splitlines()) != len(fresh.splitlines()):
@@ -93,8 +93,8 @@ def words(line: str) -> list[str]:
 
 
 def near(saved: str, fresh: str) -> bool:
-    """Percentages above 95 differ by a point, others, shares of the time among them, by fifteen or a
-    factor of four; other numbers by ten, or a factor of ten."""
+    """Percentages above 95 differ by a point, others, shares of the time among them, by fifteen or
+    a factor of four; other numbers by ten, or a factor of ten."""
     a, b = (abs(float(text.replace(",", "").rstrip("%"))) for text in (saved, fresh))
     if "%" in saved and a > 95:
         return abs(a - b) <= 1

@@ -31,6 +31,7 @@ GREY = Image.new("RGBA", (600, 400), "grey")
         ([CROP], True, False),  # another curve: only its ink is compared
         ([GREY], False, True),
         ([GREY], True, True),
+        ([Image.linear_gradient("L").resize((600, 400))], True, True),  # much more ink
         ([SAME.resize((600, 440))], True, True),
         ([], True, True),
     ],
@@ -53,7 +54,8 @@ SAVED = "device: cpu\ntest accuracy: 98.50%\nseed 9: accuracy 90.02%, 1,200 seco
         ("1,200", "13,000", True),
         ("1,200", "300", False),
         ("test accuracy", "training accuracy", False),  # one line may have other words,
-        ("test accuracy: 98.50%\n", "", True),  # but not be missing
+        ("accuracy", "error", True),  # but not two,
+        ("test accuracy: 98.50%\n", "", True),  # and none be missing
     ],
 )
 def test_numbers_pair_up(old, new, differs) -> None:

@@ -273,15 +273,12 @@ def test_frames_stand_around_what_they_name() -> None:
     assert crop.mask[:3].all(), "what lies outside the image is empty"
 
 
-LOGITS = PROBABILITIES.log()
-
-
 @pytest.mark.parametrize(
     ("draw", "given"),
     [
-        (plots.plot_predictions, (IMAGES, LABELS, LOGITS)),
-        (plots.plot_beliefs, (IMAGES, LABELS, LOGITS[None])),
-        (plots.plot_shifted_digit, (IMAGE, {"CNN": LOGITS[0]})),
+        (plots.plot_predictions, (IMAGES, LABELS, PROBABILITIES.log())),
+        (plots.plot_beliefs, (IMAGES, LABELS, PROBABILITIES[None].sqrt())),  # above 0, sum above 1
+        (plots.plot_shifted_digit, (IMAGE, {"CNN": 3 * PROBABILITIES[0] - 0.2})),  # sum 1, below 0
     ],
 )
 def test_logits_are_not_taken_for_probabilities(draw, given) -> None:

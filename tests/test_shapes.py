@@ -90,7 +90,7 @@ def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, dat
 
 @st.composite
 def layers(draw, channels, widening):
-    """One layer that takes that many channels, and puts out as many, or more if it is `widening`."""
+    """One layer that takes that many channels, and puts out as many, or more if `widening`."""
     kind = draw(st.sampled_from(["conv", "conv", "same", "max", "average", "relu", "norm"]))
     geometry = draw(geometries)
     half = min(geometry["padding"], geometry["kernel_size"] // 2)
@@ -190,7 +190,7 @@ def test_a_lone_layer_of_any_type_on_any_device_has_a_table(like) -> None:
 
 
 def positive(layer):
-    """The layer with weights of one: nothing cancels, no ReLU closes, no maximum hides the others."""
+    """The layer with weights of one: nothing cancels, no ReLU closes, no maximum hides others."""
     if isinstance(layer, nn.ReLU):
         return nn.Identity()
     if isinstance(layer, nn.MaxPool2d):
