@@ -4,8 +4,11 @@ The exercises are in ``lesson_01`` to ``lesson_07``, as data; `engine` judges. W
 an answer does, not how it is written: code is tried on several inputs.
 """
 
-from . import engine, lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
+from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from .engine import Verdict
+
+_LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07)
+_EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
 
 
 def check(exercise: object, answer: object) -> None:
@@ -19,20 +22,14 @@ def judge(exercise: object, answer: object) -> Verdict:
     While an answer is, holds or returns ``...``, the verdict is the hint. Raises ValueError where
     there is no such exercise, DataError where the digits are needed and cannot be read.
     """
-    known = _exercises()
-    if not isinstance(exercise, str) or exercise not in known:
+    if not isinstance(exercise, str) or exercise not in _EXERCISES:
+        known = ", ".join(_EXERCISES)
         raise ValueError(
-            f"There is no exercise {exercise!r}. Write its number in quotes, one of: "
-            f"{', '.join(known)}."
+            f"There is no exercise {exercise!r}. Write its number in quotes, one of: {known}."
         )
-    return engine.judge(known[exercise], answer)
+    return _EXERCISES[exercise].verdict(answer)
 
 
 def exercise_numbers() -> list[str]:
     """Return the numbers of all exercises, in order: ``"1.1"``, ``"1.2"``, and so on."""
-    return list(_exercises())
-
-
-def _exercises() -> dict[str, engine.Values | engine.Code | engine.Free]:
-    lessons = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07)
-    return {number: one for lesson in lessons for number, one in lesson.EXERCISES.items()}
+    return list(_EXERCISES)

@@ -1,26 +1,13 @@
 """The exercises of lesson 01: data sets, samples, means, loaders."""
 
-from collections.abc import Iterable, Sequence
-import itertools
-
 import torch
 from torch import Tensor
 import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from ..data import load_datasets
-from .engine import (
-    Free,
-    NotYet,
-    Values,
-    a_function,
-    a_tensor,
-    called,
-    described,
-    refuse,
-    same,
-    whole_number,
-)
+from .engine import Free, Values
+from .given import Given, refuse, same
 
 EXERCISES = {}
 
@@ -30,27 +17,25 @@ EXERCISES["1.1"] = Values(
     praise="234 full batches hold 59,904 digits, and the other 96 make one more, smaller batch. An "
     "epoch of these takes 235 steps, where batches of 64 took 938.",
     right={"number of batches": 235, "number of digits in the last one": 96},
-    mistakes={
-        "number of batches": {
+    mistakes=[
+        {
             "That is the test set, with its 10,000 digits. The training set has 60,000.": 40,
             "938 is for batches of 64. Here a batch holds 256.": 938,
-            "234 batches are full, but 60,000 / 256 leaves a remainder, and the digits that remain "
-            "make one more, smaller batch. DataLoader keeps it.": 234,
+            "234 batches are full. The digits that remain make one more, smaller batch.": 234,
             "{} batches are not what 60,000 / 256 makes. Work it out, and round up.": ...,
         },
-        "number of digits in the last one": {
+        {
             "The last batch cannot be full: 235 × 256 is 60,160, more than 60,000.": 256,
             "The last holds what the 234 full ones leave of 60,000, and {} is not that.": ...,
         },
-    },
+    ],
 )
 
 
-def _first_place(value: object, what: str) -> int:
-    if isinstance(value, Tensor) and value.numel() > 1:
-        places = f"Your answer is {described(value)}: the places of all fives."
-        raise NotYet(f"{places} Take the first one, with [0].")
-    return whole_number(value, what)
+def _one_index(index: object) -> object:
+    several = isinstance(index, Tensor) and index.numel() > 1
+    refuse({"Those are the places of all fives. Take the first one, with [0].": several})
+    return index
 
 
 EXERCISES["1.2"] = Values(
@@ -59,9 +44,9 @@ EXERCISES["1.2"] = Values(
     praise="Index 8. Look at its picture: many would not call it a 5. The label is what the writer "
     "meant.",
     right={"index": 8},
-    read=_first_place,
-    mistakes={
-        "index": {
+    tidy=_one_index,
+    mistakes=[
+        {
             "Nearly: an index counts from 0, not from 1.": 9,
             "At 0 stands the first 5 of the training set. You are asked for the test set's.": 0,
             "The test set has the indices 0 to 9,999; {} is none.": (
@@ -72,18 +57,17 @@ EXERCISES["1.2"] = Values(
             ),
             "At index {} of the test set stands no 5.": ...,
         }
-    },
+    ],
 )
 
 
-def _mean_pixel_mistakes(digit: int, of_others: float, frequency: float) -> dict:
+def _wrong_means(digit: int, of_others: float, frequency: float) -> dict:
     return {
-        "A mean over 1 comes from pixels from 0 to 255. Divide by 255, so that they lie between 0 "
-        "and 1.": lambda mean: mean > 1,
-        f"For the digit {digit} you gave the mean over all digits. Choose its pictures first: "
+        "A mean over 1 comes from pixels from 0 to 255. Divide by 255.": lambda mean: mean > 1,
+        f"That is the mean over all digits. Choose those of the digit {digit} first: "
         f"`data[targets == {digit}]`.": 0.1307,
-        f"For the digit {digit} you gave how frequent it is: the mean of `targets == {digit}`. Use "
-        f"that as an index instead, to choose the pictures.": frequency,
+        f"That is how frequent the digit {digit} is. Use `targets == {digit}` as an index instead, "
+        f"to choose its pictures.": frequency,
         f"For the digit {digit} you gave the mean of all other digits.": of_others,
         f"For the digit {digit}, {{}} is not the mean of all pixels of all its training pictures, "
         f"with pixels from 0 to 1.": ...,
@@ -96,47 +80,36 @@ EXERCISES["1.3"] = Values(
     praise="A ring takes more than twice the ink of a stroke. Even this one number tells many "
     "zeros from ones.",
     right={"mean of the ones": 0.0760, "mean of the zeros": 0.1734},
+    mistakes=[_wrong_means(1, 0.1376, frequency=0.1124), _wrong_means(0, 0.1260, frequency=0.0987)],
     tolerance=0.001,
-    mistakes={
-        "mean of the ones": _mean_pixel_mistakes(1, of_others=0.1376, frequency=0.1124),
-        "mean of the zeros": _mean_pixel_mistakes(0, of_others=0.1260, frequency=0.0987),
-    },
 )
 
 
 def _judge_mean_picture(answer: object) -> str:
-    picture = a_tensor(answer, "Your mean picture")
+    picture = Given(answer, "Your mean picture").tensor()
     shape = list(picture.shape)
     refuse(
         {
-            "You averaged over all axes, and one number is left. Average over N alone: "
-            "`mean(dim=0)`.": not shape,
-            "The shape is [1, 28, 28]: `squeeze(0)` takes the axis of length 1 away.": (
-                shape == [1, 28, 28]
-            ),
+            "You averaged over all axes. Average over N alone: `mean(dim=0)`.": not shape,
             f"The shape is {shape}, and has to be [28, 28], H, W. Which axis did `mean` take away? "
-            f"N is the first, `dim=0`.": shape != [28, 28],
-            "The pixels go over 1: divide by 255, so that they lie between 0 and 1.": (
-                picture.max() > 1
-            ),
+            f"N is the first, `dim=0`; `squeeze(0)` takes one of length 1 away.": shape != [28, 28],
+            "The pixels go over 1: divide by 255.": picture.max() > 1,
         }
     )
     train_set, _ = load_datasets()
     labels = train_set.targets
     sums = F.one_hot(labels, 10).float().T @ train_set.data.flatten(start_dim=1).float() / 255
     means = (sums / labels.bincount()[:, None]).reshape(10, 28, 28)
+    of_all = sums.sum(dim=0).reshape(28, 28) / len(labels)
+    alike = next((digit for digit in range(10) if same(picture, means[digit])), None)
     refuse(
         {
             "That is the mean of all digits. Choose the threes first: `data[targets == 3]`.": (
-                same(picture, sums.sum(dim=0).reshape(28, 28) / len(labels))
+                same(picture, of_all)
             ),
-            **{
-                f"That is the mean picture of the digit {digit}.": same(picture, means[digit])
-                for digit in range(10)
-                if digit != 3
-            },
             "The shape is right, the numbers are not the mean of all training threes. Draw it: "
-            "what do you see?": not same(picture, means[3]),
+            "what do you see?": alike is None,
+            f"That is the mean picture of the digit {alike}.": alike != 3,
         }
     )
     return "A soft 3: white where all writers agree, grey where they differ."
@@ -166,24 +139,23 @@ class _SmallSet(Dataset):
 
 
 def _judge_digit_loader(answer: object) -> str:
-    digit_loader = a_function(answer, "digit_loader(dataset, digits, batch_size)")
     for seed, (digits, batch_size) in enumerate([([3, 8], 3), ([1, 4, 7, 9], 5), ([0, 2, 5], 4)]):
-        shown = f"digit_loader(dataset, {digits}, {batch_size})"
         dataset = _SmallSet(seed)
-        loader = called(digit_loader, dataset, list(digits), batch_size, shown=shown)
-        indices = getattr(getattr(loader, "dataset", None), "indices", [])
-        if any(getattr(index, "dtype", type(index)) in (bool, torch.bool) for index in indices):
-            wanted = "Subset wants the places where it is true: `nonzero()`, `flatten()`."
-            raise NotYet(f"Your indices are true and false. {wanted}")
-        first, second = (_batches_of(loader, f"The result of {shown}") for _ in range(2))
+        digit_loader = Given(answer, f"digit_loader(dataset, {digits}, {batch_size})")
+        loader = digit_loader.call(dataset, list(digits), batch_size)
+        indices = getattr(getattr(loader.value, "dataset", None), "indices", [])
+        kinds = {getattr(index, "dtype", type(index)) for index in indices}
+        wanted = "Subset wants the places where it is true: `nonzero()`, `flatten()`."
+        refuse({f"Your indices are true and false. {wanted}": kinds & {bool, torch.bool}})
+        # More batches than samples can only come from something that never ends.
+        first, second = loader.batches(limit=41), loader.batches(limit=41)
         _judge_epoch(first, dataset, digits, batch_size)
-        numbers = _sample_numbers(first)
         refuse(
             {
                 "Your loader is empty in its second epoch. Return the DataLoader itself, not a "
                 "walk through it.": not second,
                 "Two epochs come in the same order. Which argument draws a new one each time?": (
-                    second and torch.equal(numbers, _sample_numbers(second))
+                    second and torch.equal(_sample_numbers(first), _sample_numbers(second))
                 ),
             }
         )
@@ -191,25 +163,11 @@ def _judge_digit_loader(answer: object) -> str:
     return f"{praise} Try digit_loader(train_set, [4, 9], 64), a hard pair."
 
 
-def _batches_of(loader: object, what: str) -> list[Sequence[Tensor]]:
-    if not isinstance(loader, Iterable) or isinstance(loader, (Tensor, Dataset)):
-        raise NotYet(f"{what} is {described(loader)}; it has to be a DataLoader.")
-    # More batches than samples can only come from something that never ends.
-    batches = called(lambda: list(itertools.islice(loader, 41)), shown="Walking through it")
-    for batch in batches:
-        is_pair = isinstance(batch, (tuple, list)) and len(batch) == 2
-        if not (is_pair and all(isinstance(part, Tensor) and part.ndim > 0 for part in batch)):
-            wanted = "each batch has to be a pair of tensors, images and labels"
-            raise NotYet(f"{what} yields {described(batch)}; {wanted}. A DataLoader makes them.")
-    return batches
-
-
 def _judge_epoch(
-    batches: list[Sequence[Tensor]], dataset: _SmallSet, digits: list[int], batch_size: int
+    batches: list[list[Tensor]], dataset: _SmallSet, digits: list[int], batch_size: int
 ) -> None:
     case = f"With digits={digits} and batch_size={batch_size}"
-    if not batches:
-        raise NotYet(f"{case} your loader yields no batch at all.")
+    refuse({f"{case} your loader yields no batch at all.": not batches})
     labels = torch.cat([labels for _, labels in batches])
     others = sorted(set(labels.tolist()) - set(digits))
     *sizes, last = [len(labels) for _, labels in batches]
@@ -237,7 +195,7 @@ def _judge_epoch(
     )
 
 
-def _sample_numbers(batches: list[Sequence[Tensor]]) -> Tensor:
+def _sample_numbers(batches: list[list[Tensor]]) -> Tensor:
     return torch.cat([(255 * images.flatten(1)[:, 0]).round().long() for images, _ in batches])
 
 

@@ -6,20 +6,19 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
-from .engine import Code, NotYet, Values, a_tensor, described, whole_number
+from .engine import Code, Values
+from .given import refuse
 
 EXERCISES = {}
 
 
-def _shape(value: object, what: str) -> list[int]:
-    if isinstance(value, Tensor):
-        raise NotYet(f"{what} is a tensor. Its shape is asked for, a list of numbers.")
-    if not isinstance(value, (list, tuple)):
-        raise NotYet(f"{what} is {described(value)}. A shape is a list, such as [64, 10].")
-    return [whole_number(size, f"A length in {what.lower()}") for size in value]
+def _listed(shape: object) -> object:
+    listed = isinstance(shape, (list, tuple))
+    refuse({"A shape is asked for, a list such as [64, 10].": not listed})
+    return shape
 
 
-def _shape_mistakes(code: str, right: list[int]) -> dict[str, Any]:
+def _wrong_shapes(code: str, right: list[int]) -> dict[str, Any]:
     given = f"The shape of {code} is not {{}}."
     return {
         f"{given} A number as index picks one and drops its axis; you kept too many.": (
@@ -47,8 +46,8 @@ EXERCISES["2.1"] = Values(
     praise="Each number took an axis away, the colon left its axis as it was, and the slice kept "
     "an axis of length 1.",
     right=_SHAPES,
-    read=_shape,
-    mistakes={code: _shape_mistakes(code, shape) for code, shape in _SHAPES.items()},
+    tidy=_listed,
+    mistakes=[_wrong_shapes(code, shape) for code, shape in _SHAPES.items()],
 )
 
 
@@ -69,22 +68,16 @@ EXERCISES["2.2"] = Code(
     cases=[(_rand(4, 6, 3),), (_rand(5, 5, 3),), (_rand(2, 7, 3),)],
     right=_batch_of_one,
     mistakes={
-        "The axes are right. You also divided by 255; here the numbers are to stay as they are.": (
+        "You also divided by 255; the numbers are to stay as they are.": (
             lambda photo: _batch_of_one(photo) / 255
         ),
         "The shape is right and the picture is scrambled: `reshape` and `view` only count the "
         "numbers off anew. Axes are turned with `permute`.": (
             lambda photo: photo.reshape(1, 3, *photo.shape[:2])
         ),
-        "H and W are swapped: the picture lies on its side. The order you want is C, H, W.": (
-            lambda photo: _batch_of_one(photo).mT
-        ),
-        "C, H, W is right, and the batch axis is missing. `unsqueeze(0)` adds it in front.": (
-            lambda photo: photo.permute(2, 0, 1)
-        ),
-        "You added the batch axis, but the channels still come last: N, H, W, C.": (
-            lambda photo: photo.unsqueeze(0)
-        ),
+        "H and W are swapped. The order you want is C, H, W.": lambda x: _batch_of_one(x).mT,
+        "The batch axis is missing. `unsqueeze(0)` adds it in front.": lambda x: x.permute(2, 0, 1),
+        "You added the batch axis, but the channels still come last.": lambda x: x.unsqueeze(0),
         "The photo came back as it was, H, W, C.": lambda photo: photo,
     },
     clue="It has to be N, C, H, W: photo[row, column, channel] is to be found at [0, channel, row, "
@@ -97,8 +90,8 @@ EXERCISES["2.3"] = Values(
     praise="At stride 1 an odd kernel keeps the size with a padding of (kernel size − 1) / 2: 1 "
     "for 3, 2 for 5.",
     right={"output size": 14, "padding": 3},
-    mistakes={
-        "output size": {
+    mistakes=[
+        {
             "You added the padding once. It is on both sides: 2 · padding.": 12,
             "You left the padding out: it adds 4 pixels on each side.": 10,
             "Nearly: the formula ends with + 1, for the first stop.": 13,
@@ -106,26 +99,17 @@ EXERCISES["2.3"] = Values(
             "That is with stride 1. The window moves by 2 here.": 28,
             "An output of {} is not what the formula gives for the first question.": ...,
         },
-        "padding": {
+        {
             "The picture loses 6 pixels in all; the padding is on both sides, half on each.": 6,
-            "Without padding a 7×7 window makes 28 − 7 + 1 = 22 of 28.": 0,
             "Padding 2 is right for a 5×5 kernel. For 7×7 it takes more.": 2,
-            "Padding 1 is right for a 3×3 kernel. For 7×7 it takes more.": 1,
             "Solve 28 + 2 · padding − 7 + 1 = 28 for the padding.": ...,
         },
-    },
+    ],
 )
-
-
-def _kernel(value: object, what: str) -> Tensor:
-    kernel = a_tensor(value, what).float()
-    if kernel.shape != (3, 3):
-        raise NotYet(f"{what} has the shape {list(kernel.shape)}, and has to be [3, 3].")
-    return kernel
-
 
 _IDENTITY = F.one_hot(torch.tensor(4), 9).reshape(3, 3).float()
 _BLUR = torch.full((3, 3), 1 / 9)
+_OTHER_SHAPE = {"A kernel has the shape [3, 3]; yours is {}.": lambda one: one.shape != (3, 3)}
 
 EXERCISES["2.4"] = Values(
     hint="at each place the window's nine pixels are multiplied by the kernel's nine numbers and "
@@ -134,30 +118,29 @@ EXERCISES["2.4"] = Values(
     praise="Both sum to 1, so neither makes the picture brighter or darker. So does 2 · identity − "
     "blur, to sharpen.",
     right={"identity": _IDENTITY, "blur": _BLUR},
-    read=_kernel,
-    mistakes={
-        "identity": {
+    tidy=lambda kernel: kernel.float() if isinstance(kernel, Tensor) else kernel,
+    mistakes=[
+        {
+            **_OTHER_SHAPE,
             "`torch.eye` has a 1 in each row, so it adds up three pixels on a diagonal. You want "
             "one pixel only, the middle one.": torch.eye(3),
             "All ones add up nine pixels. You want the middle one only.": torch.ones(3, 3),
-            "All zeros make every picture black.": torch.zeros(3, 3),
             "Your identity kernel turns a real picture into another one. How much should each of "
             "the nine pixels count?": ...,
         },
-        "blur": {
-            "Your blur adds the nine pixels up, so the picture becomes nine times too bright. The "
-            "mean needs a division.": torch.ones(3, 3),
+        {
+            **_OTHER_SHAPE,
+            "Your blur adds the nine pixels up: nine times too bright. The mean needs a "
+            "division.": torch.ones(3, 3),
             "All zeros make every picture black. Is 1/9 stored as a whole number somewhere? Then "
             "it is cut off to 0.": torch.zeros(3, 3),
-            "You averaged the eight neighbours and left the pixel itself out: it is one of the "
-            "nine.": (1 - _IDENTITY) / 8,
-            "1/3 nine times sums to 3. Nine numbers that are to make a mean sum to 1.": 3 * _BLUR,
+            "You left the pixel itself out: it is one of the nine.": (1 - _IDENTITY) / 8,
             "It is nearly right, but rounded. Let Python divide, `1 / 9`: then it sums to 1.": (
                 lambda kernel: (kernel - _BLUR).abs().max() < 0.01
             ),
             "It is not the mean of the nine pixels. How much should each of them count?": ...,
         },
-    },
+    ],
 )
 
 
@@ -191,9 +174,6 @@ EXERCISES["2.5"] = Code(
         ),
         "You flipped the kernel, as mathematicians do. In deep learning it is used as it is.": (
             lambda image, kernel, *settings: _conv2d(image, kernel.flip(0, 1), *settings)
-        ),
-        "Rows and columns of the kernel are swapped.": (
-            lambda image, kernel, *settings: _conv2d(image, kernel.T, *settings)
         ),
         "Rows and columns of the output are swapped.": lambda *case: _conv2d(*case).T,
         "You padded on the top and on the left only. The border goes all around, so it counts "

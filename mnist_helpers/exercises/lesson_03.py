@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from .engine import Code, Free, NotYet, Values, called, described, refuse
+from .engine import Code, Free, Values
+from .given import Given, refuse
 
 EXERCISES = {}
 
@@ -14,14 +15,11 @@ EXERCISES["3.1"] = Values(
     praise="51,264: half as many as the whole CNN. That is the price of 5×5 kernels on many "
     "channels.",
     right={"number of parameters": 64 * (32 * 25 + 1)},
-    mistakes={
-        "number of parameters": {
+    mistakes=[
+        {
             "You left out the biases, one for each output channel.": 64 * 32 * 25,
-            "Each kernel looks at all 32 input channels: it is a block of 32×5×5 numbers.": (
-                64 * (25 + 1)
-            ),
-            "You swapped the channels: there are out_channels biases, and out_channels is the "
-            "second number.": 32 * (64 * 25 + 1),
+            "Each kernel is a block of 32×5×5 numbers, for all input channels.": 64 * (25 + 1),
+            "You swapped the channels: out_channels comes second.": 32 * (64 * 25 + 1),
             "That is for a 3×3 kernel. Here it is 5×5.": 64 * (32 * 9 + 1),
             "The kernel is 5×5: 25 numbers for each input channel, not 5.": 64 * (32 * 5 + 1),
             "The size of the picture does not matter: the same kernels are used at every place.": (
@@ -29,47 +27,34 @@ EXERCISES["3.1"] = Values(
             ),
             "{} is not out_channels × (in_channels × kernel height × kernel width + 1).": ...,
         }
-    },
+    ],
 )
 
 
-def _a_module(answer: object) -> nn.Module:
-    if isinstance(answer, type) and issubclass(answer, nn.Module):
-        name = answer.__name__
-        raise NotYet(f"Your answer is the class {name}. Make a network by calling it: {name}().")
-    if not isinstance(answer, nn.Module):
-        wanted = "it has to be a module, such as an nn.Sequential"
-        raise NotYet(f"Your answer is {described(answer)}; {wanted}.")
-    return answer
-
-
 def _judge_halving(answer: object) -> str:
-    module = _a_module(answer)
+    module = Given(answer).module()
     layers = list(module.modules())
     convolutions = sum(isinstance(layer, nn.Conv2d) for layer in layers)
     poolings = sum(isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)) for layer in layers)
-    if (convolutions, poolings) != (1, 1):
-        raise NotYet(
+    refuse(
+        {
             f"Yours has {convolutions} convolutions and {poolings} poolings, made with nn.Conv2d "
-            f"and nn.MaxPool2d; asked for is one of each."
-        )
+            f"and nn.MaxPool2d; asked for is one of each.": (convolutions, poolings) != (1, 1)
+        }
+    )
     for count in (2, 1, 5):
         shape, right = list(_output(module, _images(count)).shape), [count, 8, 7, 7]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}."
         refuse(
             {
                 f"{becomes} Four axes are wanted: leave flatten out.": len(shape) != 4,
-                f"{becomes} The convolution's out_channels sets the number of channels.": (
-                    shape[1:2] != [8]
-                ),
+                f"{becomes} The convolution's out_channels sets the channels.": shape[1:2] != [8],
                 f"{becomes} The picture is halved once; 28 to 7 is halved twice, by a larger "
                 f"pooling or by a stride.": shape[-1] == 14,
                 f"{becomes} A convolution without padding leaves 26 of 28 pixels, and the rest "
                 f"follows from that. Set the padding.": shape[-1] == 6,
                 f"{becomes} The picture is not made smaller yet.": shape[-1] == 28,
-                f"{becomes} Work out height and width with the formula, layer by layer.": (
-                    shape != right
-                ),
+                f"{becomes} Work out height and width, layer by layer.": shape != right,
             }
         )
     return (
@@ -88,11 +73,10 @@ def _images(count: int) -> Tensor:
 
 def _output(module: nn.Module, images: Tensor) -> Tensor:
     weight = next(module.parameters(), torch.empty(0))
-    shown = f"Your module, on torch.rand({len(images)}, 1, 28, 28),"
-    output = called(module, images.to(weight.device), shown=shown)
-    if not isinstance(output, Tensor):
-        raise NotYet(f"Your module returns {described(output)}; it has to return a tensor.")
-    return output
+    called = Given(module, f"Your module, on torch.rand({len(images)}, 1, 28, 28),")
+    output = called.call(images.to(weight.device))
+    output.tensor()
+    return output.value  # with its gradients
 
 
 EXERCISES["3.2"] = Free(
@@ -107,28 +91,26 @@ EXERCISES["3.3"] = Values(
     praise="More than five times the parameters, and each unit sees only 13×13 pixels: "
     "poolings make a network smaller and let it see further.",
     right={"in_features": 64 * 28 * 28, "parameters": 573_562, "receptive_field": 13},
-    mistakes={
-        "in_features": {
+    mistakes=[
+        {
             "Without pooling the picture is no longer 7×7 at the end.": 64 * 7 * 7,
             "Both poolings are gone, so nothing halves the picture any more.": 64 * 14 * 14,
             "That is one channel. 64 of them arrive at the output.": 28 * 28,
             "{} inputs: which C×H×W arrives at flatten now?": ...,
         },
-        "parameters": {
+        {
             "That is CNN as it was. Its linear layer has grown.": 103_162,
             "That is the linear layer alone. The convolutions have parameters too.": 501_770,
             "The ten biases of the linear layer are missing.": 573_552,
-            "Those are the convolutions alone. The linear layer has parameters too.": 71_792,
             "Add up the six convolutions, which are as before, and 10 × (in_features + 1).": ...,
         },
-        "receptive_field": {
+        {
             "That is the receptive field with the poolings.": 34,
             "Start from 1, the pixel itself.": 12,
-            "That is one convolution. There are six.": 3,
             "The windows overlap: each layer widens the patch by kernel − 1 = 2.": 18,
             "Without a stride the jump stays 1, and each 3×3 convolution adds 2 to the field.": ...,
         },
-    },
+    ],
 )
 
 
@@ -178,16 +160,18 @@ EXERCISES["3.4"] = Code(
 
 
 def _judge_network(answer: object) -> str:
-    module = _a_module(answer)
+    module = Given(answer).module()
     training = module.training
     module.eval()  # so that dropout draws nothing, and batch normalization learns nothing
     try:
-        return _judge_network_in_eval(module)
+        _judge_layers(module)
+        _judge_logits(module)
     finally:
         module.train(training)
+    return f"A network of {_size(module):,} parameters, ready to be trained. Keep it for lesson 04."
 
 
-def _judge_network_in_eval(module: nn.Module) -> str:
+def _judge_layers(module: nn.Module) -> None:
     for count in (2, 1, 7):
         shape, right = list(_output(module, _images(count)).shape), [count, 10]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}: N, classes."
@@ -209,8 +193,6 @@ def _judge_network_in_eval(module: nn.Module) -> str:
             ),
         }
     )
-    _judge_logits(module)
-    return f"A network of {_size(module):,} parameters, ready to be trained. Keep it for lesson 04."
 
 
 def _judge_logits(module: nn.Module) -> None:

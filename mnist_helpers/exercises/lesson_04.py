@@ -11,22 +11,19 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 
 from ..insights import confusion_matrix
-from .engine import Code, Free, NotYet, Values, a_function, called, real_number, refuse, same
+from .engine import Code, Free, Values
+from .given import Given, refuse, same
 
 EXERCISES = {}
 
 
-def _loss_mistakes(probability: float) -> dict[str, Any]:
+def _wrong_losses(probability: float) -> dict[str, Any]:
     return {
         "The sign is missing. A logarithm of a number below 1 is negative, a loss is not.": (
             math.log(probability)
         ),
-        "That is the logarithm to the base 10. The loss takes the natural one, ln.": (
-            -math.log10(probability)
-        ),
-        "That is the logarithm to the base 2. The loss takes the natural one, ln.": (
-            -math.log2(probability)
-        ),
+        "That is the logarithm to the base 10. Take the natural one, ln.": -math.log10(probability),
+        "That is the logarithm to the base 2. Take the natural one, ln.": -math.log2(probability),
         "1 − p is a way to measure how wrong it is, but not cross-entropy.": 1 - probability,
         f"The loss at {probability} is not {{}}. It is minus the natural logarithm of the "
         f"probability, to two decimals.": ...,
@@ -38,9 +35,9 @@ EXERCISES["4.1"] = Values(
     "one. Your answer is a pair, (loss at 0.5, loss at 0.01).",
     praise="A hesitant answer costs little, a confident wrong one much: nearly seven times as much "
     "here.",
-    right={"loss at 0.5": -math.log(0.5), "loss at 0.01": -math.log(0.01)},
     tolerance=0.006,
-    mistakes={"loss at 0.5": _loss_mistakes(0.5), "loss at 0.01": _loss_mistakes(0.01)},
+    right={f"loss at {probability}": -math.log(probability) for probability in (0.5, 0.01)},
+    mistakes=[_wrong_losses(probability) for probability in (0.5, 0.01)],
 )
 
 EXERCISES["4.2"] = Code(
@@ -117,8 +114,7 @@ EXERCISES["4.3"] = Code(
         "Your softmax divides by the sum of the whole batch. Each row has a sum of its own: "
         "sum(dim=1, keepdim=True).": lambda x, y: -_picked(x - x.exp().sum().log(), y).mean(),
         "You took the mean of the probabilities; the logarithm is missing.": (
-            lambda x, y: -_picked(x.softmax(dim=1), y).mean(),
-            lambda x, y: _picked(x.softmax(dim=1), y).mean(),
+            lambda x, y: -_picked(x.softmax(dim=1), y).mean()
         ),
         "You picked the columns `labels` from every row, which pairs each digit with the labels of "
         "all others. From row i only column labels[i] is wanted.": (
@@ -142,7 +138,7 @@ def _step_of(*order: str, sign: int = 1) -> Callable[..., float]:
 
 
 _RIGHT_STEP = _step_of("zero_grad", "backward", "step")
-_STEP_MISTAKES = {
+_WRONG_STEPS = {
     "Nothing moves: the parameters of `model` are the same after your step. It takes `backward` "
     "and then `step`, of the function's own arguments, with no `zero_grad` between them, which "
     "would undo it.": _step_of(),
@@ -175,31 +171,29 @@ def _trained(step: Callable[..., float]) -> tuple[list[float], list[Tensor]]:
 
 
 def _judge_training_step(answer: object) -> str:
-    call = "training_step(model, images, labels, loss_function, optimizer)"
-    training_step = a_function(answer, call)
+    training_step = Given(answer, "training_step(model, images, labels, loss_function, optimizer)")
 
     def step(*arguments: object) -> float:
-        loss = called(training_step, *arguments, shown=call)
-        if isinstance(loss, Tensor):
-            raise NotYet(
-                "It returns a tensor. Return a plain number, loss.item(): whoever keeps the tensor "
-                "keeps the whole computation alive."
-            )
-        return real_number(loss, "What it returns")
+        loss = training_step.call(*arguments)
+        tensor = isinstance(loss.value, Tensor)
+        wanted = "who keeps the tensor keeps the whole computation alive"
+        refuse({f"It returns a tensor. Return a plain number, loss.item(): {wanted}.": tensor})
+        return loss.number()
 
     losses, ends = _trained(step)
     right_losses, right_ends = _trained(_RIGHT_STEP)
     if not same(ends, right_ends):
-        refuse({text: same(ends, _trained(wrong)[1]) for text, wrong in _STEP_MISTAKES.items()})
-        raise NotYet(
+        refuse({text: same(ends, _trained(wrong)[1]) for text, wrong in _WRONG_STEPS.items()})
+    refuse(
+        {
             "After three of your steps the parameters are not where the loop of section 4 takes "
-            "them. The order is: logits, loss, zero_grad, backward, step, each once."
-        )
-    if not same(losses, right_losses):
-        raise NotYet(
+            "them. The order is: logits, loss, zero_grad, backward, step, each once.": (
+                not same(ends, right_ends)
+            ),
             "The model is trained rightly, but what you return is not the loss of this batch "
-            "before the step."
-        )
+            "before the step.": not same(losses, right_losses),
+        }
+    )
     return (
         "Forward, zero_grad, backward, step. Put it into a loop over a loader, and you have "
         "train_one_epoch."
@@ -243,7 +237,7 @@ def _as_tensor(result: object) -> object:
     if isinstance(result, Mapping):
         result = [result[digit] for digit in sorted(result)]
     if isinstance(result, (list, tuple)):
-        result = torch.tensor([real_number(one, "Each of the ten accuracies") for one in result])
+        result = torch.tensor([Given(one, "Each accuracy").number() for one in result])
     return result
 
 
@@ -252,11 +246,8 @@ def _refuse_recorded_gradients(by_digit: Callable[..., object]) -> str:
     recorded = []
     model.register_forward_hook(lambda *parts: recorded.append(parts[-1].requires_grad))
     by_digit(model, loader)
-    if any(recorded):
-        raise NotYet(
-            "The numbers are right, but the computation is recorded for gradients that nobody "
-            "wants. Put the loop under torch.no_grad()."
-        )
+    wanted = "that nobody wants. Put the loop under torch.no_grad()"
+    refuse({f"The numbers are right, but they are recorded for gradients {wanted}.": any(recorded)})
     return ""
 
 
@@ -275,17 +266,13 @@ EXERCISES["4.5"] = Code(
         "Your model is still in training mode, where this one gives other answers: call "
         "model.eval() first.": _of_counts(_accuracies, training=True),
         "You divide by the number of all digits. The accuracy of the digit 3 is among the threes: "
-        "divide by how many there are of them.": (
-            _of_counts(lambda counts: counts.diag() / counts.sum())
-        ),
+        "divide by how many there are of them.": _of_counts(lambda n: n.diag() / n.sum()),
         "You divide by how often the model answered with the digit. Divide by how often it is the "
         "label.": _of_counts(lambda counts: counts.diag() / counts.sum(dim=0)),
         "All ten are the accuracy over all digits. Count each label by itself.": (
             _of_counts(lambda counts: (counts.trace() / counts.sum()).expand(10))
         ),
-        "Those are counts. Divide by how many there are of each digit.": (
-            _of_counts(lambda counts: counts.diag())
-        ),
+        "Those are counts. Divide by how many there are of each digit.": _of_counts(Tensor.diag),
         "Those are per cent. An accuracy is between 0 and 1 here.": (
             _of_counts(lambda counts: 100 * _accuracies(counts))
         ),

@@ -1,8 +1,7 @@
 """The exercises of lesson 05: a schedule, batches, targets, shifted digits, a fair comparison."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from functools import partial
-import itertools
 import math
 from statistics import fmean, pvariance, variance
 
@@ -11,7 +10,8 @@ from torch import Tensor
 import torch.nn.functional as F
 
 from ..batches import TensorBatches
-from .engine import Code, Free, NotYet, a_function, a_tensor, called, described, refuse, same
+from .engine import Code, Free
+from .given import Given, refuse, same
 
 EXERCISES = {}
 
@@ -66,68 +66,41 @@ EXERCISES["5.1"] = Code(
 )
 
 
-def _listed(batches: object, limit: int) -> object:
-    """Return a list of what a learner's list or generator holds, `limit` entries at most."""
-    if isinstance(batches, Iterable) and not isinstance(batches, (Tensor, Mapping, str)):
-        return list(itertools.islice(batches, limit))
-    return batches
-
-
-def _judge_batches(batches: object, rights: list[tuple[Tensor, Tensor]]) -> None:
-    if not isinstance(batches, list):
-        raise NotYet(
-            f"It returns {described(batches)}. Asked for is a list of pairs (images, labels), or a "
-            f"generator that yields them."
-        )
-    if len(batches) == 2 and isinstance(batches[0], Tensor):
-        raise NotYet(
-            "It returns one pair, not a list of pairs. A `return` inside the loop ends the "
-            "function at the first batch: append each pair to a list and return that after the "
-            "loop, or write `yield` instead of `return`."
-        )
-    for batch in batches:
-        if not isinstance(batch, (list, tuple)) or len(batch) != 2:
-            raise NotYet(
-                f"It gives {described(batch)} where a batch should be. Each has to be a pair "
-                f"(images, labels); `zip` makes pairs of two lists."
-            )
-    pairs = [[a_tensor(part, "What stands in a pair") for part in batch] for batch in batches]
-    sizes = [len(torch.atleast_1d(labels)) for _, labels in pairs]
-    right_sizes = [len(labels) for _, labels in rights]
-    said = f"The sizes of the batches have to be {right_sizes}; yours are {sizes}. "
+def _judge_batches(batches: list[list[Tensor]], rights: list[tuple[Tensor, Tensor]]) -> None:
+    sizes, right_sizes = ([len(labels) for _, labels in pairs] for pairs in (batches, rights))
+    said = f"The sizes of the batches have to be {right_sizes}; yours are {sizes}."
     refuse(
         {
-            f"{said}Is the `return` inside the loop? It belongs after it.": (
+            f"{said} Is the `return` inside the loop? It belongs after it.": (
                 sizes == right_sizes[:1] != right_sizes
             ),
-            f"{said}The last, smaller one is missing: the digits that are left.": (
+            f"{said} The last, smaller one is missing: the digits that are left.": (
                 sizes == right_sizes[:-1]
             ),
-            f"{said}Let `start` run through range(0, len(images), batch_size), and slice images and "
-            f"labels as well, [start : start + batch_size].": sizes != right_sizes,
+            f"{said} Let `start` run through range(0, len(images), batch_size), and slice images "
+            f"and labels as well, [start : start + batch_size].": sizes != right_sizes,
         }
     )
-    for (images, labels), (pixels, numbers) in zip(pairs, rights, strict=True):
+    for (images, labels), (pixels, numbers) in zip(batches, rights, strict=True):
         refuse(
             {
                 f"In a pair (images, labels) the images are {list(images.shape)}, and have to be "
                 f"{list(pixels.shape)}. Slice along the first axis, and add the channel axis with "
                 f"`unsqueeze(1)`.": images.shape != pixels.shape,
-                "Your images still have values from 0 to 255. Divide by 255: that makes them "
-                "float32 in [0, 1].": same(images, 255 * pixels),
+                "Your images still have values from 0 to 255. Divide by 255.": (
+                    same(images, 255 * pixels)
+                ),
                 "Your images hold only 0 and 1: the fraction was cut off, by `//` or by a type of "
                 "whole numbers. `/` gives float32.": same(images, pixels // 1),
-                "You divided by 256. White is 255 and has to become exactly 1, so divide by 255.": (
+                "You divided by 256. White is 255 and has to become exactly 1.": (
                     same(images, pixels * 255 / 256)
                 ),
                 f"Your images are {images.dtype}, and the weights of a network are float32. A "
                 f"uint8 tensor divided by 255 is float32 by itself.": images.dtype != pixels.dtype,
                 "A batch does not hold its digits in their order and each as it was, divided by "
                 "255.": not same(images, pixels),
-                "Nearly: some numbers differ from ToTensor's in their last bit. Divide float32 "
-                "numbers by 255; to multiply them by 1/255 rounds twice.": (
-                    not images.float().equal(pixels)
-                ),
+                "Nearly: some numbers differ from ToTensor's in their last bit. Divide by 255; to "
+                "multiply by 1/255 rounds twice.": not images.equal(pixels),
                 "The images are right, but their labels are those of other digits: slice both "
                 "alike.": not same(labels.float(), numbers),
                 f"The labels are {labels.dtype} now. Leave them int64: the loss takes whole "
@@ -137,17 +110,24 @@ def _judge_batches(batches: object, rights: list[tuple[Tensor, Tensor]]) -> None
 
 
 def _judge_batches_of(answer: object) -> str:
-    batches_of = a_function(answer, "batches_of(images, labels, batch_size)")
     generator = torch.Generator().manual_seed(0)
     for count, batch_size in ((10, 4), (6, 3), (3, 1), (5, 8)):
         images = torch.randint(256, (count, 28, 28), dtype=torch.uint8, generator=generator)
         labels = torch.randperm(10, generator=generator)[:count]
-        batches = called(
-            lambda *arguments: _listed(batches_of(*arguments), limit=len(arguments[0]) + 1),
-            *(images.clone(), labels.clone(), batch_size),
-            shown=f"batches_of(images, labels, {batch_size}), with {count} images,",
+        rights = list(TensorBatches(images, labels, batch_size))
+        call = f"batches_of(images, labels, {batch_size}), with {count} images,"
+        returned = Given(answer, call).call(images, labels, batch_size)
+        parts = returned.value if isinstance(returned.value, (list, tuple)) else []
+        refuse(
+            {
+                "It returns one pair, not a list of pairs. A `return` inside the loop ends the "
+                "function at the first batch: append each pair to a list and return that after "
+                "the loop, or write `yield` instead of `return`.": (
+                    len(parts) == 2 and isinstance(parts[0], Tensor)
+                )
+            }
         )
-        _judge_batches(batches, list(TensorBatches(images, labels, batch_size)))
+        _judge_batches(returned.batches(limit=count + 1), rights)
     return (
         "Bit for bit what a DataLoader with ToTensor gives. Here a batch is one slice and one "
         "division; there each picture is taken by itself."

@@ -1,14 +1,14 @@
 """The exercises of lesson 06: the work of a convolution, weights that are shared, permuted pixels,
 a block that halves the picture, early stopping."""
 
-from collections.abc import Callable
 import copy
 import math
 
 import torch
 from torch import Tensor, nn
 
-from .engine import Code, Free, Values, a_function, a_tensor, called, in_float32, refuse, same
+from .engine import Code, Free, Values
+from .given import Given, refuse, same
 
 EXERCISES = {}
 
@@ -25,18 +25,16 @@ EXERCISES["6.1"] = Code(
         "That is the number of weights. Each is used once at every place of the output: multiply "
         "by height × width.": lambda i, o, k, h, w: i * o * k**2,
         "You added the biases. They are not counted here.": (
-            lambda i, o, k, h, w: i * o * k**2 * h * w + o,
-            lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w,
+            lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w
         ),
-        "The kernel is square: it has kernel_size × kernel_size numbers "
-        "for each input channel.": lambda i, o, k, h, w: i * o * k * h * w,
-        "You counted multiplications and additions apart. A multiply-add, one of each, counts "
-        "once.": lambda i, o, k, h, w: 2 * i * o * k**2 * h * w,
-        "The output channels are missing: there is such a sum "
-        "for each of them.": lambda i, o, k, h, w: i * k**2 * h * w,
-        "The input channels are missing: each kernel looks at all of them.": lambda i, o, k, h, w: (
-            o * k**2 * h * w
+        "A square kernel has kernel_size × kernel_size numbers for each input channel.": (
+            lambda i, o, k, h, w: i * o * k * h * w
         ),
+        "A multiply-add, one multiplication and one addition, counts once.": (
+            lambda i, o, k, h, w: 2 * i * o * k**2 * h * w
+        ),
+        "The output channels are missing.": lambda i, o, k, h, w: i * k**2 * h * w,
+        "The input channels are missing.": lambda i, o, k, h, w: o * k**2 * h * w,
     },
     clue="The output, of the height and width given, holds out_channels × height × width numbers, "
     "and each is a sum of in_channels × kernel_size × kernel_size products.",
@@ -50,21 +48,20 @@ EXERCISES["6.2"] = Values(
     "multiply-adds. A convolution looks near each place only, and with the same weights "
     "everywhere.",
     right={"count for Linear": 784 * 16 * 784, "count for the convolution": 16 * 9},
-    mistakes={
-        "count for Linear": {
+    mistakes=[
+        {
             "You counted the biases. They are left out here.": 785 * 16 * 784,
-            "16 × 28 × 28 is the number of outputs. There is a weight for each pair of an input "
-            "and an output, and there are 784 inputs.": 16 * 784,
+            "That is the number of outputs. Each has a weight for each of 784 inputs.": 16 * 784,
             "784 × 784 weights make one map of 28×28. There are to be 16.": 784 * 784,
             "{} is not the number of inputs × the number of outputs.": ...,
         },
-        "count for the convolution": {
+        {
             "You counted the biases. They are left out here.": 16 * 9 + 16,
             "9 is one kernel. Each of the 16 maps has its own.": 9,
             "Those are the multiply-adds. The same weights serve at every place.": 16 * 9 * 784,
             "{} is not out_channels × in_channels × kernel height × kernel width.": ...,
         },
-    },
+    ],
 )
 
 
@@ -88,20 +85,19 @@ EXERCISES["6.3"] = Code(
     cases=[_images_and_order(count) for count in (3, 1, 2)],
     right=_reordered,
     mistakes={
-        "Yours makes no difference. Indexing changes nothing in place; return the new "
-        "tensor that it makes.": lambda images, order: images,
+        "Yours makes no difference. Return the tensor that indexing makes.": lambda x, order: x,
         "That is the inverse: yours puts pixel i at the place order[i]. Index on the right side of "
         "the `=`: [:, order].": lambda images, order: _reordered(images, order.argsort()),
-        "The pixels are in the right order, but not the axes. Now comes `.reshape("
-        "images.shape)`.": lambda images, order: images.flatten(start_dim=1)[:, order],
+        "The order is right, the axes are missing: `.reshape(images.shape)`.": (
+            lambda images, order: images.flatten(start_dim=1)[:, order]
+        ),
         "Only 784 pixels are left of all the images: flatten each by itself, with start_dim=1, "
         "and take [:, order].": lambda images, order: images.flatten()[order],
         "Only the first image is permuted. All of them get the same order: [:, order].": (
             lambda images, order: torch.cat([_reordered(images[:1], order), images[1:]])
         ),
         "Yours counts the pixels column by column. They are counted row by row, as flatten does.": (
-            lambda images, order: _reordered(images, order).mT,
-            lambda images, order: _reordered(images.mT, order).mT,
+            lambda images, order: _reordered(images, order).mT
         ),
     },
     clue="At place i of a result stands pixel order[i] of the same image, counted row by row; all "
@@ -110,20 +106,17 @@ EXERCISES["6.3"] = Code(
         "out of bounds": "The pixels lie on two axes, H and W. Make one of them first: "
         "images.flatten(start_dim=1) has 784 columns, and [:, order] puts those in order."
     },
-    tidy=in_float32,
+    exact=True,
 )
 
 
 def _judge_halving(answer: object) -> str:
     refuse({"That is a module. Give the function itself.": isinstance(answer, nn.Module)})
-    halving_block = a_function(answer, "halving_block(in_channels, out_channels)")
     for channels, side in (((1, 8), 28), ((6, 4), 10)):
         shown = f"halving_block{channels}"
         advice = {"padding='same'": "With a stride it has to be a number: 1 for a 3×3 kernel."}
         with torch.random.fork_rng(devices=[]):  # random weights change nothing for the learner
-            block = called(halving_block, *channels, shown=shown, advice=advice)
-        wanted = "has to be a module, such as nn.Sequential makes of layers"
-        refuse({f"What {shown} returns {wanted}.": not isinstance(block, nn.Module)})
+            block = Given(answer, shown, advice).call(*channels).module()
         images = torch.randn(2, channels[0], side, side, generator=torch.Generator())
         size = [2, channels[1], side // 2, side // 2]
         _judge_block(copy.deepcopy(block).eval(), images, size, shown)
@@ -145,8 +138,7 @@ def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) 
         lambda layer, given, output: seen.append((given[0], output.detach().clone()))
     )
     advice = {"channels, but got": "in_channels comes first, then out_channels. Hand both on."}
-    output = called(block, images, shown=f"The module of {shown}", advice=advice)
-    output = a_tensor(output, f"What the module of {shown} returns")
+    output = Given(block, f"the module of {shown}", advice).call(images).tensor()
     given, convolved = seen[0] if seen else (images, output)
     refuse(
         {
@@ -188,24 +180,6 @@ def _best(losses: list, patience: int, tie: bool = False) -> int:
     return _best_and_last(losses, patience, tie)[0]
 
 
-def _less_one(epoch_of: Callable) -> Callable:
-    return lambda losses, patience: epoch_of(losses, patience) - 1
-
-
-_STOP_MISTAKES = {
-    "That is the epoch at which training stops. The network kept is that of the "
-    "lowest loss.": lambda losses, patience: _best_and_last(losses, patience)[1],
-    "That is the lowest of the whole list. Training stops before it gets there: what comes after "
-    "the stop is never seen.": lambda losses, patience: losses.index(min(losses)) + 1,
-    "Yours is too patient by one: it stops once patience + 1 epochs brought nothing new. It is "
-    "`>=`, not `>`.": lambda losses, patience: _best(losses, patience + 1),
-    "Yours waits one epoch less than it should: it has to stop at the end of the last of `patience` "
-    "epochs, not of the last but one.": lambda losses, patience: _best(losses, patience - 1),
-    "Yours takes a tie for an improvement. Only a loss below the lowest so far is a new lowest: "
-    "`<`, not `<=`.": lambda losses, patience: _best(losses, patience, tie=True),
-}
-_ZERO = "Count the epochs from 1; yours counts from 0."
-
 EXERCISES["6.5"] = Code(
     call="best_epoch(validation_losses, patience)",
     hint="go through the losses with `enumerate(validation_losses, start=1)` and keep two things: "
@@ -228,11 +202,26 @@ EXERCISES["6.5"] = Code(
     ],
     right=_best,
     mistakes={
-        **_STOP_MISTAKES,
-        _ZERO: _less_one(_best),
-        **{f"{message} {_ZERO}": _less_one(wrong) for message, wrong in _STOP_MISTAKES.items()},
+        "That is the epoch at which training stops. The network kept is that of the lowest loss.": (
+            lambda losses, patience: _best_and_last(losses, patience)[1]
+        ),
+        "That is the lowest of the whole list. What comes after the stop is never seen.": (
+            lambda losses, patience: losses.index(min(losses)) + 1
+        ),
+        "Yours is too patient by one: it stops once patience + 1 epochs brought nothing new. It is "
+        "`>=`, not `>`.": lambda losses, patience: _best(losses, patience + 1),
+        "Yours waits one epoch less than it should: it has to stop at the end of the last of "
+        "`patience` epochs, not of the last but one.": (
+            lambda losses, patience: _best(losses, patience - 1)
+        ),
+        "Yours takes a tie for an improvement. Only a loss below the lowest so far is a new lowest: "
+        "`<`, not `<=`.": lambda losses, patience: _best(losses, patience, tie=True),
+        "Count the epochs from 1; yours counts from 0.": (
+            lambda losses, patience: _best(losses, patience) - 1
+        ),
     },
     clue="Training ends when `patience` epochs in a row brought no new lowest loss: each is "
-    "compared with the lowest of all before it, and after a new lowest the count begins again.",
+    "compared with the lowest of all before it, and after a new lowest the count begins again. Epochs "
+    "are numbered from 1.",
     advice={"None": "If nothing ends the training, return the best epoch too, after the loop."},
 )

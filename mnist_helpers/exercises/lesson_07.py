@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..insights import confident_mistakes, confusion_matrix
-from .engine import Code, in_float32, refuse, same, several
+from .engine import Code
+from .given import Given, refuse, same
 
 EXERCISES = {}
 
@@ -161,7 +162,7 @@ EXERCISES["7.3"] = Code(
     clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
     "column + size − 1 of whole pictures, and everything else has to stay.",
     advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
-    tidy=in_float32,
+    exact=True,
 )
 
 
@@ -195,8 +196,7 @@ EXERCISES["7.4"] = Code(
         "Row and column are exchanged: the row comes first. It counts along H, from the "
         "top.": lambda image: _center_of_mass(image)[::-1],
         "You divide by the number of pixels. Divide by the sum of the weights, image.sum().": (
-            _center_of(lambda pixels, places: (pixels * places).mean()),
-            _center_of(lambda pixels, places: (pixels * places).sum() / (pixels > 0).sum()),
+            _center_of(lambda pixels, places: (pixels * places).mean())
         ),
         "The division is missing: divide by the sum of the weights, which are the pixels, "
         "image.sum().": _center_of(lambda pixels, places: (pixels * places).sum()),
@@ -215,7 +215,7 @@ EXERCISES["7.4"] = Code(
         "must match": "Each has to lie along its own axis: rows are torch.arange(H)[:, None].",
         "too many": "The image has three axes, [1, H, W]: image[0] has two.",
     },
-    tidy=lambda result: tuple(several(result, ["row", "column"])),
+    tidy=lambda result: tuple(Given(result).entries(["row", "column"])),
 )
 
 
@@ -225,21 +225,21 @@ _CONFIDENCES = (_PART + 0.1 + 0.8 * _random(7, 10).flatten()) / 7
 _CORRECT = _random(70) < torch.where(_PART % 2 == 0, 0.9, 0.3)
 
 
-def _of_parts(formula: Callable[[Tensor, Tensor, int], Tensor]) -> Callable:
-    """Return a function that applies a formula to the parts' shares of the digits, to accuracy −
-    confidence in each, and to the number of parts; empty parts are left out."""
+def _of_parts(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
+    """Return a function that applies a formula to the parts' shares of the digits, and to accuracy
+    − confidence in each; empty parts are left out."""
 
     def error(confidences: Tensor, correct: Tensor, bins: int) -> float:
         numbers = (confidences * bins).ceil()
         parts = [numbers == number for number in numbers.unique()]
         shares = torch.stack([part.double().mean() for part in parts])
         gaps = torch.stack([(correct.double() - confidences)[part].mean() for part in parts])
-        return formula(shares, gaps, bins).item()
+        return formula(shares, gaps).item()
 
     return error
 
 
-_calibration_error = _of_parts(lambda shares, gaps, bins: (shares * gaps.abs()).sum())
+_calibration_error = _of_parts(lambda shares, gaps: (shares * gaps.abs()).sum())
 
 _EMPTY = "A part without digits has no accuracy, 0 / 0: leave it out of the sum."
 
@@ -269,19 +269,15 @@ EXERCISES["7.5"] = Code(
     right=_calibration_error,
     mistakes={
         "Every part counts the same in yours. Weigh each by its share of the digits.": (
-            _of_parts(lambda shares, gaps, bins: gaps.abs().mean()),
-            _of_parts(lambda shares, gaps, bins: gaps.abs().sum() / bins),
+            _of_parts(lambda shares, gaps: gaps.abs().mean())
         ),
-        "Your differences keep their signs, so that parts above cancel parts below: all that is "
-        "left is the difference of the means over all digits. Take abs() in each part.": (
-            _of_parts(lambda shares, gaps, bins: (shares * gaps).sum()),
-            _of_parts(lambda shares, gaps, bins: -(shares * gaps).sum()),
-            _of_parts(lambda shares, gaps, bins: (shares * gaps).sum().abs()),
+        "Your differences keep their signs, so that parts above cancel parts below. Take abs() in "
+        "each part.": _of_parts(lambda shares, gaps: (shares * gaps).sum()),
+        "That is the largest difference. Take the mean, each part weighted by its share.": (
+            _of_parts(lambda shares, gaps: gaps.abs().max())
         ),
-        "That is the largest difference. Take the mean, each part weighted by its "
-        "share.": _of_parts(lambda shares, gaps, bins: gaps.abs().max()),
-        "You took the square of each difference. Take its absolute value, abs().": _of_parts(
-            lambda shares, gaps, bins: (shares * gaps**2).sum()
+        "You took the square of each difference. Take its absolute value, abs().": (
+            _of_parts(lambda shares, gaps: (shares * gaps**2).sum())
         ),
         "That is the absolute difference of each digit. Take the means over a part first, then the "
         "difference.": lambda c, correct, bins: (correct.float() - c).abs().mean(),

@@ -4,30 +4,20 @@ from mnist_helpers.exercises import judge
 import pytest
 import torch
 from torch import nn
-import torch.nn.functional as F
 
 
 def reordered_by_gather(images, order):
     return images.view(-1, 784).gather(1, order.expand(len(images), 784)).view(-1, 1, 28, 28)
 
 
-def reordered_in_place(images, order):
-    images[:] = reordered_by_gather(images, order)
-    return images
-
-
-class HalvingBlock(nn.Module):
-    def __init__(self, in_channels, out_channels):
-        super().__init__()
-        self.convolution = nn.Conv2d(in_channels, out_channels, 3, stride=2, bias=False)
-
-    def forward(self, images):
-        return F.relu(self.convolution(F.pad(images, (0, 1, 0, 1))))
-
-
-class Unused(HalvingBlock):
+class Unused(nn.Sequential):
     def forward(self, images):
         return images.relu()
+
+
+def padded_on_two_sides(in_channels, out_channels):
+    convolution = nn.Conv2d(in_channels, out_channels, 3, stride=2, bias=False)
+    return nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), convolution, nn.ReLU(inplace=True))
 
 
 def block_of(*after, before=(), **settings):
@@ -48,24 +38,19 @@ def best_if_it_stops(losses, patience):
 
 
 ANSWERS = [
-    ("6.1", lambda *sizes: torch.tensor([*sizes, sizes[2]]).prod(), "Right. "),
-    ("6.2", torch.tensor([9_834_496, 144]), "Right. "),
     ("6.3", reordered_by_gather, "Right. "),
     ("6.4", halving_block, "Right. "),
-    ("6.4", lambda i, o: HalvingBlock(i, o), "Right. "),
-    ("6.4", block_of(nn.ReLU(inplace=True)), "Right. "),
+    ("6.4", padded_on_two_sides, "Right. "),
     ("6.4", lambda i, o: block_of(nn.BatchNorm2d(o), nn.ReLU())(i, o), "Right. "),
     ("6.5", lambda losses, n: best_if_it_stops([*losses, *[9.0] * n], n), "Right. "),
     ("6.3", lambda images, order: images[..., order], "has 784 columns"),
     ("6.3", lambda images, order: reordered_by_gather(images, order).double(), "float32"),
-    ("6.3", reordered_in_place, "is right, but your function changes"),
     ("6.4", halving_block(1, 8), "the function itself"),
-    ("6.4", lambda i, o: HalvingBlock, "has to be a module"),
     ("6.4", lambda i, o: [*halving_block(i, o)], "has to be a module"),
     ("6.4", block_of(nn.ReLU(), nn.MaxPool2d(2), stride=1), "Leave the pooling out"),
     ("6.4", lambda i, o: nn.ReLU(), "finds 0 convolutions"),
     ("6.4", lambda i, o: halving_block(i, o).append(nn.Conv2d(o, o, 1)), "finds 2"),
-    ("6.4", lambda i, o: Unused(i, o), "never used"),
+    ("6.4", lambda i, o: Unused(*halving_block(i, o)), "never used"),
     ("6.4", block_of(nn.ReLU(), kernel_size=2, padding=0), "(2, 2). It has to be 3×3"),
     ("6.4", block_of(nn.ReLU(), stride=1), "stride=2"),
     ("6.4", block_of(nn.ReLU(), padding="same"), "1 for a 3×3"),
