@@ -49,9 +49,7 @@ EXERCISES["1.2"] = Values(
         {
             "Nearly: an index counts from 0, not from 1.": 9,
             "At 0 stands the first 5 of the training set. You are asked for the test set's.": 0,
-            "The test set has the indices 0 to 9,999; {} is none.": (
-                lambda index: not 0 <= index < 10_000
-            ),
+            "The indices go from 0 to 9,999; {} is none.": lambda index: not 0 <= index < 10_000,
             "A 5 stands at {}, but it is not the first: there is one before it.": (
                 lambda index: load_datasets()[1].targets[index] == 5
             ),
@@ -172,8 +170,8 @@ def _judge_epoch(
     others = sorted(set(labels.tolist()) - set(digits))
     *sizes, last = [len(labels) for _, labels in batches]
     shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
-    samples, in_digits = _sample_numbers(batches), torch.isin(dataset.targets, torch.tensor(digits))
-    full, different = in_digits.sum().item() // batch_size, len(samples.unique())
+    samples = _sample_numbers(batches)
+    full = torch.isin(dataset.targets, torch.tensor(digits)).sum().item() // batch_size
     refuse(
         {
             f"{case} your loader yields other digits too: {others}.": others,
@@ -185,8 +183,8 @@ def _judge_epoch(
             f"{case} your images are {shape}, and should be {right}. `nonzero()` lists the indices "
             f"as a column, [n, 1]; Subset wants them in a plain row: `flatten()`.": shape != right,
             f"{case} there are samples for {full} full batches, each sample at most once; yours "
-            f"are {len(batches)} batches with {different} different samples.": (
-                len(batches) != full or different != len(labels)
+            f"are {len(batches)} batches with {len(samples.unique())} different samples.": (
+                len(batches) != full or len(samples.unique()) != len(labels)
             ),
             f"{case} pictures and labels do not belong together.": (
                 not torch.equal(dataset.targets[samples], labels)

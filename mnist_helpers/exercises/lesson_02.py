@@ -21,14 +21,9 @@ def _listed(shape: object) -> object:
 def _wrong_shapes(code: str, right: list[int]) -> dict[str, Any]:
     given = f"The shape of {code} is not {{}}."
     return {
-        f"{given} A number as index picks one and drops its axis; you kept too many.": (
-            lambda shape: len(shape) > len(right)
-        ),
-        f"{given} A slice or a bare colon keeps its axis, even if only one is left; you dropped "
-        f"too many.": lambda shape: len(shape) < len(right),
-        f"{given} The axes stay in their order, N, C, H, W.": (
-            lambda shape: sorted(shape) == sorted(right)
-        ),
+        f"{given} A number as index drops its axis.": lambda shape: len(shape) > len(right),
+        f"{given} A slice or a colon keeps its axis.": lambda shape: len(shape) < len(right),
+        f"{given} The axes stay in their order.": lambda shape: sorted(shape) == sorted(right),
         f"{given} Go through the axes one by one: which are left, and how long is each?": ...,
     }
 
@@ -68,13 +63,9 @@ EXERCISES["2.2"] = Code(
     cases=[(_rand(4, 6, 3),), (_rand(5, 5, 3),), (_rand(2, 7, 3),)],
     right=_batch_of_one,
     mistakes={
-        "You also divided by 255; the numbers are to stay as they are.": (
-            lambda photo: _batch_of_one(photo) / 255
-        ),
-        "The shape is right and the picture is scrambled: `reshape` and `view` only count the "
-        "numbers off anew. Axes are turned with `permute`.": (
-            lambda photo: photo.reshape(1, 3, *photo.shape[:2])
-        ),
+        "You divided by 255; the numbers are to stay.": lambda photo: _batch_of_one(photo) / 255,
+        "The shape is right and the picture is scrambled: `reshape` only counts the numbers off "
+        "anew. Use `permute`.": lambda photo: photo.reshape(1, 3, *photo.shape[:2]),
         "H and W are swapped. The order you want is C, H, W.": lambda x: _batch_of_one(x).mT,
         "The batch axis is missing. `unsqueeze(0)` adds it in front.": lambda x: x.permute(2, 0, 1),
         "You added the batch axis, but the channels still come last.": lambda x: x.unsqueeze(0),
@@ -164,9 +155,7 @@ EXERCISES["2.5"] = Code(
     ],
     right=_conv2d,
     mistakes={
-        "Stride and padding make no difference yet: that is `convolve` as the lesson has it.": (
-            lambda image, kernel, stride, padding: _conv2d(image, kernel)
-        ),
+        "Stride and padding make no difference yet.": lambda x, kernel, *_: _conv2d(x, kernel),
         "The padding makes no difference yet. `F.pad(image, (padding,) * 4)` puts the border of "
         "zeros around.": lambda image, kernel, stride, padding: _conv2d(image, kernel, stride),
         "The stride makes no difference yet: the window moves by 1 each time.": (

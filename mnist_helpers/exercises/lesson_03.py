@@ -22,9 +22,7 @@ EXERCISES["3.1"] = Values(
             "You swapped the channels: out_channels comes second.": 32 * (64 * 25 + 1),
             "That is for a 3×3 kernel. Here it is 5×5.": 64 * (32 * 9 + 1),
             "The kernel is 5×5: 25 numbers for each input channel, not 5.": 64 * (32 * 5 + 1),
-            "The size of the picture does not matter: the same kernels are used at every place.": (
-                64 * 32 * 28 * 28
-            ),
+            "The size of the picture does not matter.": 64 * 32 * 28 * 28,
             "{} is not out_channels × (in_channels × kernel height × kernel width + 1).": ...,
         }
     ],
@@ -49,10 +47,8 @@ def _judge_halving(answer: object) -> str:
             {
                 f"{becomes} Four axes are wanted: leave flatten out.": len(shape) != 4,
                 f"{becomes} The convolution's out_channels sets the channels.": shape[1:2] != [8],
-                f"{becomes} The picture is halved once; 28 to 7 is halved twice, by a larger "
-                f"pooling or by a stride.": shape[-1] == 14,
-                f"{becomes} A convolution without padding leaves 26 of 28 pixels, and the rest "
-                f"follows from that. Set the padding.": shape[-1] == 6,
+                f"{becomes} The picture is halved once; 28 to 7 is halved twice.": shape[-1] == 14,
+                f"{becomes} Without padding 26 of 28 pixels are left.": shape[-1] == 6,
                 f"{becomes} The picture is not made smaller yet.": shape[-1] == 28,
                 f"{becomes} Work out height and width, layer by layer.": shape != right,
             }
@@ -146,11 +142,10 @@ EXERCISES["3.4"] = Code(
         "anything: compare probabilities.": _place_of_largest,
         "Your softmax runs over the batch, dim=0: there the digits compete with each other. It has "
         "to run over the classes.": lambda logits: _place_of_largest(logits.softmax(dim=0)),
-        "The two numbers are the right ones, in the wrong order: first the index in the batch, "
-        "then the answer.": lambda logits: _place_of_largest(logits.softmax(dim=1))[::-1],
+        "Both numbers are right, in the wrong order: first the index in the batch, then the "
+        "answer.": lambda logits: _place_of_largest(logits.softmax(dim=1))[::-1],
         "That is the digit it is least sure of.": _least_sure,
-        "The second number is its probability. You are asked for the answer: where in its row does "
-        "that stand?": lambda logits: (
+        "The second number is its probability. Where in its row does that stand?": lambda logits: (
             _place_of_largest(logits.softmax(dim=1))[0],
             logits.softmax(dim=1).max().item(),
         ),
@@ -181,16 +176,12 @@ def _judge_layers(module: nn.Module) -> None:
     largest = max((layer for layer in module.modules() if not [*layer.children()]), key=_size)
     refuse(
         {
-            "Your layers are in a plain Python list, where neither the optimizer nor `print` finds "
-            "them. Put them into an nn.Sequential.": (
-                any(isinstance(one, nn.Module) for one in in_lists)
-            ),
+            "Your layers are in a plain Python list, where the optimizer does not find them. Use "
+            "an nn.Sequential.": any(isinstance(one, nn.Module) for one in in_lists),
             "There is no convolution in it yet. (All layers are made in `__init__`, as attributes "
             "of `self`.)": not any(isinstance(layer, nn.Conv2d) for layer in module.modules()),
             f"It has {_size(module):,} parameters, and fewer than 10,000 are allowed. Most are in "
-            f"{largest}, {_size(largest):,}: make what goes into it smaller.": (
-                _size(module) >= 10_000
-            ),
+            f"{largest}: make what goes into it smaller.": _size(module) >= 10_000,
         }
     )
 
@@ -217,10 +208,8 @@ def _judge_logits(module: nn.Module) -> None:
             "layer, with new random weights each time. Make all layers in `__init__`.": (
                 not torch.allclose(logits, _output(module, images), atol=1e-4)
             ),
-            "A digit's logits depend on the other digits of the batch. Flatten with start_dim=1 "
-            "(nn.Flatten does), so that digits stay apart.": (
-                not torch.allclose(logits, alone, atol=1e-4)
-            ),
+            "A digit's logits depend on the other digits of the batch. Flatten with "
+            "start_dim=1.": not torch.allclose(logits, alone, atol=1e-4),
             f"Never used: {', '.join(unused)}. `forward` leaves that layer out.": unused,
             "There is no bend in it: without ReLU between them, layers in a row can do no more "
             "than one. Add some.": _is_affine(module),

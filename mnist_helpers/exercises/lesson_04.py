@@ -19,9 +19,7 @@ EXERCISES = {}
 
 def _wrong_losses(probability: float) -> dict[str, Any]:
     return {
-        "The sign is missing. A logarithm of a number below 1 is negative, a loss is not.": (
-            math.log(probability)
-        ),
+        "The sign is missing: a logarithm below 1 is negative.": math.log(probability),
         "That is the logarithm to the base 10. Take the natural one, ln.": -math.log10(probability),
         "That is the logarithm to the base 2. Take the natural one, ln.": -math.log2(probability),
         "1 − p is a way to measure how wrong it is, but not cross-entropy.": 1 - probability,
@@ -54,17 +52,16 @@ EXERCISES["4.2"] = Code(
     ],
     right=lambda losses, sizes: fmean(losses, weights=sizes),
     mistakes={
-        "That is the plain mean of the batches. A digit in a small batch then counts more than "
-        "others: weigh each loss by its batch's size.": lambda losses, sizes: fmean(losses),
+        "That is the plain mean of the batches. Weigh each loss by its batch's size.": (
+            lambda losses, sizes: fmean(losses)
+        ),
         "You added up loss × size. Divide by the number of digits.": (
             lambda losses, sizes: fmean(losses, weights=sizes) * sum(sizes)
         ),
         "You divided by the number of batches. Divide by the number of digits, the sum of the "
         "sizes.": lambda losses, sizes: fmean(losses, weights=sizes) * fmean(sizes),
-        "You added the losses up and divided by the number of digits. Each loss is already a mean "
-        "over its batch: multiply it by the size first.": (
-            lambda losses, sizes: sum(losses) / sum(sizes)
-        ),
+        "Each loss is already a mean over its batch: multiply it by the size before you add "
+        "up.": lambda losses, sizes: sum(losses) / sum(sizes),
     },
     clue="Multiply each loss by its size, add up, and divide by the number of digits.",
 )
@@ -105,21 +102,15 @@ EXERCISES["4.3"] = Code(
         "You return a loss for each digit. The loss of a batch is their mean.": (
             lambda x, y: -_picked(x.log_softmax(dim=1), y).squeeze()
         ),
-        "The sign is missing: the loss is minus the logarithm.": lambda x, y: (
-            -F.cross_entropy(x, y)
-        ),
+        "The loss is minus the logarithm.": lambda x, y: -F.cross_entropy(x, y),
         "You added the digits' losses up. The loss of a batch is their mean.": (
             lambda x, y: F.cross_entropy(x, y, reduction="sum")
         ),
         "Your softmax divides by the sum of the whole batch. Each row has a sum of its own: "
         "sum(dim=1, keepdim=True).": lambda x, y: -_picked(x - x.exp().sum().log(), y).mean(),
-        "You took the mean of the probabilities; the logarithm is missing.": (
-            lambda x, y: -_picked(x.softmax(dim=1), y).mean()
-        ),
-        "You picked the columns `labels` from every row, which pairs each digit with the labels of "
-        "all others. From row i only column labels[i] is wanted.": (
-            lambda x, y: -x.log_softmax(dim=1)[:, y].mean()
-        ),
+        "The logarithm is missing.": lambda x, y: -_picked(x.softmax(dim=1), y).mean(),
+        "You picked the columns `labels` from every row. From row i only column labels[i] is "
+        "wanted.": lambda x, y: -x.log_softmax(dim=1)[:, y].mean(),
     },
     clue="Follow section 1 step by step on this case.",
 )
@@ -139,9 +130,8 @@ def _step_of(*order: str, sign: int = 1) -> Callable[..., float]:
 
 _RIGHT_STEP = _step_of("zero_grad", "backward", "step")
 _WRONG_STEPS = {
-    "Nothing moves: the parameters of `model` are the same after your step. It takes `backward` "
-    "and then `step`, of the function's own arguments, with no `zero_grad` between them, which "
-    "would undo it.": _step_of(),
+    "Nothing moves. It takes `backward` and then `step`, of the function's own arguments, with no "
+    "`zero_grad` between them, which would undo it.": _step_of(),
     "Gradients pile up from step to step: `zero_grad` is missing, or has no brackets.": (
         _step_of("backward", "step")
     ),
@@ -263,19 +253,18 @@ EXERCISES["4.5"] = Code(
     tidy=_as_tensor,
     right=_of_counts(_accuracies),
     mistakes={
-        "Your model is still in training mode, where this one gives other answers: call "
-        "model.eval() first.": _of_counts(_accuracies, training=True),
-        "You divide by the number of all digits. The accuracy of the digit 3 is among the threes: "
-        "divide by how many there are of them.": _of_counts(lambda n: n.diag() / n.sum()),
+        "Your model is still in training mode: call model.eval() first.": (
+            _of_counts(_accuracies, training=True)
+        ),
+        "You divide by the number of all digits. The accuracy of the digit 3 is among the "
+        "threes.": _of_counts(lambda counts: counts.diag() / counts.sum()),
         "You divide by how often the model answered with the digit. Divide by how often it is the "
         "label.": _of_counts(lambda counts: counts.diag() / counts.sum(dim=0)),
         "All ten are the accuracy over all digits. Count each label by itself.": (
             _of_counts(lambda counts: (counts.trace() / counts.sum()).expand(10))
         ),
         "Those are counts. Divide by how many there are of each digit.": _of_counts(Tensor.diag),
-        "Those are per cent. An accuracy is between 0 and 1 here.": (
-            _of_counts(lambda counts: 100 * _accuracies(counts))
-        ),
+        "Those are per cent; 1 is all.": _of_counts(lambda counts: 100 * _accuracies(counts)),
     },
     clue="For each digit: among the samples with this label, over all batches together, the share "
     "that was answered with it.",

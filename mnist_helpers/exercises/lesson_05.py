@@ -48,17 +48,15 @@ EXERCISES["5.1"] = Code(
         "peak / 10) × step / (0.3 × steps).": _one_cycle(rise=lambda done: done),
         "Yours falls to peak / 10. At the end it has to be 0: peak × (steps − step) / (0.7 × "
         "steps).": _one_cycle(fall=lambda left: 0.1 + 0.9 * left),
-        "Yours falls too slowly and never gets to 0: the fall has 0.7 × steps for its way, not all "
-        "the steps.": _one_cycle(fall=lambda left: 0.3 + 0.7 * left),
-        "Yours jumps down at the turn: its fall goes over all the steps, as if it had begun at "
-        "step 0. It begins at 0.3 × steps: peak × (steps − step) / (0.7 × steps).": (
-            _one_cycle(fall=lambda left: 0.7 * left)
+        "Yours never gets to 0: the fall has 0.7 × steps for its way, not all the steps.": (
+            _one_cycle(fall=lambda left: 0.3 + 0.7 * left)
         ),
-        "Yours begins at 0 after the turn and rises again. Count the steps that are left, steps − "
-        "step.": _one_cycle(fall=lambda left: 1 - left),
-        "The multiplication by `peak` is missing: yours is right for a peak of 1 only.": (
-            lambda step, steps, peak: _one_cycle()(step, steps, 1)
+        "Yours jumps down at the turn. The fall begins there, at 0.3 × steps: peak × (steps − "
+        "step) / (0.7 × steps).": _one_cycle(fall=lambda left: 0.7 * left),
+        "Yours rises again after the turn. Count the steps that are left, steps − step.": (
+            _one_cycle(fall=lambda left: 1 - left)
         ),
+        "The multiplication by `peak` is missing.": lambda *case: _one_cycle()(*case[:2], 1),
     },
     clue="Up to step 0.3 × steps it is a straight line from peak / 10 to `peak`, then one from "
     "`peak` to 0 at the end.",
@@ -120,9 +118,8 @@ def _judge_batches_of(answer: object) -> str:
         parts = returned.value if isinstance(returned.value, (list, tuple)) else []
         refuse(
             {
-                "It returns one pair, not a list of pairs. A `return` inside the loop ends the "
-                "function at the first batch: append each pair to a list and return that after "
-                "the loop, or write `yield` instead of `return`.": (
+                "It returns one pair, not a list of pairs. Append each pair to a list and return "
+                "that after the loop, or write `yield` instead of `return`.": (
                     len(parts) == 2 and isinstance(parts[0], Tensor)
                 )
             }
@@ -158,11 +155,9 @@ EXERCISES["5.3"] = Code(
     right=_of_ones(lambda ones, s: (1 - s) * ones + s / 10),
     mistakes={
         "Yours is plain one-hot: `smoothing` makes no difference. The right class gives up some of "
-        "its 1, and all ten share that: 1 − s + s / 10 and nine times s / 10.": (
-            _of_ones(lambda ones, s: ones)
-        ),
+        "its 1, and all ten share that.": _of_ones(lambda ones, s: ones),
         "Your right class has 1 − s, and the other nine share s. That is a definition too, but not "
-        "PyTorch's: it spreads s over all ten, the right one as well, 1 − s + s / 10 and s / 10.": (
+        "PyTorch's: it spreads s over all ten, 1 − s + s / 10 and s / 10.": (
             _of_ones(lambda ones, s: (1 - s) * ones + s / 9 * (1 - ones))
         ),
         "Your rows sum to 1 − s / 10, less than 1. The right class gets its tenth of s too: 1 − s "
@@ -202,15 +197,11 @@ EXERCISES["5.4"] = Code(
     mistakes={
         "What goes out on one side comes back on the other, as `torch.roll` has it. What comes in "
         "has to be black, 0.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
-        "What comes in has to be black, 0; in yours the old pixels still stand there. Start from "
-        "zeros, not from a copy.": lambda x, down, right: (
+        "What comes in has to be black. Start from zeros, not from a copy.": lambda x, down, right: (
             _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),
-        "Yours moves up instead of down, and left instead of right.": (
-            lambda x, down, right: _moved(x, -down, -right)
-        ),
-        "Rows and columns are exchanged: `down` moves along H, the axis before the last, and "
-        "`right` along W.": lambda x, down, right: _moved(x, right, down),
+        "Yours moves up and left.": lambda x, down, right: _moved(x, -down, -right),
+        "Rows and columns are exchanged.": lambda x, down, right: _moved(x, right, down),
         "You padded on one side; now crop as much on the other, so that the size stays.": (
             lambda x, down, right: F.pad(x, (right, 0, down, 0))
         ),
@@ -221,14 +212,10 @@ EXERCISES["5.4"] = Code(
     clue="images[n, 0, row, column] has to be found at [n, 0, row + down, column + right], what "
     "comes in is 0, and the size stays.",
     later={
-        "Right for shifts above 0. Negative shifts move up and left: rows then go out at the top, "
-        "and black ones come in at the bottom. F.pad takes negative numbers, and crops with "
-        "them.": _shifts((-1, -2), (-3, -1), (2, -1), (-2, 3)),
-        "Right for shifts other than 0. A slice that ends at -0 is empty, because -0 is 0: "
-        "[:-down] with down = 0 is [:0]. Count from the front, [: height - down], or pad with "
-        "F.pad, which takes zero and negative numbers too.": _shifts(
-            (0, 0), (0, 2), (3, 0), (0, -1), (-2, 0)
-        ),
+        "Right for shifts above 0. Negative shifts move up and left. F.pad takes negative numbers, "
+        "and crops with them.": _shifts((-1, -2), (-3, -1), (2, -1), (-2, 3)),
+        "Right for shifts other than 0. A slice that ends at -0 is empty, because -0 is 0. Count "
+        "from the front, [: height - down].": _shifts((0, 0), (0, 2), (3, 0), (0, -1), (-2, 0)),
     },
 )
 
@@ -259,16 +246,15 @@ EXERCISES["5.5"] = Code(
     ],
     right=_compared,
     mistakes={
-        "Both numbers are right, in the wrong order: first the difference of the means, then its "
-        "standard error.": lambda first, second: _compared(first, second)[::-1],
+        "Both numbers are right, in the wrong order.": lambda *lists: _compared(*lists)[::-1],
         "The sign is turned round: it is second − first, above 0 if the second is better.": (
             lambda first, second: _compared(second, first)
         ),
-        "Your standard deviation divides by n, and comes out too small. Divide by n − 1, as "
-        "`statistics.stdev` and torch's `std` do; `statistics.pstdev` and NumPy's `std` divide by "
-        "n.": partial(_compared, spread=pvariance),
-        "That is the spread of single runs: the division by n is missing. A mean of n runs spreads "
-        "less.": partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 + v2)),
+        "Your standard deviation divides by n, as NumPy's `std` does. Divide by n − 1, as "
+        "`statistics.stdev` and torch's `std` do.": partial(_compared, spread=pvariance),
+        "That is the spread of single runs: the division by n is missing.": (
+            partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 + v2))
+        ),
         "You added the two standard errors. Their squares add up, and the root comes last.": (
             partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 / n1) + math.sqrt(v2 / n2))
         ),

@@ -22,17 +22,16 @@ EXERCISES["6.1"] = Code(
     cases=[(2, 3, 3, 4, 5), (1, 32, 3, 28, 28), (32, 64, 5, 14, 12), (5, 2, 1, 7, 9)],
     right=lambda i, o, k, h, w: i * o * k**2 * h * w,
     mistakes={
-        "That is the number of weights. Each is used once at every place of the output: multiply "
-        "by height × width.": lambda i, o, k, h, w: i * o * k**2,
+        "That is the number of weights. Each is used at every place: multiply by height × width.": (
+            lambda i, o, k, h, w: i * o * k**2
+        ),
         "You added the biases. They are not counted here.": (
             lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w
         ),
         "A square kernel has kernel_size × kernel_size numbers for each input channel.": (
             lambda i, o, k, h, w: i * o * k * h * w
         ),
-        "A multiply-add, one multiplication and one addition, counts once.": (
-            lambda i, o, k, h, w: 2 * i * o * k**2 * h * w
-        ),
+        "A multiply-add counts once.": lambda i, o, k, h, w: 2 * i * o * k**2 * h * w,
         "The output channels are missing.": lambda i, o, k, h, w: i * k**2 * h * w,
         "The input channels are missing.": lambda i, o, k, h, w: o * k**2 * h * w,
     },
@@ -86,11 +85,10 @@ EXERCISES["6.3"] = Code(
     right=_reordered,
     mistakes={
         "Yours makes no difference. Return the tensor that indexing makes.": lambda x, order: x,
-        "That is the inverse: yours puts pixel i at the place order[i]. Index on the right side of "
-        "the `=`: [:, order].": lambda images, order: _reordered(images, order.argsort()),
-        "The order is right, the axes are missing: `.reshape(images.shape)`.": (
-            lambda images, order: images.flatten(start_dim=1)[:, order]
+        "That is the inverse. Index on the right side of the `=`: [:, order].": (
+            lambda images, order: _reordered(images, order.argsort())
         ),
+        "The axes are missing: `.reshape(images.shape)`.": lambda x, order: x.flatten(1)[:, order],
         "Only 784 pixels are left of all the images: flatten each by itself, with start_dim=1, "
         "and take [:, order].": lambda images, order: images.flatten()[order],
         "Only the first image is permuted. All of them get the same order: [:, order].": (
@@ -147,10 +145,8 @@ def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) 
             f"It moves by {stride}. It has to move by two pixels: stride=2.": stride != (2, 2),
             f"With {shown}, {list(images.shape)} becomes {list(output.shape)}, and has to become "
             f"{size}. The channels are out_channels, and the height becomes (H + 2 × padding − 3) "
-            f"// 2 + 1: without padding (28 − 3) // 2 + 1 = 13. Which padding makes 14 "
-            f"of 28?": list(output.shape) != size,
-            "There is a ReLU before the convolution, which loses all that comes in below 0. It "
-            "belongs after it, and only there.": given.min() >= 0,
+            f"// 2 + 1. Which padding makes 14 of 28?": list(output.shape) != size,
+            "There is a ReLU before the convolution. It belongs after it.": given.min() >= 0,
             "The ReLU is missing: some values are below 0.": same(output, convolved),
             "What your block gives is not the ReLU of what its convolution gives. Convolution, "
             "then ReLU, and no more.": not same(output, convolved.relu()),
@@ -208,17 +204,12 @@ EXERCISES["6.5"] = Code(
         "That is the lowest of the whole list. What comes after the stop is never seen.": (
             lambda losses, patience: losses.index(min(losses)) + 1
         ),
-        "Yours is too patient by one: it stops once patience + 1 epochs brought nothing new. It is "
-        "`>=`, not `>`.": lambda losses, patience: _best(losses, patience + 1),
-        "Yours waits one epoch less than it should: it has to stop at the end of the last of "
-        "`patience` epochs, not of the last but one.": (
-            lambda losses, patience: _best(losses, patience - 1)
+        "Yours is too patient by one: `>=`, not `>`.": lambda losses, n: _best(losses, n + 1),
+        "Yours waits one epoch less than it should.": lambda losses, n: _best(losses, n - 1),
+        "Yours takes a tie for an improvement: `<`, not `<=`.": (
+            lambda losses, patience: _best(losses, patience, tie=True)
         ),
-        "Yours takes a tie for an improvement. Only a loss below the lowest so far is a new lowest: "
-        "`<`, not `<=`.": lambda losses, patience: _best(losses, patience, tie=True),
-        "Count the epochs from 1; yours counts from 0.": (
-            lambda losses, patience: _best(losses, patience) - 1
-        ),
+        "Yours counts the epochs from 0. Count from 1.": lambda *case: _best(*case) - 1,
     },
     clue="Training ends when `patience` epochs in a row brought no new lowest loss: each is "
     "compared with the lowest of all before it, and after a new lowest the count begins again. Epochs "

@@ -41,16 +41,15 @@ EXERCISES["7.1"] = Code(
     ],
     right=confusion_matrix,
     mistakes={
-        "Your matrix is transposed: the row is the label, and the column what the network "
-        "says.": _counts(lambda matrix: matrix.T),
+        "The row is the label, the column what the network says.": _counts(lambda matrix: matrix.T),
         "Each pair is counted once at most: `matrix[labels, predictions] += 1` adds once at each "
         "place. A loop or `bincount` adds up.": _counts(lambda matrix: matrix.clamp(max=1)),
-        "Only mistakes are counted: the diagonal is empty. Digits that are read rightly belong "
-        "there.": _counts(lambda matrix: matrix - matrix.diag().diag()),
-        "Only the digits read rightly are counted. The mistakes belong beside the "
-        "diagonal.": _counts(lambda matrix: matrix.diag().diag()),
-        "Those are shares of each row. Give the counts.": _counts(
-            lambda matrix: matrix / matrix.sum(dim=1, keepdim=True)
+        "Digits that are read rightly belong on the diagonal.": (
+            _counts(lambda matrix: matrix - matrix.diag().diag())
+        ),
+        "The mistakes belong beside the diagonal.": _counts(lambda matrix: matrix.diag().diag()),
+        "Those are shares of each row. Give the counts.": (
+            _counts(lambda matrix: matrix / matrix.sum(dim=1, keepdim=True))
         ),
         "Those are shares of all. Give the counts.": _counts(lambda matrix: matrix / matrix.sum()),
     },
@@ -97,19 +96,18 @@ EXERCISES["7.2"] = Code(
     },
     right=confident_mistakes,
     mistakes={
-        "Yours holds digits that are read rightly too. Asked for are only those whose answer "
-        "is not the label.": lambda p, labels, count: _surest(p)[:count],
+        "Yours holds digits that are read rightly too.": lambda p, _, count: _surest(p)[:count],
         "Those are the mistakes of which the network is least sure. The surest comes first: "
         "descending=True.": lambda p, labels, n: confident_mistakes(p, labels, 99).flip(0)[:n],
-        "Your indices count among the mistakes only. Keep those of the mistakes among all digits, "
-        "wrong = (answers != labels).nonzero().flatten(), and index them with "
-        "yours.": lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count],
-        "Yours sorts by the probability of the label. It is the answer that the network is sure "
-        "of: the largest probability of each row.": _by_the_label,
-        "Those are the first mistakes in the order of the digits, not the surest ones: sort by the "
-        "largest probability of each row.": lambda p, labels, count: _wrong(p, labels)[:count],
-        "Yours gives all mistakes. The first `count` of them are "
-        "asked for.": lambda p, labels, count: confident_mistakes(p, labels, len(p)),
+        "Your indices count among the mistakes only. Index those of the mistakes, wrong = (answers "
+        "!= labels).nonzero().flatten(), with yours.": (
+            lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]
+        ),
+        "Yours sorts by the probability of the label. Sort by that of the answer.": _by_the_label,
+        "Sort the mistakes by the largest probability of each row.": (
+            lambda p, labels, count: _wrong(p, labels)[:count]
+        ),
+        "Give `count` of them at most.": lambda p, y, count: confident_mistakes(p, y, len(p)),
     },
     clue="Of the digits whose answer is not the label the surest comes first; `count` indices in "
     "all, on one axis.",
@@ -140,24 +138,23 @@ EXERCISES["7.3"] = Code(
         "Right for squares inside the picture. One that reaches over the edge at the bottom or on "
         "the right has to be cut off there.": _squares((6, 1, 7), (1, 6, 7), (7, 5, 6)),
         "Right until the square reaches over the edge at the top or on the left. A negative index "
-        "counts from the end, [-2:3] of 28 rows is [26:3], and empty: begin at max(row, 0), and "
-        "end at row + size as before; columns likewise.": (
-            _squares((-2, 3, 4), (3, -1, 3), (-3, -2, 5), (0, -2, 4))
-        ),
+        "counts from the end: begin at max(row, 0), and end at row + size as before; columns "
+        "likewise.": _squares((-2, 3, 4), (3, -1, 3), (-3, -2, 5), (0, -2, 4)),
     },
     right=_occluded,
     mistakes={
-        "Rows and columns are exchanged: `row` goes with H, the axis before the last, and `column` "
-        "with W, the last.": lambda x, row, column, size: _occluded(x, column, row, size),
-        "Your square is one pixel too large: a slice [row : row + size] has `size` pixels, its end "
-        "is left out.": lambda x, row, column, size: _occluded(x, row, column, size + 1),
+        "Rows and columns are exchanged.": lambda x, row, column, n: _occluded(x, column, row, n),
+        "Your square is one pixel too large: a slice [row : row + size] has `size` pixels.": (
+            lambda x, row, column, size: _occluded(x, row, column, size + 1)
+        ),
         "[row, column] is the middle of your square. It has to be its top left corner.": (
             lambda x, row, column, size: _occluded(x, row - size // 2, column - size // 2, size)
         ),
         "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
-        "Nothing is covered. What lies inside of the square has to be black.": lambda x, *_: x,
-        "You push the square back into the picture. It is cut off: it ends at row + size with the "
-        "`row` given.": lambda x, row, column, n: _occluded(x, max(row, 0), max(column, 0), n),
+        "Nothing is covered.": lambda images, *_: images,
+        "You push the square back into the picture. It ends at row + size with the `row` given.": (
+            lambda x, row, column, size: _occluded(x, max(row, 0), max(column, 0), size)
+        ),
     },
     clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
     "column + size − 1 of whole pictures, and everything else has to stay.",
@@ -193,24 +190,24 @@ EXERCISES["7.4"] = Code(
     cases=[_some_ink(6, 9), _some_ink(28, 28), _some_ink(7, 5)],
     right=_center_of_mass,
     mistakes={
-        "Row and column are exchanged: the row comes first. It counts along H, from the "
-        "top.": lambda image: _center_of_mass(image)[::-1],
+        "The row comes first, which counts along H.": lambda image: _center_of_mass(image)[::-1],
         "You divide by the number of pixels. Divide by the sum of the weights, image.sum().": (
             _center_of(lambda pixels, places: (pixels * places).mean())
         ),
-        "The division is missing: divide by the sum of the weights, which are the pixels, "
-        "image.sum().": _center_of(lambda pixels, places: (pixels * places).sum()),
+        "Divide by the sum of the weights, which are the pixels, image.sum().": (
+            _center_of(lambda pixels, places: (pixels * places).sum())
+        ),
         "That is the middle of the box around all that is not black. Take the mean of all pixels' "
         "places, each weighted by its value.": _center_of(
             lambda pixels, places: sum(places.expand_as(pixels)[pixels > 0].aminmax()) / 2
         ),
-        "All pixels that are not black count the same in yours. Weigh each by its "
-        "value.": lambda image: _center_of_mass((image > 0).float()),
-        "Yours is rounded. The centre may lie between pixels: keep the fraction, without "
-        "round().": lambda image: tuple(map(round, _center_of_mass(image))),
+        "Weigh each pixel by its value.": lambda image: _center_of_mass((image > 0).float()),
+        "Yours is rounded. Keep the fraction.": (
+            lambda image: tuple(map(round, _center_of_mass(image)))
+        ),
     },
-    clue="A case to follow by hand: with a pixel of 1 in row 2 and one of 0.5 in row 5 the row is "
-    "(1 × 2 + 0.5 × 5) / (1 + 0.5) = 3.",
+    clue="By hand: with a pixel of 1 in row 2 and one of 0.5 in row 5 the row is (1 × 2 + 0.5 × 5) "
+    "/ (1 + 0.5) = 3.",
     advice={
         "must match": "Each has to lie along its own axis: rows are torch.arange(H)[:, None].",
         "too many": "The image has three axes, [1, H, W]: image[0] has two.",
@@ -279,10 +276,12 @@ EXERCISES["7.5"] = Code(
         "You took the square of each difference. Take its absolute value, abs().": (
             _of_parts(lambda shares, gaps: (shares * gaps**2).sum())
         ),
-        "That is the absolute difference of each digit. Take the means over a part first, then the "
-        "difference.": lambda c, correct, bins: (correct.float() - c).abs().mean(),
-        "You took the share of the wrong ones. Accuracy is the share of the right "
-        "ones.": lambda c, correct, bins: _calibration_error(c, ~correct, bins),
+        "Take the means over a part first, then the difference.": (
+            lambda confidences, correct, bins: (correct.float() - confidences).abs().mean()
+        ),
+        "Accuracy is the share of the right ones.": (
+            lambda confidences, correct, bins: _calibration_error(confidences, ~correct, bins)
+        ),
     },
     clue="By hand, with the confidences 0.95, 0.3, 0.6 and 0.7, only the third wrong, and 2 parts: "
     "the first has 1 of 4, accuracy 1 and mean confidence 0.3, so 1 / 4 × 0.7; the second 3 of 4, "

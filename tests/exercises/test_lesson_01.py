@@ -34,7 +34,7 @@ ANSWERS = [
     ("1.1", (235, 95), "95 is not that"),
     ("1.2", 15, "A 5 stands at 15, but it is not the first"),
     ("1.2", 1, "At index 1 of the test set stands no 5"),
-    ("1.2", 10_000, "the indices 0 to 9,999; 10,000 is none"),
+    ("1.2", 10_000, "from 0 to 9,999; 10,000 is none"),
     ("1.3", (19.4, 44.2), "Divide by 255"),
     ("1.3", (0.08, 0.173), "For the digit 1, 0.08 is not"),
     ("1.5", loader(shuffle=False), "same order"),

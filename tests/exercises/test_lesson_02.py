@@ -26,7 +26,11 @@ ANSWERS = [
     ("2.4", (IDENTITY.long(), torch.ones(3, 3) / 9), "Right. "),
     ("2.5", convolve_by_hand, "Right. "),
     ("2.5", through_conv2d, "Right. "),
-    ("2.1", SHAPES | {"x[5]": [1, 1, 28, 28]}, "x[5] is not [1, 1, 28, 28]. A number as index"),
+    (
+        "2.1",
+        SHAPES | {"x[5]": [1, 1, 28, 28]},
+        "x[5] is not [1, 1, 28, 28]. A number as index drops",
+    ),
     ("2.1", SHAPES | {"x[5:6]": [1, 28, 28]}, "keeps its axis"),
     ("2.1", SHAPES | {"x[:, 0]": [28, 28, 64]}, "stay in their order"),
     ("2.1", SHAPES | {"x[:, 0]": [64, 1, 28]}, "one by one"),

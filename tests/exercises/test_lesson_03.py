@@ -58,7 +58,7 @@ ANSWERS = [
     ("3.5", Around(one_after_another), "Right. "),
     ("3.1", 1, "1 is not out_channels"),
     ("3.2", halving(2), "halved once"),
-    ("3.2", halving(padding=0), "Set the padding"),
+    ("3.2", halving(padding=0), "Without padding"),
     ("3.2", halving(channels=16), "out_channels sets"),
     ("3.2", halving(1), "not made smaller"),
     ("3.2", halving(3), "becomes [2, 8, 9, 9], and has to become [2, 8, 7, 7]. Work"),
