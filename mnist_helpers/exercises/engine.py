@@ -77,9 +77,7 @@ class Values(_Exercise):
         raise NotYet(f"{passed}Your {names[first]} is not {shown}.")
 
 
-_CHANGES = (
-    "your function changes what it is given. Work on a copy: `clone()` or `list()` makes one."
-)
+_CHANGES = "your function changes what it is given. Work on a copy, by `clone()` or `list()`."
 
 
 @dataclass(frozen=True, kw_only=True)

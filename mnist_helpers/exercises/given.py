@@ -88,9 +88,8 @@ class Given:
             tip = "Make such a call in a cell of its own to see the whole traceback."
             tip = next((tip for part, tip in self.advice.items() if part in str(error)), tip)
             first_line = (str(error).strip() or "no message").splitlines()[0]
-            raise NotYet(
-                f"{self.what} raises {type(error).__name__}: {first_line}\n{tip}"
-            ) from error
+            raised = f"{type(error).__name__}: {first_line}"
+            raise NotYet(f"{self.what} raises {raised}\n{tip}") from error
         if result is None:
             tip = self.advice.get("None", "Does it end with `return`?")
             raise NotYet(f"{self.what} returns None. {tip}")

@@ -12,11 +12,11 @@ from .given import Given, refuse, same
 EXERCISES = {}
 
 EXERCISES["1.1"] = Values(
+    right={"number of batches": 235, "number of digits in the last one": 96},
     hint="divide 60,000 by 256 with a pencil. What remains needs a batch too. Your answer is a "
     "pair, (batches, digits in the last one).",
     praise="234 full batches hold 59,904 digits, and the other 96 make one more, smaller batch. An "
     "epoch of these takes 235 steps, where batches of 64 took 938.",
-    right={"number of batches": 235, "number of digits in the last one": 96},
     mistakes=[
         {
             "That is the test set, with its 10,000 digits. The training set has 60,000.": 40,
@@ -73,13 +73,13 @@ def _wrong_means(digit: int, of_others: float, frequency: float) -> dict:
 
 
 EXERCISES["1.3"] = Values(
+    right={"mean of the ones": 0.0760, "mean of the zeros": 0.1734},
+    tolerance=0.001,
     hint="choose the pictures of one digit, divide by 255, and take the mean of everything. Your "
     "answer is a pair, (ones, zeros).",
     praise="A ring takes more than twice the ink of a stroke. Even this one number tells many "
     "zeros from ones.",
-    right={"mean of the ones": 0.0760, "mean of the zeros": 0.1734},
     mistakes=[_wrong_means(1, 0.1376, frequency=0.1124), _wrong_means(0, 0.1260, frequency=0.0987)],
-    tolerance=0.001,
 )
 
 
@@ -102,9 +102,7 @@ def _judge_mean_picture(answer: object) -> str:
     alike = next((digit for digit in range(10) if same(picture, means[digit])), None)
     refuse(
         {
-            "That is the mean of all digits. Choose the threes first: `data[targets == 3]`.": (
-                same(picture, of_all)
-            ),
+            "That is the mean of all digits. Choose the threes first.": same(picture, of_all),
             "The shape is right, the numbers are not the mean of all training threes. Draw it: "
             "what do you see?": alike is None,
             f"That is the mean picture of the digit {alike}.": alike != 3,

@@ -92,7 +92,6 @@ EXERCISES["2.3"] = Values(
         },
         {
             "The picture loses 6 pixels in all; the padding is on both sides, half on each.": 6,
-            "Padding 2 is right for a 5×5 kernel. For 7×7 it takes more.": 2,
             "Solve 28 + 2 · padding − 7 + 1 = 28 for the padding.": ...,
         },
     ],

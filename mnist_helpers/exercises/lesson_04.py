@@ -29,12 +29,12 @@ def _wrong_losses(probability: float) -> dict[str, Any]:
 
 
 EXERCISES["4.1"] = Values(
+    right={f"loss at {probability}": -math.log(probability) for probability in (0.5, 0.01)},
+    tolerance=0.006,
     hint="minus the natural logarithm of the probability; `math.log` or `torch.log` is the natural "
     "one. Your answer is a pair, (loss at 0.5, loss at 0.01).",
     praise="A hesitant answer costs little, a confident wrong one much: nearly seven times as much "
     "here.",
-    tolerance=0.006,
-    right={f"loss at {probability}": -math.log(probability) for probability in (0.5, 0.01)},
     mistakes=[_wrong_losses(probability) for probability in (0.5, 0.01)],
 )
 
@@ -264,7 +264,7 @@ EXERCISES["4.5"] = Code(
             _of_counts(lambda counts: (counts.trace() / counts.sum()).expand(10))
         ),
         "Those are counts. Divide by how many there are of each digit.": _of_counts(Tensor.diag),
-        "Those are per cent; 1 is all.": _of_counts(lambda counts: 100 * _accuracies(counts)),
+        "Those are per cent, not shares.": _of_counts(lambda counts: 100 * _accuracies(counts)),
     },
     clue="For each digit: among the samples with this label, over all batches together, the share "
     "that was answered with it.",

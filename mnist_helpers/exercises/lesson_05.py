@@ -72,9 +72,7 @@ def _judge_batches(batches: list[list[Tensor]], rights: list[tuple[Tensor, Tenso
             f"{said} Is the `return` inside the loop? It belongs after it.": (
                 sizes == right_sizes[:1] != right_sizes
             ),
-            f"{said} The last, smaller one is missing: the digits that are left.": (
-                sizes == right_sizes[:-1]
-            ),
+            f"{said} The last, smaller one is missing.": sizes == right_sizes[:-1],
             f"{said} Let `start` run through range(0, len(images), batch_size), and slice images "
             f"and labels as well, [start : start + batch_size].": sizes != right_sizes,
         }
@@ -85,14 +83,9 @@ def _judge_batches(batches: list[list[Tensor]], rights: list[tuple[Tensor, Tenso
                 f"In a pair (images, labels) the images are {list(images.shape)}, and have to be "
                 f"{list(pixels.shape)}. Slice along the first axis, and add the channel axis with "
                 f"`unsqueeze(1)`.": images.shape != pixels.shape,
-                "Your images still have values from 0 to 255. Divide by 255.": (
-                    same(images, 255 * pixels)
-                ),
+                "Your images go from 0 to 255. Divide by 255.": same(images, 255 * pixels),
                 "Your images hold only 0 and 1: the fraction was cut off, by `//` or by a type of "
                 "whole numbers. `/` gives float32.": same(images, pixels // 1),
-                "You divided by 256. White is 255 and has to become exactly 1.": (
-                    same(images, pixels * 255 / 256)
-                ),
                 f"Your images are {images.dtype}, and the weights of a network are float32. A "
                 f"uint8 tensor divided by 255 is float32 by itself.": images.dtype != pixels.dtype,
                 "A batch does not hold its digits in their order and each as it was, divided by "

@@ -1,5 +1,4 @@
-"""The exercises of lesson 06: the work of a convolution, weights that are shared, permuted pixels,
-a block that halves the picture, early stopping."""
+"""The exercises of lesson 06: work, shared weights, permuted pixels, a block, early stopping."""
 
 import copy
 import math

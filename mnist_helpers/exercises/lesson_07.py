@@ -1,5 +1,4 @@
-"""The exercises of lesson 07: which digits are taken for which, the surest mistakes, a covered
-square, the centre of mass, and whether a network is right as often as it is sure."""
+"""The exercises of lesson 07: confusions, sure mistakes, occlusion, a centre, calibration."""
 
 from collections.abc import Callable
 import math
@@ -152,9 +151,6 @@ EXERCISES["7.3"] = Code(
         ),
         "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
         "Nothing is covered.": lambda images, *_: images,
-        "You push the square back into the picture. It ends at row + size with the `row` given.": (
-            lambda x, row, column, size: _occluded(x, max(row, 0), max(column, 0), size)
-        ),
     },
     clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
     "column + size − 1 of whole pictures, and everything else has to stay.",

@@ -89,7 +89,6 @@ ANSWERS = [
     ("5.2", batches_of(lambda x: (x.unsqueeze(1) / 255).numpy()), "of the type ndarray"),
     ("5.2", batches_of(lambda x: x.unsqueeze(1)), "from 0 to 255"),
     ("5.2", batches_of(lambda x: x.unsqueeze(1) // 255), "cut off"),
-    ("5.2", batches_of(lambda x: x.unsqueeze(1) / 256), "by 256"),
     ("5.2", batches_of(lambda x: x.unsqueeze(1).double() / 255), "float64"),
     ("5.2", batches_of(lambda x: (x.unsqueeze(1) / 255).mT), "each as it was"),
     ("5.2", batches_of(lambda x: x.unsqueeze(1) * (1 / 255)), "last bit"),
