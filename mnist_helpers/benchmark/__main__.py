@@ -7,23 +7,42 @@ prints what is finished.
 """
 
 import argparse
+from collections import Counter, deque
+from collections.abc import Callable
+import copy
 from dataclasses import replace
 import json
 from pathlib import Path
 import platform
-import statistics
+from statistics import mean, stdev
 import sys
+import threading
+import time
+from typing import NamedTuple
 
+import psutil
 import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
+from torchvision.datasets import MNIST
 from tqdm.auto import tqdm
 
+from ..batches import TensorBatches, split_indices
 from ..data import load_datasets
-from ..training import choose_precision, get_device
-from .measure import Run, measure_loading, measure_training
-from .recipes import RECIPES, SHUFFLED, Recipe, steps, validation_split
-from .results import recipe_record, step_record, table
+from ..training import choose_precision, evaluate, get_device, keep_freed_memory
+from .recipes import RECIPES, STEPS, Recipe
+from .results import fraction
 
-INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
+_ROWS = ("classic", "fast", "fast99", "best", "speedrun", "loading")
+
+
+class _Run(NamedTuple):
+    """One training; or, without an accuracy, one pass over the training set."""
+
+    seconds: float
+    peak_mb: float
+    accuracy: float | None = None  # in [0, 1]
+    loader_seconds: float | None = None  # a DataLoader's for the same pass
 
 
 def main() -> int:
@@ -35,65 +54,55 @@ def main() -> int:
     print(choose_precision(get_device()).reason, flush=True)
     train_set, test_set = load_datasets()
     if options.steps:
-        train_set, test_set = validation_split(train_set)
-    recipes = _chosen(options)
-    runs: dict[str, list[Run]] = {name: [] for name in recipes}
+        train_set, test_set = _validation_split(train_set)
+    recipes = STEPS if options.steps else _chosen(options)
+    plan = [(i, name) for name, one in recipes.items() for i in range(options.seeds or one.seeds)]
+    plan.sort(key=lambda one: (one[1] != "loading", one[0]))  # the passes, then recipes in turn
+    runs: dict[str, list[_Run]] = {name: [] for name in recipes}
+    stuck = Counter()
     status = 0
     try:
-        for seed, name in tqdm(_in_turn(recipes, options.seeds), unit="run", leave=False):
+        for seed, name in tqdm(plan, unit="run", leave=False):
             if name == "loading":
-                run = measure_loading(train_set)
+                run = _measure_loading(train_set)
             else:
-                run = measure_training(recipes[name], seed, train_set, test_set)
-                told = f"{run.seconds:.2f} s, accuracy {run.accuracy:.2%}"
-                tqdm.write(f"{name}, seed {seed}: {told}{'  STUCK' if run.stuck else ''}")
+                run = _measure_training(recipes[name], seed, train_set, test_set)
+                told = f"{name}, seed {seed}: {run.seconds:.2f} s, accuracy {run.accuracy:.2%}"
+                if run.accuracy < 0.2:  # one answer for every digit is right for 11.35 %
+                    stuck[name] += 1
+                    told += "  STUCK"
+                tqdm.write(told)
             runs[name].append(run)
     except KeyboardInterrupt:
-        status = INTERRUPTED
+        status = 130  # as a program's that Ctrl-C ended
         print("Interrupted. What is finished:")
-    finished = {name: done for name, done in runs.items() if done}
+    runs = {name: done for name, done in runs.items() if done}
     if options.steps:
-        records = [step_record(name, recipes[name], done) for name, done in finished.items()]
-        for record in records:
-            print(f"{record['step']:<38}{record['validation_accuracy']}")
+        records = []
+        for name, done in runs.items():
+            accuracies = [round(100 * run.accuracy, 2) for run in done]
+            print(f"{name:<38}{accuracies}")
+            record = {"step": name, "epochs": recipes[name].epochs}
+            record |= {"validation_accuracy": accuracies, "settings": repr(recipes[name])}
+            records.append(record)
     else:
         seconds = [run.seconds for run in runs.get("classic", [])]
-        ten = 10 * statistics.mean(seconds) / recipes["classic"].epochs if seconds else None
-        records = [recipe_record(name, recipes[name], done, ten) for name, done in finished.items()]
-        print(table(records))
-    for name, done in finished.items():
-        if any(run.stuck for run in done):
-            print(f"{name}: {sum(run.stuck for run in done)} of {len(done)} seeds stuck")
+        ten_epochs = 10 * mean(seconds) / recipes["classic"].epochs if seconds else None
+        records = [_row(name, recipes[name], done, ten_epochs) for name, done in runs.items()]
+        _print_table(records)
+    for name, done in runs.items():
+        if stuck[name]:
+            print(f"{name}: {stuck[name]} of {len(done)} seeds stuck")
     if options.json:
         lines = [f"  {json.dumps(record)}" for record in records]
         options.json.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     return status
 
 
-def _chosen(options: argparse.Namespace) -> dict[str, Recipe | None]:
-    """Return the recipes by name; `loading` is none."""
-    if options.steps:
-        return steps()
-    recipes = {**RECIPES, **SHUFFLED}
-    if options.quick:
-        recipes |= {name: replace(recipes[name], epochs=1) for name in ("classic", "best")}
-    if options.epochs:
-        recipes = {name: replace(one, epochs=options.epochs) for name, one in recipes.items()}
-    return {name: recipes.get(name) for name in options.recipe}
-
-
-def _in_turn(recipes: dict[str, Recipe | None], seeds: int | None) -> list[tuple[int, str]]:
-    """Return the passes, then each recipe's first seed, each one's second, and so on."""
-    counts = {name: seeds or (recipe.seeds if recipe else 5) for name, recipe in recipes.items()}
-    plan = [(seed, name) for name, count in counts.items() for seed in range(count)]
-    return sorted(plan, key=lambda one: (one[1] != "loading", one[0]))
-
-
 def _options() -> argparse.Namespace:
-    names = [*RECIPES, "loading"]
     parser = argparse.ArgumentParser(prog="python -m mnist_helpers.benchmark", description=__doc__)
-    told = f"repeatable; {', '.join(names)} where none is named"
-    parser.add_argument("--recipe", action="append", choices=[*names, *SHUFFLED], help=told)
+    told = f"repeatable; {', '.join(_ROWS)} where none is named"
+    parser.add_argument("--recipe", action="append", choices=RECIPES, help=told)
     told = "how many for each recipe, from 0 (default: 5; 3 for classic, 10 for speedrun)"
     parser.add_argument("--seeds", type=int, help=told)
     parser.add_argument("--epochs", type=int, help="for each recipe, instead of its own number")
@@ -107,9 +116,100 @@ def _options() -> argparse.Namespace:
         parser.error("--seeds and --epochs are numbers from 1 up")
     if options.json and not options.json.parent.is_dir():  # told now, and not after half an hour
         parser.error(f"the folder {options.json.parent} does not exist; make it first")
-    options.recipe = options.recipe or names
     options.seeds = options.seeds or (1 if options.quick else 5 if options.steps else None)
     return options
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, Recipe]:
+    recipes = {name: RECIPES[name] for name in options.recipe or _ROWS}
+    for name in recipes.keys() - {"loading"}:
+        own = recipes[name].epochs
+        epochs = options.epochs or (min(own, 1) if options.quick else own)
+        recipes[name] = replace(recipes[name], epochs=epochs)
+    return recipes
+
+
+def _validation_split(train_set: MNIST) -> tuple[MNIST, MNIST]:
+    """Return all but 10,000 digits to train on, and those 10,000 to choose by; always the same."""
+    parts = copy.copy(train_set), copy.copy(train_set)
+    for part, indices in zip(parts, split_indices(len(train_set), 10_000, seed=5), strict=True):
+        part.data, part.targets = train_set.data[indices], train_set.targets[indices]
+    return parts
+
+
+def _measure_training(recipe: Recipe, seed: int, train_set: MNIST, test_set: MNIST) -> _Run:
+    """Train one network, and evaluate it once, at the end. Its making is not timed."""
+    torch.manual_seed(seed)
+    model = recipe.network().to(get_device())
+    trained, seconds, peak_mb = _watched(lambda: recipe.train(model, train_set, seed))
+    test_batches = TensorBatches(test_set.data, test_set.targets, batch_size=1000)
+    _, accuracy = evaluate(trained, test_batches, F.cross_entropy)
+    return _Run(seconds, peak_mb, accuracy)
+
+
+def _measure_loading(train_set: MNIST) -> _Run:
+    loader = DataLoader(train_set, batch_size=64)
+    batches = TensorBatches(train_set.data, train_set.targets, batch_size=64)
+    _, loader_seconds, _ = _watched(lambda: deque(loader, maxlen=0))
+    _, seconds, peak_mb = _watched(lambda: deque(batches, maxlen=0))
+    for theirs, ours in zip(loader, batches, strict=True):
+        if not all(map(torch.equal, theirs, ours)):
+            raise RuntimeError("The batches sliced from tensors differ from the DataLoader's.")
+    return _Run(seconds, peak_mb, loader_seconds=loader_seconds)
+
+
+def _watched(work: Callable[[], object]) -> tuple[object, float, float]:
+    """Return what `work` returns, its seconds, and the most memory held meanwhile, in MB: of a
+    graphics card what PyTorch took, else the whole process's, looked at 50 times a second."""
+    keep_freed_memory()
+    on_card = get_device().type == "cuda"
+    if on_card:
+        torch.cuda.reset_peak_memory_stats()
+    held, ended = [], threading.Event()
+
+    def look() -> None:
+        while not held or not ended.wait(0.02):
+            held.append(psutil.Process().memory_info().rss)
+
+    watch = threading.Thread(target=look, daemon=True)
+    watch.start()
+    start = time.perf_counter()
+    result = work()
+    seconds = time.perf_counter() - start
+    ended.set()
+    watch.join()
+    return result, seconds, (torch.cuda.max_memory_allocated() if on_card else max(held)) / 1e6
+
+
+def _row(name: str, recipe: Recipe, runs: list[_Run], ten_epochs: float | None) -> dict:
+    """Sum up the runs with a recipe. The ratio is to the seconds of ten epochs of the classic one,
+    or to a DataLoader's; accuracies are in per cent."""
+    seconds = mean(run.seconds for run in runs)
+    reference = ten_epochs if recipe.network else mean(run.loader_seconds for run in runs)
+    accuracies = [100 * run.accuracy for run in runs] if recipe.network else []
+    return {
+        "recipe": name,
+        "seeds": len(runs),
+        "epochs": recipe.epochs,
+        "seconds": round(seconds, 3),
+        "ratio": round(seconds / reference, 5) if reference else None,
+        "accuracy": round(mean(accuracies), 3) if accuracies else None,
+        "accuracy_sd": round(stdev(accuracies), 3) if len(accuracies) > 1 else None,
+        "peak_mb": round(max(run.peak_mb for run in runs)),
+        "settings": repr(recipe) if recipe.network else None,
+    }
+
+
+def _print_table(rows: list[dict]) -> None:
+    print("recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB")
+    for row in rows:
+        ratio = "" if row["ratio"] is None else fraction(row["ratio"])
+        values = [row[key] for key in ("accuracy", "accuracy_sd") if row[key] is not None]
+        accuracy = " ± ".join(f"{value:.2f}" for value in values)
+        print(
+            f"{row['recipe']:<16}{row['seeds']:>6}{row['epochs']:>8.3g}{row['seconds']:>9.2f}"
+            f"{ratio:>9}{accuracy:>16}{row['peak_mb']:>9}"
+        )
 
 
 if __name__ == "__main__":
