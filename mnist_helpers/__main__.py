@@ -1,8 +1,9 @@
-"""Is my set-up right? ``python -m mnist_helpers`` prints a line for each thing that lessons need, OK or what to do."""
+"""Is my set-up right? ``python -m mnist_helpers`` prints a line for each thing that lessons need, OK
+or what to do."""
 
 import sys
 
-from .checkup import FINDERS, report
+from .checkup import report
 
 if __name__ == "__main__":
-    sys.exit(report(FINDERS))
+    sys.exit(report())

@@ -11,38 +11,39 @@ import platform
 import shutil
 import subprocess
 import sys
+from typing import NamedTuple
 
 # More than any lesson's kernel takes, in bytes; the tests hold each of them to it.
 MEMORY_NEEDED = 1_500_000_000
-_SET_UP_AGAIN = "In the repository's folder: rm -rf .venv, then make lab."
+_SET_UP_AGAIN = " In the repository's folder: rm -rf .venv, then make lab."
 
 
-class Trouble(Exception):
-    """Something that a lesson cannot do with. The message says what to do."""
+class _Found(NamedTuple):
+    text: str
+    fine: bool = True
+    advice: str = ""  # follows the text where it is not fine
 
 
-def report(finders: Mapping[str, Callable[[], str]]) -> int:
-    """Print a line for each finder, which returns what is fine or raises, and a last one that sums
-    up; return the exit status, 0 where all is fine, else 1."""
+def report() -> int:
+    """Print a line for each question, and a last one that sums up; return the exit status."""
     wrong = 0
-    for name, find in finders.items():
+    for name, find in _FINDERS.items():
         try:
-            sign, text = "OK", find()
-        except Trouble as trouble:
-            sign, text = "!!", str(trouble)
+            found = find()
         except Exception as error:  # whatever is broken, the other lines have to be printed
-            sign, text = "!!", f"{type(error).__name__}: {error} {_SET_UP_AGAIN}"
-        wrong += sign == "!!"
-        print(f"{sign}  {name:<9}  {text}", flush=True)
-    print(f"{wrong} of {len(finders)} to be mended." if wrong else "All is well.")
+            found = _Found(f"{type(error).__name__}: {error}", False, _SET_UP_AGAIN)
+        wrong += not found.fine
+        sign, advice = ("OK", "") if found.fine else ("!!", found.advice)
+        print(f"{sign}  {name:<9}  {found.text}{advice}", flush=True)
+    print(f"{wrong} of {len(_FINDERS)} to be mended." if wrong else "All is well.")
     return 1 if wrong else 0
 
 
-def _find_packages() -> str:
+def _find_packages() -> _Found:
     from packaging.requirements import Requirement
 
-    lines = metadata.requires("mnist-helpers")
-    needed = [Requirement(line) for line in lines if "extra ==" not in line]
+    needed = [Requirement(line) for line in metadata.requires("mnist-helpers")]
+    needed = [one for one in needed if not one.marker]  # the others are for tests and slides
     wrong = []
     for one in needed:
         try:
@@ -51,95 +52,92 @@ def _find_packages() -> str:
             version = "missing"
         if version == "missing" or not one.specifier.contains(version, prereleases=True):
             wrong.append(f"{one.name} is {version}, and has to be {one.specifier}")
-    if wrong:
-        raise Trouble(f"{'; '.join(wrong)}. {_SET_UP_AGAIN}")
-    return f"all {len(needed)} are there, and new enough"
+    text = "; ".join(wrong) or f"all {len(needed)} are there, and new enough"
+    return _Found(text, not wrong, f".{_SET_UP_AGAIN}")
 
 
-def _find_kernel() -> str:
+def _find_kernel() -> _Found:
     from jupyter_client.manager import KernelManager
 
     command = KernelManager(kernel_name="python3").format_kernel_cmd()[0]
     python = shutil.which(command) or command
     # Not resolved: in an environment, python is a link to the one that it was made with.
     if os.path.normcase(python) == os.path.normcase(sys.executable):
-        return "notebooks run on this Python"
-    look = [python, "-c", "import mnist_helpers, torch"]
+        return _Found("notebooks run on this Python")
     try:
+        look = [python, "-c", "import mnist_helpers, torch"]
         subprocess.run(look, capture_output=True, timeout=60, check=True)
+        return _Found(f"notebooks run on {python}, which finds mnist_helpers too")
     except (OSError, subprocess.SubprocessError):
-        raise Trouble(
-            f"notebooks run on {python}, which has no mnist_helpers: an old kernel is in the way. "
-            "`jupyter kernelspec list` shows where; `jupyter kernelspec remove python3` removes it."
-        ) from None
-    return f"notebooks run on {python}, which finds mnist_helpers too"
+        advice = (
+            ": an old kernel is in the way. `jupyter kernelspec list` shows where; "
+            "`jupyter kernelspec remove python3` removes it."
+        )
+        return _Found(f"notebooks run on {python}, which has no mnist_helpers", False, advice)
 
 
-def _find_widgets() -> str:
+def _find_widgets() -> _Found:
     from jupyter_core.paths import jupyter_path
 
     folders = [Path(folder) for folder in jupyter_path("labextensions")]
     names = ("@jupyter-widgets/jupyterlab-manager", "ipycanvas")
     missing = [one for one in names if not any((folder / one).is_dir() for folder in folders)]
-    if missing:
-        raise Trouble(f"JupyterLab lacks {' and '.join(missing)}. {_SET_UP_AGAIN}")
-    return "JupyterLab has what draws sliders and the pad"
+    text = f"JupyterLab lacks {' and '.join(missing)}."
+    text = text if missing else "JupyterLab has what draws sliders and the pad"
+    return _Found(text, not missing, _SET_UP_AGAIN)
 
 
-def _find_device() -> str:
+def _find_device() -> _Found:
     import torch
 
     from .training import get_device
 
     device = get_device()
     torch.zeros(1, device=device)  # whether it is there is seen only now
-    return f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    return _Found(f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}")
 
 
-def _find_precision() -> str:
+def _find_precision() -> _Found:
     from .training import choose_precision, get_device
 
-    return choose_precision(get_device()).reason
+    return _Found(choose_precision(get_device()).reason)
 
 
-def _find_data() -> str:
+def _find_data() -> _Found:
     from .data import DataError, data_root, faults
 
     try:
         root = data_root()
     except DataError as error:
-        raise Trouble(str(error)) from error
+        return _Found(str(error), fine=False)
     wrong = "; ".join(f"{name} {fault}" for name, fault in faults(root).items())
-    if wrong:
-        raise Trouble(f"{wrong}. Delete the folder {root / 'MNIST'}, and run this again.")
-    return f"{root}: whole"
+    advice = f". Delete the folder {root / 'MNIST'}, and run this again."
+    return _Found(wrong or f"{root}: whole", not wrong, advice)
 
 
-def _find_disk() -> str:
+def _find_disk() -> _Found:
     from .data import data_root
 
     free = shutil.disk_usage(data_root()).free
+    enough = free >= 200_000_000  # the digits and a few checkpoints
     text = f"{free / 1e9:,.1f} GB free in {data_root()}"
-    if free < 200_000_000:  # the digits and a few checkpoints
-        raise Trouble(f"{text}: make room, 0.2 GB are needed.")
-    return text
+    return _Found(text, enough, ": make room, 0.2 GB are needed.")
 
 
-def _find_memory() -> str:
+def _find_memory() -> _Found:
     import psutil
 
     memory = psutil.virtual_memory()
-    text = f"{memory.available / 1e9:,.1f} GB free of {memory.total / 1e9:,.1f}"
-    if memory.available < MEMORY_NEEDED:
-        raise Trouble(
-            f"{text}: a lesson takes up to {MEMORY_NEEDED / 1e9} GB. Close other programs, and shut"
-            " down other lessons' kernels (in JupyterLab, the square in a circle, on the left)."
-        )
-    return text
+    return _Found(
+        f"{memory.available / 1e9:,.1f} GB free of {memory.total / 1e9:,.1f}",
+        memory.available >= MEMORY_NEEDED,
+        f": a lesson takes up to {MEMORY_NEEDED / 1e9} GB. Close other programs, and shut down "
+        "other lessons' kernels (in JupyterLab, the square in a circle, on the left).",
+    )
 
 
-FINDERS: Mapping[str, Callable[[], str]] = {
-    "Python": lambda: f"{platform.python_version()}, {sys.executable}",
+_FINDERS: Mapping[str, Callable[[], _Found]] = {
+    "Python": lambda: _Found(f"{platform.python_version()}, {sys.executable}"),
     "packages": _find_packages,
     "kernel": _find_kernel,
     "widgets": _find_widgets,

@@ -4,9 +4,7 @@ import sys
 from types import SimpleNamespace
 
 from mnist_helpers import checkup
-from mnist_helpers.checkup import FINDERS, Trouble, report
 from mnist_helpers.data import MNIST_FILES, data_root
-import psutil
 import pytest
 
 LINES = ["Python", "packages", "kernel", "widgets", "device", "precision", "data", "disk", "memory"]
@@ -22,10 +20,20 @@ def run_as_a_learner(**variables):
     return lines, last + done.stderr, done.returncode
 
 
-def trouble(name):
-    with pytest.raises(Trouble) as caught:
-        FINDERS[name]()
-    return str(caught.value)
+@pytest.fixture
+def told(monkeypatch, capsys):
+    finders = checkup._FINDERS
+
+    def told(name):
+        """Return the line that one finder gets, without its name."""
+        monkeypatch.setattr(checkup, "_FINDERS", {name: finders[name]})
+        wrong = checkup.report()
+        line, last = capsys.readouterr().out.splitlines()
+        assert last == ("1 of 1 to be mended." if wrong else "All is well.")
+        assert line.startswith("!!  " if wrong else "OK  ")
+        return line[:4] + line[15:]
+
+    return told
 
 
 def test_a_whole_set_up_gets_a_line_each_and_exit_status_0():
@@ -33,7 +41,7 @@ def test_a_whole_set_up_gets_a_line_each_and_exit_status_0():
     assert all(line.startswith("OK  ") for line in lines), lines
     assert (last, status) == ("All is well.", 0)
     assert sys.executable in lines[0]
-    assert str(data_root()) in lines[6]
+    assert lines[6] == f"OK  data       {data_root()}: whole"
     assert str(data_root()) in lines[7]
 
 
@@ -44,26 +52,12 @@ def test_a_broken_torch_costs_its_own_lines_and_no_others(tmp_path):
     )
     broken = [line for line in lines if line.startswith("!!")]
     assert {line.split()[1] for line in broken} == {"device", "precision", "data", "disk"}
-    assert all("libcudart is not there" in line and "make lab" in line for line in broken)
-    assert (last, status) == (f"4 of {len(LINES)} to be mended.", 1)
+    mend = "libcudart is not there In the repository's folder: rm -rf .venv, then make lab."
+    assert all(line.endswith(f"  ImportError: {mend}") for line in broken)
+    assert (last, status) == ("4 of 9 to be mended.", 1)
 
 
-def test_each_finder_gets_its_line_and_the_last_one_counts(capsys):
-    def advise():
-        raise Trouble("do it")
-
-    assert report({"one": lambda: "fine", "two": advise, "three": {}.popitem}) == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "OK  one        fine",
-        "!!  two        do it",
-        "!!  three      KeyError: 'popitem(): dictionary is empty' In the repository's folder: "
-        "rm -rf .venv, then make lab.",
-        "2 of 3 to be mended.",
-    ]
-    assert report({"one": lambda: "fine"}) == 0
-
-
-def test_missing_packages_and_old_ones_are_named_and_no_others(monkeypatch):
+def test_missing_packages_and_old_ones_are_named_and_no_others(monkeypatch, told):
     installed = {"matplotlib": "3.9.2", "torch": "2.14.1+cpu", "ipykernel": "99.1"}
 
     def version(name, real=checkup.metadata.version):
@@ -72,15 +66,15 @@ def test_missing_packages_and_old_ones_are_named_and_no_others(monkeypatch):
         return installed.get(name) or real(name)
 
     monkeypatch.setattr(checkup.metadata, "version", version)
-    told = trouble("packages")
-    assert "tqdm is missing, and has to be >=4.67" in told
-    assert "matplotlib is 3.9.2, and has to be >=3.10" in told
-    assert told.count("has to be") == 2
+    assert told("packages") == (
+        "!!  matplotlib is 3.9.2, and has to be >=3.10; tqdm is missing, and has to be >=4.67. "
+        "In the repository's folder: rm -rf .venv, then make lab."
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the other Python is a shell script")
 @pytest.mark.parametrize("status", [0, 1, None])
-def test_another_python_will_do_where_it_finds_the_package(monkeypatch, tmp_path, status):
+def test_another_python_will_do_where_it_finds_the_package(monkeypatch, tmp_path, told, status):
     other = tmp_path / "other python"
     if status is not None:
         other.write_text(f"#!/bin/sh\nexit {status}\n")
@@ -88,26 +82,30 @@ def test_another_python_will_do_where_it_finds_the_package(monkeypatch, tmp_path
     manager = "jupyter_client.manager.KernelManager.format_kernel_cmd"
     monkeypatch.setattr(manager, lambda self: [str(other), "-m", "ipykernel_launcher"])
     if status == 0:
-        assert FINDERS["kernel"]() == f"notebooks run on {other}, which finds mnist_helpers too"
+        found = f"OK  notebooks run on {other}, which finds mnist_helpers too"
+        assert told("kernel") == found
     else:
-        told = trouble("kernel")
-        assert f"notebooks run on {other}, which has no mnist_helpers" in told
-        assert "jupyter kernelspec remove python3" in told
+        found = f"!!  notebooks run on {other}, which has no mnist_helpers: an old kernel"
+        assert told("kernel").startswith(found)
+        assert "jupyter kernelspec remove python3" in told("kernel")
 
 
-def test_missing_widgets_a_full_disk_and_too_little_memory_are_told(monkeypatch):
+def test_missing_widgets_a_full_disk_and_too_little_memory_are_told(monkeypatch, told):
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *names: [os.devnull])
-    assert "@jupyter-widgets/jupyterlab-manager and ipycanvas" in trouble("widgets")
-    monkeypatch.setattr(checkup.shutil, "disk_usage", lambda path: SimpleNamespace(free=1e8))
-    assert trouble("disk").startswith("0.1 GB free")
-    for free in (1.4e9, 1.6e9):
+    lacks = "!!  JupyterLab lacks @jupyter-widgets/jupyterlab-manager and ipycanvas. In the"
+    assert told("widgets").startswith(lacks)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1e8))
+    assert told("disk").endswith(f"{data_root()}: make room, 0.2 GB are needed.")
+    for free, sign in ((1.4e9, "!!"), (1.6e9, "OK")):
         memory = SimpleNamespace(available=free, total=4e9)
-        monkeypatch.setattr(psutil, "virtual_memory", lambda memory=memory: memory)
-        told = trouble("memory") if free < 1.5e9 else FINDERS["memory"]()
-        assert told.startswith(f"{free / 1e9:.1f} GB free of 4.0")
+        monkeypatch.setattr("psutil.virtual_memory", lambda memory=memory: memory)
+        assert told("memory").startswith(f"{sign}  {free / 1e9:.1f} GB free of 4.0")
+        assert ("up to 1.5 GB. Close" in told("memory")) == (sign == "!!")
 
 
-def test_a_changed_bit_that_nothing_betrays_is_found_and_the_advice_mends_it(tmp_path, monkeypatch):
+def test_a_changed_bit_that_nothing_betrays_is_found_and_the_advice_mends_it(
+    tmp_path, monkeypatch, told
+):
     monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path))
     file = data_root() / "MNIST" / "raw" / list(MNIST_FILES)[3]
     times = file.stat()
@@ -115,11 +113,10 @@ def test_a_changed_bit_that_nothing_betrays_is_found_and_the_advice_mends_it(tmp
     content[5000] ^= 1
     file.write_bytes(content)
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
-    told = trouble("data")
-    assert f"{file.name} did not match its checksum. " in told
-    assert f"Delete the folder {tmp_path / 'MNIST'}" in told
+    advice = f"Delete the folder {tmp_path / 'MNIST'}, and run this again."
+    assert told("data") == f"!!  {file.name} did not match its checksum. {advice}"
     for path in file.parent.iterdir():
         path.unlink()
-    assert FINDERS["data"]() == f"{tmp_path}: whole"
+    assert told("data") == f"OK  {tmp_path}: whole"
     monkeypatch.setenv("MNIST_DATA_DIR", str(file))
-    assert "MNIST_DATA_DIR" in trouble("data")
+    assert "MNIST_DATA_DIR" in told("data")
