@@ -24,8 +24,8 @@ class Setting:
     @property
     def name(self) -> str:
         """What differs from the baseline, for example ``kernel_size 5``."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        changes = [f"{name} {one}" for name, one in values.items() if one != getattr(Setting, name)]
+        values = asdict(self).items()
+        changes = [f"{name} {one}" for name, one in values if one != getattr(Setting, name)]
         return ", ".join(changes) or "baseline"
 
 
@@ -45,25 +45,20 @@ class ExperimentTable:
 
         Raises ValueError where the file is another one, or a line of it is damaged.
         """
-        if not self.path.exists() or not self.path.stat().st_size:
-            return {}
-        try:
-            # "sig", because spreadsheets put a byte order mark before the first cell.
-            text = self.path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            text = "no text"
-        header, *lines = csv.reader(text.splitlines())
+        # "sig", because spreadsheets put a byte order mark before the first cell.
+        text = self.path.read_text("utf-8-sig", "replace") if self.path.exists() else ""
+        header, *lines = csv.reader(text.splitlines() or [",".join(_COLUMNS)])
         if header != _COLUMNS:
             raise ValueError(
                 f"{self.path.name} is not a table of experiments: its first line is "
                 f"{','.join(header)!r:.100}, and has to be {','.join(_COLUMNS)!r}. Use another name."
             )
         results: dict[Setting, dict[int, float]] = {}
-        for number, cells in enumerate(lines, start=2):
+        for number, line in enumerate(lines, start=2):
             try:
-                *cells, seed, accuracy = cells
-                values = zip(fields(Setting), cells, strict=True)
-                setting = Setting(*(type(field.default)(cell) for field, cell in values))
+                *cells, seed, accuracy = line
+                pairs = zip(fields(Setting), cells, strict=True)
+                setting = Setting(*(type(field.default)(cell) for field, cell in pairs))
                 results.setdefault(setting, {})[int(seed)] = float(accuracy)
             except ValueError as error:
                 raise ValueError(
@@ -79,10 +74,18 @@ class ExperimentTable:
 
         `train` takes the setting and a seed, and returns an accuracy in per cent.
         """
-        known = self.results().get(setting, {})
-        for seed in range(seeds):
-            if seed not in known:
-                self._add(setting, seed, train)
+        for seed in sorted(set(range(seeds)) - self.results().get(setting, {}).keys()):
+            # Opened before the training, which would be lost where the file cannot be written.
+            with self.path.open("a+", encoding="utf-8", newline="") as file:
+                accuracy = train(setting, seed)
+                file.seek(0)
+                before = file.read()
+                writer = csv.writer(file)
+                if not before:
+                    writer.writerow(_COLUMNS)
+                elif not before.endswith("\n"):  # as some editors leave the last line
+                    file.write("\n")
+                writer.writerow([*asdict(setting).values(), seed, f"{accuracy:.2f}"])
         known = self.results()[setting]
         return [known[seed] for seed in range(seeds)]
 
@@ -104,16 +107,3 @@ class ExperimentTable:
             difference = f"{mean - statistics.mean(baseline):+10.2f}" if baseline else ""
             lines.append(f"{name:{width}}  {mean:6.2f} {spread:7} {len(values):6}  {difference}")
         return "\n".join(line.rstrip() for line in lines)
-
-    def _add(self, setting: Setting, seed: int, train: Callable[[Setting, int], float]) -> None:
-        # Opened before the training, which would be lost where the file cannot be written.
-        with self.path.open("a+", encoding="utf-8", newline="") as file:
-            accuracy = train(setting, seed)
-            file.seek(0)
-            before = file.read()
-            writer = csv.writer(file)
-            if not before:
-                writer.writerow(_COLUMNS)
-            elif not before.endswith("\n"):  # as some editors leave the last line
-                file.write("\n")
-            writer.writerow([*asdict(setting).values(), seed, f"{accuracy:.2f}"])
