@@ -1,4 +1,4 @@
-"""The decks of slides: that each holds its whole lesson, and loads nothing from outside its folder."""
+"""The decks of slides: each holds its whole lesson, and loads nothing from outside its folder."""
 
 from pathlib import Path
 import re
@@ -12,7 +12,7 @@ import pytest
 from run_notebooks import ROOT, lessons
 
 LESSONS = lessons()
-# Every attribute through which HTML loads something by itself; a link that a reader may follow is not among them.
+# Every attribute through which HTML loads something by itself, without a reader's click.
 LOADING = ("src", "srcset", "poster", "data", "background")
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem[:2])
@@ -125,8 +125,9 @@ def test_a_deck_loads_only_files_that_lie_beside_it(path, decks, folder) -> None
 
 
 def test_the_search_for_what_a_page_loads_finds_each_way() -> None:
-    html = """<link href="1"><script src="2"></script><style>@import "3"; a { b: url(4) }</style><img src="5">
-    <script type="module">import a from "6"; import("7"); fetch('8')</script><p style="background: url('9')">"""
+    html = """<link href="1"><script src="2"></script><style>@import "3"; a { b: url(4) }</style>
+    <img src="5"><script type="module">import a from "6"; import("7"); fetch('8')</script>
+    <p style="background: url('9')">"""
     assert sorted(loaded_by_page(BeautifulSoup(html, "html.parser"))) == list("123456789")
 
 
@@ -209,7 +210,7 @@ def test_what_a_page_shows_beside_its_cells(tmp_path: Path) -> None:
         cell("markdown", "Ask the back row.", slide_type="notes"),
         cell("markdown", "Not for the wall.", slide_type="skip"),
     )
-    # A page that continues a section names it; folded text stays folded; a picture lies in the deck.
+    # A page that continues a section names it; folded text stays folded; pictures lie in the deck.
     assert [page.get("data-section") for page in pages(soup)] == [None, None, "1. view & more"]
     assert "It is 4." in soup.details.get_text()
     assert "On." not in soup.details.get_text()

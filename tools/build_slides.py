@@ -1,8 +1,9 @@
-"""Build a deck of slides from each lesson: ``make slides``, or from some of them ``ARGS=notebooks/02*``.
+"""Build a deck of slides from each lesson: ``make slides``, or from some ``ARGS=notebooks/02*``.
 
-Where a page starts, each cell's slide type says, as in JupyterLab's property inspector. A deck is one HTML file in
-``slides/``, beside the folder ``reveal.js`` that all of them share. It opens in a browser without any network: formulas
-are MathML, pictures lie in the file, and links lead to the neighbouring deck. How it looks is in ``slides_template``.
+Where a page starts, each cell's slide type says, as in JupyterLab's property inspector. A deck is
+one HTML file in ``slides/``, beside the folder ``reveal.js`` that all of them share. It opens in a
+browser without any network: formulas are MathML, pictures lie in the file, and links lead to the
+neighbouring deck. How it looks is in ``slides_template``.
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ from traitlets.config import Config
 FOLDER = ROOT / "slides"
 TEMPLATES = Path(__file__).resolve().parent
 REVEAL = "reveal.js"
-# What a deck loads of reveal.js; its other themes, and the plugins that fetch things from elsewhere, stay behind.
+# What a deck loads of reveal.js. Other themes stay behind, and plugins that fetch from elsewhere.
 REVEAL_FILES = (
     "LICENSE",
     "dist/reveal.js",
@@ -56,7 +57,8 @@ class Renderer(IPythonRenderer):
         return super().link(text, deck_link(url, Path(self.path), self.folder), title)
 
     def block_html(self, html: str) -> str:
-        # nbconvert reads each piece by itself to find its pictures, and so closes a <details> that goes on.
+        # nbconvert reads each piece by itself to find its pictures, and so closes a <details> that
+        # goes on.
         return super().block_html(html) if "<img" in html else HTMLRenderer.block_html(self, html)
 
     def block_math(self, body: str) -> str:
@@ -67,7 +69,7 @@ class Renderer(IPythonRenderer):
 
 
 class Exporter(SlidesExporter):
-    """nbconvert's exporter with the template and the text renderer of these lessons, for a deck in `folder`."""
+    """nbconvert's, with the template and the text renderer of these lessons, into `folder`."""
 
     def __init__(self, folder: Path) -> None:
         settings = {
@@ -95,7 +97,7 @@ class Exporter(SlidesExporter):
 
 
 def deck_link(url: str, path: Path, folder: Path) -> str:
-    """Return where a link in a lesson leads in its deck: to another deck, or to the same file seen from `folder`."""
+    """Return where a link leads in a deck: to another deck, or to the same file from `folder`."""
     address, mark, place = url.partition("#")
     if not address or ":" in address:
         return url
@@ -110,8 +112,9 @@ def check_slide_types(notebook: NotebookNode, path: Path) -> None:
         if not cell.metadata.get("slideshow", {}).get("slide_type"):
             line = cell.source.strip().partition("\n")[0]
             raise SystemExit(
-                f"{path}: cell {number} ({line!r}) has no slide type. Open the lesson in JupyterLab, select the cell, "
-                "and choose one in the property inspector (the gears at the top right)."
+                f"{path}: cell {number} ({line!r}) has no slide type. Open the lesson in "
+                "JupyterLab, select the cell, and choose one in the property inspector (the gears "
+                "at the top right)."
             )
 
 
@@ -121,7 +124,7 @@ def heading(cell: NotebookNode) -> str:
 
 
 def name_sections(notebook: NotebookNode) -> None:
-    """Note the section's heading on each page that continues it; the page shows it small at its top."""
+    """Note the section's heading on each page that continues it, which shows it at its top."""
     section = ""
     for cell in notebook.cells:
         kind = cell.metadata.slideshow.slide_type
@@ -133,9 +136,9 @@ def name_sections(notebook: NotebookNode) -> None:
 
 
 def hold_predicted_outputs_back(notebook: NotebookNode) -> None:
-    """Mark the code whose output the text before it asks to predict: that output waits for one more key.
+    """Mark the code whose output the text before it asks to predict: that output waits for a key.
 
-    In JupyterLab a `fragment` holds back a whole cell. Here its code is shown at once, to predict from.
+    In JupyterLab a `fragment` holds back a whole cell. Here its code is shown at once.
     """
     predicted = False
     for cell in notebook.cells:
@@ -155,7 +158,7 @@ def leave_hints_out(notebook: NotebookNode) -> None:
 
 
 def shorten_tracebacks(notebook: NotebookNode) -> None:
-    """Leave of each traceback what a learner reads: the part with the learner's own line, and the last line."""
+    """Leave of each traceback what a learner reads: the learner's own line, and the last one."""
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
@@ -163,8 +166,8 @@ def shorten_tracebacks(notebook: NotebookNode) -> None:
 
 
 def shortened(traceback: list[str]) -> list[str]:
-    """Return the first frame and the last line of a traceback as IPython writes it: a rule, a line with the error's
-    name, then frame by frame from the learner's own to the one that failed, and the error."""
+    """Return the first frame and the last line of a traceback as IPython writes it: a rule, a line
+    with the error's name, the frames from the learner's own to the one that failed, the error."""
     _rule, _name, *frames, last = traceback
     return [*frames[:1], *([OMITTED] if len(frames) > 1 else []), last]
 
@@ -192,13 +195,14 @@ def deck(path: Path, folder: Path) -> str:
 
 
 def copy_reveal(folder: Path) -> None:
-    """Copy reveal.js into `folder`, from the package that carries it, or end with a message if that is missing."""
+    """Copy reveal.js from the package that carries it, or end with a message if that is missing."""
     try:
         source = resources.files("sphinx_revealjs") / "_static" / "revealjs"
     except ModuleNotFoundError:
         raise SystemExit(
-            "The slides are shown by reveal.js, which the package sphinx-revealjs carries, and that is not installed. "
-            "`make slides` installs it; without make: python -m pip install -r requirements.lock"
+            "The slides are shown by reveal.js, which the package sphinx-revealjs carries, and that "
+            "is not installed. `make slides` installs it; without make: python -m pip install "
+            "-r requirements.lock"
         ) from None
     with resources.as_file(source) as files:
         for name in REVEAL_FILES:

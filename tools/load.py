@@ -79,8 +79,8 @@ def compare_trainings() -> None:
             for _ in range(times)
         ]
         print(
-            f"{processes} trainings, {first} imported first: {statistics.median(ratios):.1f} times as "
-            f"long as one alone (from {min(ratios):.1f} to {max(ratios):.1f})",
+            f"{processes} trainings, {first} imported first: {statistics.median(ratios):.1f} times "
+            f"as long as one alone (from {min(ratios):.1f} to {max(ratios):.1f})",
             flush=True,
         )
 

@@ -1,8 +1,8 @@
-"""Run the lessons from top to bottom and save their outputs: ``make notebooks``, or with files ``ARGS=notebooks/02*``.
+"""Run the lessons and save their outputs: ``make notebooks``, or some ``ARGS=notebooks/02*``.
 
-What changes from run to run without meaning anything is not saved: execution times, widgets and their identifiers, the
-Python version, and in tracebacks the folders that lead to a file. The figure of the cell tagged ``readme-picture`` is
-saved once more, as the README's picture.
+What changes from run to run without meaning anything is not saved: execution times, widgets and
+their identifiers, the Python version, and in tracebacks the folders that lead to a file. The figure
+of the cell tagged ``readme-picture`` is saved once more, as the README's picture.
 """
 
 import base64
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "notebooks" / "images" / "predictions.png"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
-# In a traceback: "File", colour codes, and then the folders that lead to a library's or to this project's own file.
+# In a traceback: "File", colour codes, and the folders that lead to a library's or to our own file.
 _FOLDERS = re.compile(
     r"(File (?:\x1b\[[\d;]*m)*)(?:~|[A-Za-z]:)?[/\\][^\x1b\n]*"
     r"(?:(?:site-packages|lib[/\\]python3\.\d+)[/\\]|(?=mnist_helpers[/\\]))"
@@ -38,8 +38,8 @@ def lessons() -> list[Path]:
 
 
 class KernelOfThisPython(AsyncKernelManager):
-    """Starts kernels in the Python that runs this, also where another environment has left a "python3" in one of the
-    folders that Jupyter searches for kernels."""
+    """Starts kernels in the Python that runs this, also where another environment has left a
+    "python3" in one of the folders that Jupyter searches for kernels."""
 
     @default("kernel_spec_manager")
     def _specs_from_no_folder(self) -> KernelSpecManager:
@@ -47,8 +47,8 @@ class KernelOfThisPython(AsyncKernelManager):
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run all cells in `folder`, and keep their outputs in `notebook`. A cell that fails without the tag
-    ``raises-exception`` ends the run with its traceback."""
+    """Run all cells in `folder`, and keep their outputs in `notebook`. A cell that fails without
+    the tag ``raises-exception`` ends the run with its traceback."""
     NotebookClient(
         notebook,
         kernel_manager_class=KernelOfThisPython,
@@ -95,23 +95,20 @@ def _merged(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
 
 
 def without_folders(text: str) -> str:
-    """Return a traceback's text with ``torch/nn/modules/linear.py`` in place of the whole path to it."""
+    """Return a traceback's text with ``torch/nn/modules/linear.py`` in place of the whole path."""
     return _FOLDERS.sub(r"\1", text)
 
 
 def read(path: Path) -> NotebookNode:
-    """Return the notebook in a file.
-
-    Raises:
-        ValueError: the file holds no notebook; it may have been saved only in part.
-    """
+    """Return the notebook in a file. Raises ValueError where it holds none, or a part of one."""
     try:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
     except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise ValueError(
-            f"{path} cannot be read as a notebook ({type(error).__name__}): it is empty, cut off or something else. "
-            f"In a clone, bring back what was committed with `git checkout -- {path}`."
+            f"{path} cannot be read as a notebook ({type(error).__name__}): it is empty, cut off or "
+            f"something else. In a clone, bring back what was committed with "
+            f"`git checkout -- {path}`."
         ) from error
     return notebook
 
@@ -119,7 +116,7 @@ def read(path: Path) -> NotebookNode:
 def save(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: under another name first, and then moved into its place."""
     path = path.resolve()
-    # Always the same name, so that what a run that was killed leaves behind is written over by the next one.
+    # Always the same name: what a run that was killed leaves behind is written over by the next.
     beside = path.with_name(f".{path.name}.part")
     try:
         with beside.open("wb") as stream:
@@ -135,7 +132,7 @@ def save(path: Path, content: bytes) -> None:
 
 def main(paths: Iterable[Path]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        # Lesson 06 keeps its experiments in a file; what is saved here comes from none that was there before.
+        # Lesson 06 keeps its experiments in a file; what is saved comes from none that was there.
         os.environ["MNIST_EXPERIMENTS_DIR"] = folder
         _run(paths)
 

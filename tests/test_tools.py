@@ -1,0 +1,53 @@
+"""What measures: one small run of each."""
+
+import live_loss
+import load
+import pen_digits
+import torch
+
+FILE = """// ASCII char: A
+WORD A trn_UJI_W01-01
+  NUMSTROKES 1
+  POINTS 2 # 1 2 3 4
+WORD 7 trn_UJI_W01-01
+  NUMSTROKES 2
+  POINTS 3 # 0 0 10 0 5 20
+  POINTS 2 # 2 10 8 10
+// Non-ASCII char: ntilde
+WORD \xf1 tst_UPV_W18-02
+  NUMSTROKES 1
+  POINTS 1 # 5 6
+WORD 0 tst_UPV_W18-02
+  NUMSTROKES 1
+  POINTS 4 # 5 0 0 5 5 10 10 5
+"""
+
+
+def test_the_digits_of_the_file_are_read_and_the_letters_left_out(tmp_path, capsys, monkeypatch):
+    (tmp_path / "pens.txt").write_text(FILE, encoding="latin-1")
+    seven, zero = pen_digits.load_pen_digits(tmp_path / "pens.txt")
+    assert seven == (7, "trn_UJI_W01", [[(0, 0), (10, 0), (5, 20)], [(2, 10), (8, 10)]])
+    assert zero == (0, "tst_UPV_W18", [[(5, 0), (0, 5), (5, 10), (10, 5)]])
+
+    monkeypatch.setattr(pen_digits, "trained_cnn", lambda: None)
+    monkeypatch.setattr(pen_digits, "predict", lambda model, strokes: torch.eye(10)[7])
+    pen_digits.main(tmp_path / "pens.txt")
+    told = "2 digits of 2 writers: 50.00% read\n0 taken for 7: 1\n"
+    assert capsys.readouterr().out == told
+
+
+def test_ratios_are_of_times_side_by_side_to_times_alone(capsys, monkeypatch):
+    assert load.seconds_of_training(1, 1, "mnist_helpers") > 0
+    times = iter([6, 2, 8, 2, 20, 4] * 2 + [30, 1])
+    monkeypatch.setattr(load, "seconds_of_training", lambda *_: next(times))
+    load.compare_trainings()
+    two, _, slow = capsys.readouterr().out.splitlines()
+    told = "2 trainings, mnist_helpers imported first: 4.0 times as long as one alone"
+    assert two == f"{told} (from 3.0 to 5.0)"
+    assert slow.startswith("2 trainings, torch imported first: 30.0 times")
+
+
+def test_the_live_curve_costs_its_time_over_that_without_it(capsys, monkeypatch):
+    monkeypatch.setattr(live_loss, "seconds_of_training", lambda batches, live: 3 if live else 2)
+    live_loss.main(rounds=2, count=1)
+    assert capsys.readouterr().out == "1.500\n1.500\nmedian 1.500\n"
