@@ -1,5 +1,4 @@
-"""What a trained network does and why: its mistakes, its certainty, where it looks, its
-features."""
+"""What a trained network does and why: its mistakes, certainty, features, and where it looks."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,8 +11,7 @@ from .shapes import Patch, layer_outputs, layer_views, seen_patch
 
 
 class ExcitingPatch(NamedTuple):
-    """A unit of a channel that answers strongly to an image, and the patch of it that the unit
-    sees."""
+    """A unit of a channel that answers strongly to an image, and the patch that the unit sees."""
 
     index: int  # of the image
     row: int  # of the unit, 0 where the channel is a single number
@@ -43,10 +41,8 @@ class ReliabilityBin(NamedTuple):
 def confusion_matrix(
     labels: Integer[Tensor, " N"], predictions: Integer[Tensor, " N"], classes: int = 10
 ) -> Int64[Tensor, "classes classes"]:
-    """Count how often each label (row) is read as each class (column).
-
-    Raises a ValueError where one is not from 0 to `classes` - 1.
-    """
+    """Count how often each label (row) is read as each class (column). Raises a ValueError where
+    one is not from 0 to `classes` - 1."""
     for name, values in (("labels", labels), ("predictions", predictions)):
         if ((values < 0) | (values >= classes)).any():
             raise ValueError(
@@ -62,10 +58,9 @@ def most_confused(
 ) -> list[tuple[int, int, int]]:
     """Return at most `count` mistakes, the commonest first: label, prediction, how many times."""
     mistakes = [
-        (label, prediction, times)
-        for label, row in enumerate(matrix.tolist())
-        for prediction, times in enumerate(row)
-        if label != prediction and times > 0
+        (label, prediction, matrix[label, prediction].item())
+        for label, prediction in matrix.nonzero().tolist()
+        if label != prediction
     ]
     return sorted(mistakes, key=lambda mistake: -mistake[2])[:count]
 
@@ -73,53 +68,40 @@ def most_confused(
 def confident_mistakes(
     probabilities: Float[Tensor, "N classes"], labels: Integer[Tensor, " N"], count: int
 ) -> Int64[Tensor, " mistakes"]:
-    """Return the indices of at most `count` mistakes, first that of which the network is most
-    sure."""
-    _require_probabilities(probabilities)
-    confidence, predictions = probabilities.detach().cpu().max(dim=1)
+    """Return the indices of at most `count` mistakes, the one that is most surely made first."""
+    confidence, predictions = _confidence_and_answers(probabilities)
     wrong = (predictions != labels.cpu()).nonzero().flatten()
     order = confidence[wrong].argsort(descending=True, stable=True)
     return wrong[order][:count]
 
 
-def predict_all(
-    model: nn.Module, images: Float[Tensor, "N 1 H W"], batch_size: int = 250
-) -> Float[Tensor, "N classes"]:
-    """Return the probabilities that a model gives to the classes of images on any device, on the
-    CPU.
-
-    Pixels are in [0, 1]. The model is put in evaluation mode, and left there.
-    """
+def predict_all(model: nn.Module, images: Float[Tensor, "N 1 H W"]) -> Float[Tensor, "N classes"]:
+    """Return, on the CPU, the probabilities that a model gives to the classes of images with pixels
+    in [0, 1], on any device. The model is put in evaluation mode, and left there."""
     device = next(model.parameters(), images).device
     model.eval()
     with torch.no_grad():
-        parts = [
-            model(batch.to(device)).float().softmax(dim=1).cpu()
-            for batch in images.split(batch_size)
-        ]
-    return torch.cat(parts)
+        parts = [model(batch.to(device)).float().softmax(dim=1) for batch in images.split(250)]
+    return torch.cat(parts).cpu()
 
 
 def top_patches(
     model: nn.Module, layer: str, channel: int, images: Float[Tensor, "N 1 H W"], count: int = 9
 ) -> list[ExcitingPatch]:
-    """Return where on images one channel of a layer answers most strongly, the strongest place
-    first.
+    """Return where on images one channel of a layer answers most strongly, the strongest first.
 
-    `layer` is one of ``model.named_modules()``, such as ``"block_2.2"``. Of each image only the
+    `layer` is a name in ``model.named_modules()``, such as ``"block_2.2"``. Of each image only the
     strongest place counts, so that no image appears twice. The model is left in its mode.
     """
     views = {view.title.rpartition(" ")[0]: view for view in layer_views(model, images[0])}
-    device = next(model.parameters(), images).device
     maps = []
     for batch in images.split(500):
-        outputs = {name: output for name, _, output in layer_outputs(model, batch.to(device))}
+        outputs = {name: output for name, _, output in layer_outputs(model, batch)}
         maps.append(outputs[layer][:, channel].cpu())  # [N, H, W]; [N] where it is a feature
     activations, places = torch.cat(maps).reshape(len(images), -1).max(dim=1)
-    width = maps[0].shape[-1] if maps[0].ndim == 3 else 1
     found = []
     for index in activations.argsort(descending=True, stable=True)[:count].tolist():
-        row, column = divmod(places[index].item(), width)
+        row, column = divmod(places[index].item(), maps[0].shape[-1])
         patch = seen_patch(views[layer], images[index], (row, column))
         found.append(ExcitingPatch(index, row, column, activations[index].item(), patch))
     return found
@@ -128,8 +110,7 @@ def top_patches(
 def occlusion_map(
     model: nn.Module, image: Float[Tensor, "1 H W"], label: int, size: int = 7
 ) -> Float[Tensor, "H W"]:
-    """Return how probable a label still is to a model with a black square around each of the
-    pixels.
+    """Return how probable a label still is to a model with a black square around each pixel.
 
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014,
     arXiv:1311.2901), section 4.2. At the edge a part of the square lies outside the image.
@@ -138,7 +119,7 @@ def occlusion_map(
     covered = image.detach().repeat(height * width, 1, 1, 1)
     for number, one in enumerate(covered):
         top, left = number // width - size // 2, number % width - size // 2
-        one[:, max(0, top) : max(0, top + size), max(0, left) : max(0, left + size)] = 0
+        one[:, max(0, top) : top + size, max(0, left) : left + size] = 0
     return predict_all(model, covered)[:, label].reshape(height, width)
 
 
@@ -170,11 +151,10 @@ def reliability(
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (2017,
     arXiv:1706.04599), section 2. A confidence on an edge belongs to the bin below.
     """
-    _require_probabilities(probabilities)
-    confidence, predictions = probabilities.detach().cpu().max(dim=1)
+    confidence, predictions = _confidence_and_answers(probabilities)
     right = (predictions == labels.cpu()).double()
-    edges = torch.arange(bins + 1, dtype=confidence.dtype) / bins
-    numbers = torch.bucketize(confidence, edges[1:-1])
+    edges = torch.arange(1, bins, dtype=confidence.dtype) / bins
+    numbers = torch.bucketize(confidence, edges)
     found = []
     for number in range(bins):
         inside = numbers == number
@@ -185,15 +165,18 @@ def reliability(
 
 
 def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
-    """Return the mean over all digits by which confidence and accuracy differ, from 0 to 1:
+    """Return by how much confidence and accuracy differ, the mean over all digits, from 0 to 1:
     equation 3 of Guo et al. (2017)."""
     off = sum(part.count * abs(part.accuracy - part.confidence) for part in bins if part.count)
     return off / sum(part.count for part in bins)
 
 
-def _require_probabilities(probabilities: Float[Tensor, "N classes"]) -> None:
+def _confidence_and_answers(
+    probabilities: Float[Tensor, "N classes"],
+) -> tuple[Float[Tensor, " N"], Int64[Tensor, " N"]]:
     sums = probabilities.sum(dim=1)
     if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
         raise ValueError(
             "Each row of probabilities has to sum to 1: apply softmax(dim=1) to the logits first."
         )
+    return probabilities.detach().cpu().max(dim=1)
