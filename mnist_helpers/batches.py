@@ -11,13 +11,10 @@ import torch.nn.functional as F
 
 class TensorBatches:
     """Batches ``(images, labels)`` sliced from tensors: bit for bit those of a `DataLoader` with
-    ``ToTensor()``, and many times as fast, because no picture is touched alone.
+    ``ToTensor()``, in [0, 1], and many times as fast, because no picture is touched alone.
 
-    What goes in is from 0 to 255, as in ``train_set.data``; what comes out is from 0 to 1. With
-    `shuffle`, each time through draws a new order, from a generator of its own, begun with `seed`.
-
-    Raises:
-        ValueError: the images are not uint8.
+    With `shuffle`, each time through draws a new order, from a generator of its own, begun with
+    `seed`. Raises a ValueError where the images are not uint8.
     """
 
     def __init__(
@@ -30,10 +27,7 @@ class TensorBatches:
     ) -> None:
         if images.dtype != torch.uint8:
             # Nothing else would say so: divided by 255 twice, they only learn badly.
-            raise ValueError(
-                f"Images have to be uint8, as in train_set.data, and are {images.dtype}: "
-                "the division by 255 is done here."
-            )
+            raise ValueError(f"Images are divided by 255 here: give uint8, not {images.dtype}.")
         self.images, self.labels = images, labels
         self.batch_size, self.shuffle = batch_size, shuffle
         self.generator = torch.Generator().manual_seed(seed)
@@ -80,17 +74,14 @@ def random_affine(
     draws = 2 * torch.rand(5, count, generator=generator).to(images.device) - 1  # in [-1, 1]
     angles = draws[0] * math.radians(degrees)
     stretch = 1 + scale * draws[1:3]
-    # From a place in the result, from -1 to 1, to where in the image its value is looked up.
-    matrices = torch.zeros(count, 2, 3, device=images.device)
-    matrices[:, 0, 0] = angles.cos() * stretch[0]
-    matrices[:, 0, 1] = -angles.sin() * stretch[1]
-    matrices[:, 1, 0] = angles.sin() * stretch[0]
-    matrices[:, 1, 1] = angles.cos() * stretch[1]
+    # Where in the image, from -1 to 1, the result's axes and its middle are looked up.
+    right = torch.stack([angles.cos(), angles.sin()]) * stretch[0]
+    down = torch.stack([-angles.sin(), angles.cos()]) * stretch[1]
+    middle = torch.stack([draws[3] * shift * 2 / width, draws[4] * shift * 2 / height])
     if shear:
         # Only here is one more number drawn, so that without shear the others are what they were.
-        slant = shear * (2 * torch.rand(count, generator=generator).to(images.device) - 1)
-        matrices[:, :, 1] += slant[:, None] * matrices[:, :, 0]
-    matrices[:, 0, 2] = draws[3] * shift * 2 / width
-    matrices[:, 1, 2] = draws[4] * shift * 2 / height
+        slant = 2 * torch.rand(count, generator=generator).to(images.device) - 1
+        down = down + shear * slant * right
+    matrices = torch.stack([right, down, middle]).permute(2, 1, 0).contiguous()  # [N, 2, 3]
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)
