@@ -1,18 +1,18 @@
 """What every run of the tests needs, wherever it starts, and in which order they run."""
 
-import importlib.util
 import os
 from pathlib import Path
 import re
+import runpy
 import tempfile
 
 import matplotlib
 
-# Several workers share the cores: one thread each is the quickest for all together. Before torch loads, as below.
+# Several workers share the cores: one thread each is the quickest for all. Before torch loads, too.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# Before torch loads, here and in the kernels that start from here: mnist_helpers/__init__.py says why.
+# Before torch loads, here and in the kernels that start from here: the file itself says why.
 import mnist_helpers  # noqa: F401
 
 # isort: split
@@ -21,44 +21,37 @@ from jaxtyping import install_import_hook
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-ROOT = Path(__file__).parent
-GUARD = ROOT / "tests" / "offline" / "sitecustomize.py"
-FOLDER = pytest.StashKey[tempfile.TemporaryDirectory]()
+TESTS = Path(__file__).parent / "tests"
 # What takes longest first, else one worker would begin with it when the others are done.
 LONGEST = ("04", "06", "05", "07")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # No test draws on a screen. (Not by a variable: the kernels would inherit it, and show no figures.)
+    # No test draws on a screen. (Not by a variable: kernels would inherit it, and show no figures.)
     matplotlib.use("agg")
-    config.option.nbval_sanitize_with = str(ROOT / "tests" / "sanitize.cfg")
-    config.stash[FOLDER] = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    config.option.nbval_sanitize_with = str(TESTS / "sanitize.cfg")
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
     # Lesson 06 keeps its experiments in a file beside it. Here it finds none, and leaves none.
-    os.environ["MNIST_EXPERIMENTS_DIR"] = config.stash[FOLDER].name
-    guard_connections(Path(config.stash[FOLDER].name))
-    enforce_signatures()
-
-
-def guard_connections(folder: Path) -> None:
-    """Let no test, and no program that one starts, ask another computer for anything. Workers find this done."""
-    if "MNIST_CONNECTIONS" in os.environ:
-        return
-    os.environ["MNIST_CONNECTIONS"] = str(folder / "connections.txt")
-    paths = [str(GUARD.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
-    spec = importlib.util.spec_from_file_location("offline", GUARD)
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
-
-
-def enforce_signatures() -> None:
-    """Hold every call that a test makes to the signature, shapes included. In a learner's kernel nothing is."""
+    os.environ["MNIST_EXPERIMENTS_DIR"] = folder.name
+    if "MNIST_CONNECTIONS" not in os.environ:  # a worker finds it done
+        guard_connections(Path(folder.name) / "connections.txt")
+    # Every call that a test makes is held to the signature, shapes included; a learner's is not.
     # An int will do where a float is asked for.
     checker = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
     install_import_hook("mnist_helpers", checker)
 
 
+def guard_connections(log: Path) -> None:
+    """Let no test, and no program that one starts, ask another computer for anything."""
+    os.environ["MNIST_CONNECTIONS"] = str(log)
+    paths = [str(TESTS / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    runpy.run_path(str(TESTS / "offline" / "sitecustomize.py"))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run each lesson once: where JupyterLab runs it and there is a browser, nbval does not run it again."""
+    """Run each lesson once: where JupyterLab runs it, in a browser, nbval does not run it again."""
     in_the_browser = set()
     if find_browser() or os.environ.get("BROWSER_REQUIRED"):
         in_the_browser = {lesson.name for item in items if (lesson := lesson_of(item))}
@@ -68,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class OneWorkerForEachLesson(LoadScopeScheduling):
-    """Gives the tests of a module to one worker, and those of a lesson that is open in the browser."""
+    """Gives the tests of a module to one worker, and those of a lesson open in the browser."""
 
     def _split_scope(self, nodeid: str) -> str:
         lesson = re.search(r"test_lessons_in_the_browser.*\b(\d\d)\b", nodeid)

@@ -1,13 +1,13 @@
-"""The guard that every test runs under: connections to other computers are refused, and noted. A run of the tests in
-which one was noted fails (conftest.py)."""
+"""The guard that every test runs under: connections to other computers are refused, and noted. A
+run of the tests in which one was noted fails (conftest.py)."""
 
 import os
-from pathlib import Path
 import socket
 import subprocess
 import sys
 
 import pytest
+from run_notebooks import ROOT
 
 # Addresses kept for documentation (RFC 5737, RFC 3849) and a name that never exists (RFC 2606).
 FAR = {
@@ -43,23 +43,15 @@ def test_another_process_is_refused_too_and_the_loopback_is_open_to_it(noted) ->
 
 
 def test_a_run_that_tried_a_connection_fails_although_its_tests_pass(noted, tmp_path) -> None:
-    (tmp_path / "test_one.py").write_text(
-        "import socket\n\ndef test_it():\n    try:\n        socket.getaddrinfo('lessons.invalid', 80)\n"
-        "    except OSError:\n        pass\n",
-        encoding="utf-8",
-    )
-    root = Path(__file__).parent.parent
-    options = ["-p", "no:cacheprovider", "-p", "conftest", "--rootdir", str(tmp_path)]
+    code = f"def test_it():\n    with suppress(OSError):\n        {FAR['a name looked up']}\n"
+    imports = "from contextlib import suppress\nimport socket\n"
+    (tmp_path / "test_one.py").write_text(imports + code, encoding="utf-8")
     # By itself, and not as one of the workers of this run.
     alone = {name: value for name, value in os.environ.items() if "XDIST" not in name}
-    alone["PYTHONPATH"] = os.pathsep.join([str(root), str(root / "tests"), alone["PYTHONPATH"]])
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, "-c", os.devnull, str(tmp_path / "test_one.py")],
-        env=alone,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    alone["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests"), alone["PYTHONPATH"]])
+    command = [sys.executable, "-m", "pytest", "-p", "conftest", "-c", os.devnull, "test_one.py"]
+    options = {"capture_output": True, "text": True, "timeout": 120}
+    done = subprocess.run(command, cwd=tmp_path, env=alone, **options)
     assert "1 passed" in done.stdout, done.stdout
     assert "a connection was tried: socket.getaddrinfo 'lessons.invalid'" in done.stdout
     assert done.returncode == 1

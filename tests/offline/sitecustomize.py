@@ -1,14 +1,15 @@
-"""Every Python that the tests start imports this first: it refuses connections to other computers, and notes each that
-was tried in the file that ``$MNIST_CONNECTIONS`` names, because a library may pass over the refusal in silence.
+"""Every Python that the tests start imports this first: it refuses connections to other computers,
+and notes each that was tried in the file that ``$MNIST_CONNECTIONS`` names, because a library may
+pass over the refusal in silence.
 
-Python imports a module of this name from its path by itself; ``conftest.py`` puts this folder there.
+Python imports a module of this name from its path by itself; conftest.py puts this folder there.
 """
 
 import ipaddress
 import os
 import sys
 
-# What each event of Python's says about the other end: the place of the address among its arguments.
+# Where among the arguments of each of Python's events the address of the other end stands.
 _PLACES = {
     "socket.connect": 1,
     "socket.sendto": 1,
@@ -19,7 +20,7 @@ _PLACES = {
 
 
 def _is_near(address: object) -> bool:
-    """Whether an address is on this computer: a pair of a host and a port, a host, or the file of a local socket."""
+    """Whether a host, a pair of host and port, or a local socket's file is on this computer."""
     host = address[0] if isinstance(address, tuple) else address
     if isinstance(host, bytes):
         host = host.decode("ascii", errors="replace")
