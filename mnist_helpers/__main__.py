@@ -1,4 +1,4 @@
-"""Is my set-up right? ``python -m mnist_helpers`` says of each thing that it is OK, or what to do."""
+"""``python -m mnist_helpers`` prints a line for each thing that lessons need, OK or what to do."""
 
 import sys
 
