@@ -20,10 +20,7 @@ from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
 
-_log = logging.getLogger(__name__)
-
-# Of each unpacked file the SHA-256.
-MNIST_FILES = {
+MNIST_FILES = {  # of each unpacked file the SHA-256
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
@@ -31,9 +28,9 @@ MNIST_FILES = {
 }
 
 _RECORD = ".verified.json"
-# A preparation takes seconds. One that is not done after this time has been stopped, or its folder
-# refuses the lock without saying so, as Windows does.
-_LONGEST_WAIT = 120.0  # seconds
+# Seconds. A preparation that is not done by then has been stopped, or its folder refuses the lock
+# without saying so, as Windows does.
+_LONGEST_WAIT = 120.0
 
 
 class DataError(RuntimeError):
@@ -59,7 +56,8 @@ def data_root() -> Path:
                 for name, fault in faults(root).items():
                     _write_whole(raw / name, _unpack(name))
                     if fault != "was missing":
-                        _log.warning("%s in %s %s; it has been rebuilt.", name, raw, fault)
+                        line = f"{name} in {raw} {fault}; it has been rebuilt."
+                        logging.getLogger(__name__).warning(line)
                 _write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
     except OSError as error:
         # A shared folder may be whole and refuse the lock file: to read it is all a lesson needs.
@@ -85,22 +83,17 @@ def faults(root: Path) -> dict[str, str]:
 
 
 def load_datasets() -> tuple[MNIST, MNIST]:
-    """Return MNIST's training set (60,000 digits) and its test set (10,000).
-
-    Each item is ``(image, label)``: float32 ``[1, 28, 28]`` with values in [0, 1], and an int.
-    """
-    root = data_root()
-    train_set = MNIST(root=root, train=True, download=True, transform=ToTensor())
-    test_set = MNIST(root=root, train=False, download=True, transform=ToTensor())
+    """Return MNIST's training set (60,000 digits) and its test set (10,000). Each item is
+    ``(image, label)``: float32 ``[1, 28, 28]`` with values in [0, 1], and an int."""
+    train_set = MNIST(root=data_root(), train=True, download=True, transform=ToTensor())
+    test_set = MNIST(root=data_root(), train=False, download=True, transform=ToTensor())
     return train_set, test_set
 
 
 def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoader, DataLoader]:
     """Return loaders for the training and the test set, of batches ``(images, labels)``: float32
-    ``[N, 1, 28, 28]`` with values in [0, 1], and int64 ``[N]``.
-
-    `shuffle` draws a new order of the training set for each epoch; the test set's never changes.
-    """
+    ``[N, 1, 28, 28]`` with values in [0, 1], and int64 ``[N]``. `shuffle` draws a new order of the
+    training set for each epoch; the test set's never changes."""
     train_set, test_set = load_datasets()
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
 
