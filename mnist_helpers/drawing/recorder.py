@@ -4,11 +4,8 @@ Point = tuple[float, float]
 
 
 class StrokeRecorder:
-    """Collects strokes: `press`, `move` as often as there is something to tell, `release`.
-
-    Events out of order do no harm: a move without a press is passed over, and a press while the pen is down begins a
-    new stroke.
-    """
+    """Collects strokes. A move without a press is passed over, and a press while the pen is down
+    begins a new stroke."""
 
     def __init__(self) -> None:
         self._strokes: list[list[Point]] = []
@@ -16,16 +13,15 @@ class StrokeRecorder:
 
     @property
     def strokes(self) -> list[list[Point]]:
-        """All strokes so far, as `rasterize` takes them, the unfinished one included. A copy."""
+        """A copy of all strokes so far, the unfinished one included."""
         return [list(stroke) for stroke in self._strokes]
 
     def press(self, x: float, y: float) -> None:
-        """Begin a stroke."""
         self._strokes.append([(x, y)])
         self.is_down = True
 
     def move(self, x: float, y: float) -> tuple[Point, Point] | None:
-        """Go on with the stroke, and return the piece of line that came to it; None where the pen is up."""
+        """Return the piece of line that came to the stroke; None where the pen is up."""
         if not self.is_down:
             return None
         before = self._strokes[-1][-1]
@@ -33,15 +29,12 @@ class StrokeRecorder:
         return before, (x, y)
 
     def release(self) -> None:
-        """End the stroke."""
         self.is_down = False
 
     def undo(self) -> None:
-        """Forget the last stroke, if there is one."""
         self._strokes = self._strokes[:-1]
         self.is_down = False
 
     def clear(self) -> None:
-        """Forget all strokes."""
         self._strokes = []
         self.is_down = False
