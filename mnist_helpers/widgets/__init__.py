@@ -1,0 +1,211 @@
+"""What can be poked at in a notebook: controls for mouse and keyboard, a figure, and its text."""
+
+from collections.abc import Mapping
+import math
+from statistics import fmean
+
+import ipywidgets
+from ipywidgets import Layout, VBox
+from jaxtyping import Float, Int
+import torch
+from torch import Tensor, nn
+import torch.nn.functional as F
+from torchvision.datasets import MNIST
+
+from .. import insights, plots, shapes
+from ..batches import random_affine
+from .pad import drawing_pad  # noqa: F401
+from .screen import Pace, Screen, connected, dropdown, one_at_a_time, slider
+
+
+def leaf_through(dataset: MNIST) -> VBox:
+    """Leaf through digits, all or those of one class, and read the pixel under two sliders."""
+    labels = dataset.targets.tolist()
+    kind = dropdown("digit", ["all", *range(10)])
+    number, row, column = slider("number", 0, 1), slider("row", 8, 27), slider("column", 12, 27)
+
+    def show(moved):
+        indices = [index for index, label in enumerate(labels) if kind.value in ("all", label)]
+        if moved in (kind, None):
+            number.value, number.max = 0, len(indices) - 1
+        index, pixel = indices[number.value], (row.value, column.value)
+        image, label = dataset[index]
+        value = image[0, *pixel].item()
+        place = f"image[0, {row.value}, {column.value}]"
+        text = f"sample {index:,} is a {label}; {place} = {value:.4f} = {255 * value:.0f} / 255"
+        # Five pixels around that one, moved inwards at the edge.
+        starts = [min(max(at - 2, 0), 28 - 5) for at in pixel]
+        crop = [slice(start, start + 5) for start in starts]
+        return plots.plot_pixels(image, *crop, pixel=pixel), text
+
+    return connected(show, [kind, number, row, column])
+
+
+def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VBox:
+    """Move the window of a convolution over an image, and see each sum and the output fill in."""
+    picture = dropdown("image", list(images))
+    kernel = dropdown("kernel", [*shapes.kernels(), "your own"])
+    look = {"layout": {"width": "9em"}, "style": {"description_width": "3em"}}
+    box = {"min": -99, "max": 99, "step": 0.5, **look}
+    names = [f"[{row}, {column}]" for row in range(3) for column in range(3)]
+    numbers = [ipywidgets.BoundedFloatText(0, description=name, **box) for name in names]
+    stride, padding = slider("stride", 1, 3, least=1), slider("padding", 0, 2)
+    place = slider("window's place", 0, 1)
+
+    def show(moved):
+        if moved in numbers:
+            kernel.value = "your own"
+        weight = torch.tensor([number.value for number in numbers]).reshape(3, 3)
+        if kernel.value != "your own":
+            weight = shapes.kernels()[kernel.value]
+            for number, value in zip(numbers, weight.flatten().tolist(), strict=True):
+                number.value = round(value, 4)
+        if moved in (picture, stride, padding, None):
+            place.value = 0
+        image = images[picture.value]
+        step = shapes.convolution_step(image, weight, place.value, stride.value, padding.value)
+        place.max = step.output.numel() - 1
+        return plots.plot_convolution_step(step), _described_step(step)
+
+    left = [picture, kernel, stride, padding, place]
+    columns = Layout(grid_template_columns="repeat(3, 9.5em)", align_content="flex-start")
+    boxes = [VBox(left), ipywidgets.GridBox(numbers, layout=columns)]
+    return connected(show, [*left, *numbers], boxes)
+
+
+def layer_explorer(
+    model: nn.Module, images: Float[Tensor, "N 1 H W"], labels: Int[Tensor, " N"]
+) -> VBox:
+    """Choose a digit and a layer of a network, and see its feature maps and what one unit sees."""
+    titles = [view.title for view in shapes.layer_views(model, images[0])]
+    digit = slider("digit", 0, len(images) - 1)
+    layer = dropdown("layer", [(title, number) for number, title in enumerate(titles)])
+    row, column = slider("unit's row", 14, 27), slider("unit's column", 14, 27)
+
+    def show(_):
+        image = images[digit.value]
+        title, output, parameters, field = view = shapes.layer_views(model, image)[layer.value]
+        is_map = output.ndim == 3
+        for control, size in zip((row, column), output.shape[1:], strict=False):
+            control.max = size - 1
+        row.disabled = column.disabled = not is_map
+        unit = (row.value, column.value)
+        name = f"digit {digit.value} of the batch, a {labels[digit.value]}\n{title}"
+        shape = f"{list(output.shape)}  {'C, H, W' if is_map else 'features'}"
+        seen = f"{field.size}×{field.size}" if field else "all"
+        text = f"{name}: output {shape}; {parameters:,} parameters; one unit sees {seen} pixels"
+        patch = shapes.seen_patch(view, image, unit)
+        return plots.plot_layer(image, output, patch, unit if is_map else None), text
+
+    return connected(show, [digit, layer, row, column])
+
+
+def belief_by_epoch(
+    images: Float[Tensor, "N 1 H W"],
+    labels: Int[Tensor, " N"],
+    probabilities: Float[Tensor, "epochs N 10"],
+) -> VBox:
+    """Move through the epochs of a training, the first before it, and see what is believed."""
+    epoch = slider("epoch", 0, len(probabilities) - 1)
+
+    def show(_):
+        now = probabilities[epoch.value]
+        when = f"after epoch {epoch.value}" if epoch.value else "before training"
+        right = f"{(now.argmax(dim=1) == labels).sum()} of {len(labels)} right"
+        mean = now.gather(1, labels[:, None]).mean()
+        text = f"{when}: {right}; probability of the right digit {mean:.2f} on average"
+        return plots.plot_predictions(images, labels, now), text
+
+    return connected(show, [epoch])
+
+
+def digit_changer(images: Float[Tensor, "N 1 H W"], labels: Int[Tensor, " N"]) -> VBox:
+    """Choose a digit and how far it may be changed, and see it changed in fifteen random ways."""
+    digit, draw = slider("digit", 0, len(images) - 1), slider("draw", 0, 99)
+    degrees = slider("rotation, degrees", 10, 180)
+    stretch, shift = slider("stretch, per cent", 10, 60), slider("shift, pixels", 2, 14)
+
+    def show(_):
+        image = images[digit.value]
+        generator = torch.Generator().manual_seed(draw.value)
+        amounts = (degrees.value, stretch.value / 100, shift.value)
+        changed = random_affine(image.repeat(15, 1, 1, 1), *amounts, generator=generator)
+        text = (
+            f"digit {digit.value} is a {labels[digit.value]}; rotated by up to {degrees.value}°, "
+            f"stretched by up to {stretch.value}%, moved by up to {shift.value} pixels"
+        )
+        return plots.plot_variations(image, changed), text
+
+    return connected(show, [digit, degrees, stretch, shift, draw])
+
+
+def shifted_digit(
+    models: Mapping[str, nn.Module], images: Float[Tensor, "N 1 H W"], labels: Int[Tensor, " N"]
+) -> VBox:
+    """Choose a digit and move it, and see what each of several networks makes of it."""
+    digit = slider("digit", 0, len(images) - 1)
+    right = slider("right, pixels", 0, 10, least=-10)
+    down = slider("down, pixels", 0, 10, least=-10)
+
+    def show(_):
+        x, y = right.value, down.value
+        image = F.pad(images[digit.value], (x, -x, y, -y))
+        answers = {name: insights.predict_all(m, image[None])[0] for name, m in models.items()}
+        moved = (
+            f"{abs(x)} to the {'left' if x < 0 else 'right'}, {abs(y)} {'up' if y < 0 else 'down'}"
+        )
+        told = [f"{name} says {p.argmax()} ({p.max():.0%})" for name, p in answers.items()]
+        text = f"digit {digit.value} is a {labels[digit.value]}; moved {moved}\n{'; '.join(told)}"
+        return plots.plot_shifted_digit(image, answers), text
+
+    return connected(show, [digit, right, down])
+
+
+class LiveLoss:
+    """A loss curve that grows during a training of so many batches: show `widget`, and give `add`
+    to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is."""
+
+    def __init__(self, batches: int) -> None:
+        self.losses: list[float] = []
+        self._batches = batches
+        self._screen, self._pace = Screen(), Pace(interval=0.5, share=0.01)
+        self.widget = self._screen.widget
+        self._draw()
+
+    def add(self, loss: float) -> None:
+        self.losses.append(loss)
+        self._pace.draw(self._draw, at_once=len(self.losses) == self._batches)
+
+    @one_at_a_time()
+    def _draw(self) -> None:
+        count, last = len(self.losses), self.losses[-100:]
+        text = f"batch {count:,} of {self._batches:,}"
+        text += f"; mean loss of the last {len(last)}: {fmean(last):.3f}" if last else ""
+        # At most 300 points, each the mean of a stretch, at its end.
+        length = max(1, math.ceil(count / 300))
+        stretches = [(start, min(start + length, count)) for start in range(0, count, length)]
+        points = [(end, fmean(self.losses[start:end])) for start, end in stretches]
+        self._screen.show(plots.plot_live_losses(points, self._batches), text)
+
+
+def _described_step(step: shapes.ConvolutionStep) -> str:
+    """Return the sum of products, a line for each row of the window, and the output's size."""
+    pairs = zip(step.window.tolist(), step.kernel.tolist(), strict=True)
+    sums = [*(step.window * step.kernel).sum(dim=1).tolist(), step.total]
+    terms = [" + ".join(map(_product, pixels, weights)) for pixels, weights in pairs]
+    wide = max(map(len, terms))
+    terms.append("sum".rjust(wide))
+    table = [f"{term:<{wide}}  = {part:z6.2f}" for term, part in zip(terms, sums, strict=True)]
+    told = [f"output[{step.row}, {step.column}]:", *table, ""]
+    for name, padded in zip(("height: ", "width:  "), step.image.shape, strict=True):
+        size = f"{padded - 2 * step.padding} + 2 · {step.padding} − {len(step.kernel)}"
+        whole, rest = divmod(padded - len(step.kernel), step.stride)
+        fraction = f", without the fraction {whole}" if rest else ""
+        quotient = f"({size}) / {step.stride} = {whole + rest / step.stride:.4g}{fraction}"
+        told.append(f"output {name}{quotient}, plus 1 is {whole + 1}")
+    return "\n".join(told)
+
+
+def _product(pixel: float, weight: float) -> str:
+    number = f"{round(weight, 2):zg}"
+    return f"{pixel:z.2f} × {f'({number})' if number.startswith('-') else number}"

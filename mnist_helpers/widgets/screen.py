@@ -1,0 +1,107 @@
+"""A figure with its text, the controls that it follows, and when it is drawn."""
+
+import base64
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
+import gc
+import html
+import io
+import threading
+from time import perf_counter
+
+import ipywidgets
+from ipywidgets import Layout, VBox, Widget
+from matplotlib.figure import Figure
+from PIL import Image
+
+_LOOK = {"layout": {"width": "30em"}, "style": {"description_width": "9em"}}
+# Matplotlib is not made for several threads at once.
+_LOCK = threading.RLock()
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let other threads wait: JupyterLab answers widgets in several. The garbage collector waits,
+    too: with PyTorch loaded it takes a fifth of a second."""
+    with _LOCK:
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if enabled:
+                gc.enable()
+
+
+class Pace:
+    """Draws at most every `interval` seconds, and takes at most a `share` of the time."""
+
+    def __init__(self, interval: float, share: float) -> None:
+        self._interval, self._share, self._next = interval, share, 0.0
+
+    def draw(self, draw: Callable[[], None], at_once: bool = False) -> None:
+        start = perf_counter()
+        if at_once or start >= self._next:
+            draw()
+            end = perf_counter()
+            self._next = end + max(self._interval, (end - start) / self._share)
+
+
+class Screen:
+    """A picture with a text above it, which a screen reader also reads in the picture's place."""
+
+    def __init__(self) -> None:
+        self._text, self._picture = ipywidgets.HTML(), ipywidgets.HTML()
+        self.widget = VBox([self._text, self._picture])
+
+    def show(self, picture: Figure | Image.Image, text: str, beside: str = "") -> None:
+        shown = img(picture, text)
+        if beside:
+            shown = f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{shown}{beside}</div>'
+        self._picture.value = shown
+        style = "font-size: 1.1em; line-height: 1.4"
+        self._text.value = f'<pre style="{style}">{html.escape(text)}</pre>'
+
+
+def img(picture: Figure | Image.Image, text: str) -> str:
+    buffer = io.BytesIO()
+    save = picture.savefig if isinstance(picture, Figure) else picture.save
+    save(buffer, format="png")
+    source = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return f'<img style="max-width: 100%" alt="{html.escape(text)}" src="{source}">'
+
+
+def connected(
+    show: Callable[[Widget | None], tuple[Figure, str]],
+    controls: Sequence[Widget],
+    boxes: Sequence[Widget] = (),
+) -> VBox:
+    """Show a figure and its text beside the controls, and anew whenever one of them is moved:
+    `show` takes that one, at first None."""
+    screen, running = Screen(), False
+
+    @one_at_a_time()
+    def update(moved: Widget | None) -> None:
+        nonlocal running
+        # Where `show` moves a control itself, it is called from within.
+        if not running:
+            running = True
+            try:
+                screen.show(*show(moved))
+            finally:
+                running = False
+
+    update(None)
+    for control in controls:
+        control.observe(lambda change: update(change.owner), "value")
+    # Side by side where there is room: the figure is in sight while a slider moves.
+    row = ipywidgets.Box(boxes or controls, layout=Layout(flex_flow="row wrap"))
+    return VBox([row, screen.widget])
+
+
+def dropdown(name: str, options: Sequence[object]) -> ipywidgets.Dropdown:
+    return ipywidgets.Dropdown(options=options, description=name, **_LOOK)
+
+
+def slider(name: str, value: int, most: int, least: int = 0) -> ipywidgets.IntSlider:
+    return ipywidgets.IntSlider(value, min=least, max=most, description=name, **_LOOK)

@@ -1,0 +1,56 @@
+"""What the tests of the widgets share: they set values of controls, and read what is shown then."""
+
+import base64
+import html
+import re
+import time
+
+import ipywidgets
+from ipywidgets import BoundedFloatText, Checkbox, Dropdown, IntSlider
+import torch
+from torch import nn
+
+
+def parts(widget, kind):
+    inside = [part for child in getattr(widget, "children", ()) for part in parts(child, kind)]
+    return [widget, *inside] if isinstance(widget, kind) else inside
+
+
+def controls(widget):
+    kinds = (IntSlider, Dropdown, BoundedFloatText, Checkbox)
+    return {part.description: part for part in parts(widget, kinds)}
+
+
+def move(widget, *moves):
+    """Move controls, each given by name and value; return the text that stands there then."""
+    for name, value in moves:
+        part = controls(widget)[name]
+        setattr(part, "label" if isinstance(part, Dropdown) else "value", value)
+    return found(widget, r"<pre[^>]*>([^<]*)</pre>")[0]
+
+
+def found(widget, pattern):
+    page = "".join(part.value for part in parts(widget, ipywidgets.HTML))
+    return [html.unescape(text) for text in re.findall(pattern, page)]
+
+
+def pictures(widget):
+    data = found(widget, r'<img [^>]*src="data:image/png;base64,([^"]*)"')
+    return [base64.b64decode(picture) for picture in data]
+
+
+class Says(nn.Module):
+    """Gives the same probabilities whatever it sees, and notes how many ask it at once."""
+
+    def __init__(self, shares):
+        super().__init__()
+        rest = (1 - sum(shares.values())) / (10 - len(shares))
+        self.logits = nn.Parameter(torch.tensor([shares.get(d, rest) for d in range(10)]).log())
+        self.seconds, self.asking, self.most = 0.0, 0, 0
+
+    def forward(self, images):
+        self.asking += 1
+        self.most = max(self.most, self.asking)
+        time.sleep(self.seconds)
+        self.asking -= 1
+        return self.logits.expand(len(images), 10)
