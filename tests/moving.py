@@ -3,12 +3,9 @@
 import base64
 import html
 import re
-import time
 
 import ipywidgets
 from ipywidgets import BoundedFloatText, Checkbox, Dropdown, IntSlider
-import torch
-from torch import nn
 
 
 def parts(widget, kind):
@@ -37,20 +34,3 @@ def found(widget, pattern):
 def pictures(widget):
     data = found(widget, r'<img [^>]*src="data:image/png;base64,([^"]*)"')
     return [base64.b64decode(picture) for picture in data]
-
-
-class Says(nn.Module):
-    """Gives the same probabilities whatever it sees, and notes how many ask it at once."""
-
-    def __init__(self, shares):
-        super().__init__()
-        rest = (1 - sum(shares.values())) / (10 - len(shares))
-        self.logits = nn.Parameter(torch.tensor([shares.get(d, rest) for d in range(10)]).log())
-        self.seconds, self.asking, self.most = 0.0, 0, 0
-
-    def forward(self, images):
-        self.asking += 1
-        self.most = max(self.most, self.asking)
-        time.sleep(self.seconds)
-        self.asking -= 1
-        return self.logits.expand(len(images), 10)

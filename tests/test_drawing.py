@@ -46,15 +46,15 @@ def test_any_points_make_a_picture(strokes, pen_width, canvas_size) -> None:
 
 
 @tried
-@given(strokes_between(0, 100), st.integers(-8, 8), shifts, shifts, st.randoms())
+@given(strokes_between(0, 100), pen_widths, st.integers(-8, 8), shifts, shifts, st.randoms())
 def test_place_size_order_speed_and_empty_strokes_make_no_difference(
-    strokes, power, right, down, order
+    strokes, pen_width, power, right, down, order
 ) -> None:
     # Powers of two and whole numbers, with which nothing is rounded another way.
     elsewhere = [[(2**power * (x + right), 2**power * (y + down)) for x, y in s] for s in strokes]
     halting = [[point for point in stroke for _ in range(2)] for stroke in elsewhere]
     shuffled = order.sample([*halting, []], len(strokes) + 1)
-    assert torch.equal(rasterize(shuffled), rasterize(strokes))
+    assert torch.equal(rasterize(shuffled, pen_width), rasterize(strokes, pen_width))
 
 
 @tried
@@ -76,6 +76,8 @@ def test_on_a_canvas_strokes_stay_where_and_as_small_as_they_are(strokes, right,
     assert torch.equal(rasterize(moved, canvas_size=(28, 28)), expected)
     wide = rasterize([[(50, 25)]], canvas_size=(100, 50))
     assert centres(wide)[0].tolist() == pytest.approx([6.5, 13.5], abs=0.1), "not distorted"
+    far, near = (rasterize([[(50, 50), (x, 50)]], canvas_size=(100, 100)) for x in (1e12, 1e3))
+    assert torch.equal(far, near)
 
 
 def test_y_goes_downwards_x_to_the_right_and_strokes_are_not_joined() -> None:

@@ -14,7 +14,7 @@ from mnist_helpers import plots, widgets
 from mnist_helpers.batches import random_affine
 from mnist_helpers.shapes import kernels, layer_views, seen_patch
 from mnist_helpers.widgets import screen
-from moving import Says, controls, found, move, parts, pictures
+from moving import controls, found, move, parts, pictures
 import pytest
 import torch
 from torch import nn
@@ -33,6 +33,15 @@ class Digits(MNIST):
         return torch.rand(1, 28, 28, generator=generator), self.targets[index].item()
 
 
+def says(shares):
+    """Return a network that gives digits these probabilities, whatever it sees."""
+    rest = (1 - sum(shares.values())) / (10 - len(shares))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(144, 10))
+    nn.init.zeros_(model[1].weight)
+    model[1].bias.data = torch.tensor([shares.get(digit, rest) for digit in range(10)]).log()
+    return model
+
+
 DATASET = Digits([3, 1, 3, 0, 4, 5, 6, 7, 8, 9, 2, 3] + [0] * 1_200 + [9])
 IMAGES = torch.stack([DATASET[number][0] for number in range(3)])[..., :12, :12]
 LABELS = torch.tensor([7, 0, 4])
@@ -44,7 +53,7 @@ NETWORK = nn.Sequential(
     *(nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3)),
     *(nn.Flatten(), nn.Linear(80, 10)),
 )
-READERS = {'<i>"one" & all</i>': Says({3: 0.876}), "two": Says({8: 0.5, 3: 0.4})}
+READERS = {'<i>"one" & all</i>': says({3: 0.876}), "two": says({8: 0.5, 3: 0.4})}
 MAKERS = {
     "leaf_through": lambda: widgets.leaf_through(DATASET),
     "convolution_in_slow_motion": lambda: widgets.convolution_in_slow_motion(PICTURES),
@@ -154,13 +163,13 @@ def test_slow_motion_tells_the_sum_and_the_sizes(drawn) -> None:
     image[0, :3], image[1, :3] = torch.tensor([0.5, 1, 0.25]), 1.0
     image[2, 1] = 1 / 255
     widget = widgets.convolution_in_slow_motion({"image": image})
-    typed = ("[0, 0]", 2.25444), ("[0, 2]", -0.5), ("[1, 0]", 12.5), ("[2, 0]", -0.001)
+    typed = ("[0, 0]", 2.25444), ("[0, 2]", -0.5), ("[1, 0]", 12.25), ("[2, 0]", -0.001)
     assert move(widget, ("kernel", "sharpen"), *typed, ("stride", 2)) == (
         "output[0, 0]:\n"
         "0.50 × 2.25 + 1.00 × (-1) + 0.25 × (-0.5)  =   0.00\n"
-        "1.00 × 12.5 + 1.00 × 5 + 1.00 × (-1)       =  16.50\n"
+        "1.00 × 12.25 + 1.00 × 5 + 1.00 × (-1)      =  16.25\n"
         "0.00 × 0 + 0.00 × (-1) + 0.00 × 0          =   0.00\n"
-        "                                      sum  =  16.50\n\n"
+        "                                      sum  =  16.25\n\n"
         "output height: (5 + 2 · 0 − 3) / 2 = 1, plus 1 is 2\n"
         "output width:  (6 + 2 · 0 − 3) / 2 = 1.5, without the fraction 1, plus 1 is 2"
     )

@@ -197,12 +197,12 @@ def _described_step(step: shapes.ConvolutionStep) -> str:
     terms.append("sum".rjust(wide))
     table = [f"{term:<{wide}}  = {part:z6.2f}" for term, part in zip(terms, sums, strict=True)]
     told = [f"output[{step.row}, {step.column}]:", *table, ""]
-    for name, padded in zip(("height: ", "width:  "), step.image.shape, strict=True):
+    names = ("height: ", "width:  ")
+    for name, padded, out in zip(names, step.image.shape, step.output.shape, strict=True):
         size = f"{padded - 2 * step.padding} + 2 · {step.padding} − {len(step.kernel)}"
-        whole, rest = divmod(padded - len(step.kernel), step.stride)
-        fraction = f", without the fraction {whole}" if rest else ""
-        quotient = f"({size}) / {step.stride} = {whole + rest / step.stride:.4g}{fraction}"
-        told.append(f"output {name}{quotient}, plus 1 is {whole + 1}")
+        steps = (padded - len(step.kernel)) / step.stride
+        rest = "" if steps == out - 1 else f", without the fraction {out - 1}"
+        told.append(f"output {name}({size}) / {step.stride} = {steps:.4g}{rest}, plus 1 is {out}")
     return "\n".join(told)
 
 

@@ -71,13 +71,9 @@ def img(picture: Figure | Image.Image, text: str) -> str:
     return f'<img style="max-width: 100%" alt="{html.escape(text)}" src="{source}">'
 
 
-def connected(
-    show: Callable[[Widget | None], tuple[Figure, str]],
-    controls: Sequence[Widget],
-    boxes: Sequence[Widget] = (),
-) -> VBox:
+def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget] = ()) -> VBox:
     """Show a figure and its text beside the controls, and anew whenever one of them is moved:
-    `show` takes that one, at first None."""
+    `show` takes that one, at first None, and returns both."""
     screen, running = Screen(), False
 
     @one_at_a_time()
