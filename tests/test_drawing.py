@@ -154,7 +154,8 @@ def test_strokes_are_kept_as_they_were_drawn() -> None:
     assert recorder.move(7, 8) == ((5, 6), (7, 8)), "no line joins the two"
     recorder.strokes[0].append((0, 0))
     assert recorder.strokes == [[(1, 2), (3, 4.5)], [(5, 6), (7, 8)]], "what is given is a copy"
-    for forget, left in ((recorder.undo, 1), (recorder.clear, 0)):
+    for forget, left in ((recorder.undo, 2), (recorder.clear, 0)):
+        recorder.press(3, 4)
         forget()
         assert recorder.move(9, 9) is None, "although the mouse is still pressed"
         assert len(recorder.strokes) == left

@@ -162,7 +162,9 @@ def test_one_thread_at_a_time_asks_the_network_and_no_stroke_is_lost(pad, monkey
 
     monkeypatch.setattr(pad.model, "forward", slowly)
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(pad.draw, [SEVEN, BAR, DOT, SEVEN] * 2))
+        strokes = threads.map(pad.draw, [SEVEN, BAR, DOT, SEVEN] * 2)
+        move(pad.widget, ("fit and centre, as in MNIST", False), ("feature maps", "block_1"))
+        list(strokes)
     assert move(pad.widget).startswith("8 strokes: ")
     monkeypatch.setattr(pad.model, "forward", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -120,6 +120,7 @@ def test_the_ends_of_every_slider_can_be_shown_and_each_move_draws_once(make, dr
 def test_sliders_moved_at_once_from_two_threads_both_count(monkeypatch) -> None:
     # As in JupyterLab, where the second message arrives while the first is still being drawn.
     widget = MAKERS["convolution_in_slow_motion"]()
+    move(widget, ("window's place", 5))
     started, seen = threading.Event(), []
 
     def slowly(_):
@@ -194,7 +195,9 @@ def test_a_known_kernel_fills_the_boxes_and_a_typed_number_makes_it_your_own(dra
     boxes, place = parts(widget, BoundedFloatText), ("window's place", 7)
     move(widget, place)
     for name, kernel in reversed(kernels().items()):
+        drawn.clear()
         move(widget, ("kernel", name))
+        assert len(drawn) == 1, "although it fills nine boxes"
         typed = [box.value for box in boxes]
         assert typed == pytest.approx(kernel.flatten().tolist(), abs=1e-4)
         # What is shown is the kernel itself, not the rounded numbers in the boxes.

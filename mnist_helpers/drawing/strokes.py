@@ -4,7 +4,6 @@ A stroke is what a pen draws between touching down and lifting up: points ``(x, 
 """
 
 from collections.abc import Sequence
-import itertools
 
 from jaxtyping import Float
 from PIL import Image, ImageDraw
@@ -97,9 +96,7 @@ def _drawn(pens: list[Tensor], pen_width: float, size: int) -> Float[Tensor, "1 
     radius = pen_width * _LARGER / 2
     for pen in pens:
         # What lies further off cannot be seen, and Pillow counts in 32 bits.
-        places = [tuple(point) for point in (pen * _LARGER).clamp(-1e6, 1e6).tolist()]
-        # From a place to itself Pillow draws a line of one pixel, beside a dot that is thinner.
-        points = [place for place, _ in itertools.groupby(places)]
+        points = [tuple(point) for point in (pen * _LARGER).clamp(-1e6, 1e6).tolist()]
         draw.line(points, fill=255, width=max(1, round(2 * radius)))
         for x, y in points:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
