@@ -1,8 +1,7 @@
 import shutil
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-
 
 def find_browser() -> str | None:
     """Return where Chromium or Chrome is, if it is on the PATH."""
-    return next(filter(None, map(shutil.which, NAMES)), None)
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next(filter(None, map(shutil.which, names)), None)

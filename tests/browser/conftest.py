@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 import json
 import os
-from pathlib import Path
 import shutil
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 
 from browsers import find_browser
 from desk import Lab
+from jupyter_server.serverapp import list_running_servers
+from playwright.sync_api import Browser
 import pytest
 from run_notebooks import ROOT
 
@@ -27,70 +25,54 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",  # a container's shared memory is too small for a notebook's page
 ]
-# All cells in the page at once, and no question about news: both differ from what a learner sees in nothing else.
+# All cells in the page at once, and no question about news: all else is as a learner has it.
 SETTINGS = {
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
-    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false"},
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false"},
 }
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
-    """Start the system's Chromium; without one skip, or fail where ``$BROWSER_REQUIRED`` says that one has to be."""
+    """Start the system's Chromium; without one skip, or fail where one has to be."""
     found = find_browser()
     if found is None:
-        reason = "no browser is installed: neither Chromium nor Chrome is on the PATH"
-        if os.environ.get("BROWSER_REQUIRED"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        stop = pytest.fail if os.environ.get("BROWSER_REQUIRED") else pytest.skip
+        stop("no browser is installed: neither Chromium nor Chrome is on the PATH")
     return {**browser_type_launch_args, "executable_path": found, "args": FLAGS}
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory, browser) -> Iterator[Lab]:
-    """Run JupyterLab on a free port of this machine, with settings of its own. (It needs `browser` only so that nothing
-    is started where there is none.)"""
+def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Lab]:
+    """Run JupyterLab on a free port of this machine, with settings of its own, where there is a
+    browser."""
     home = tmp_path_factory.mktemp("lab")
-    folder = home / "a folder" / "notebooks"
+    folder, runtime = home / "a folder" / "notebooks", home / "runtime"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("*.pt", ".*"))
     for name, values in SETTINGS.items():
-        path = home / "settings" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = home / "lab" / "user-settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = "for-the-tests"
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}"]
-    command += [f"--notebook-dir={folder}", f"--IdentityProvider.token={token}", "--allow-root"]
-    command += ["--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1"]
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--allow-root"]
     places = {
-        "JUPYTER_CONFIG_DIR": "config",
-        "JUPYTER_RUNTIME_DIR": "runtime",
-        "JUPYTERLAB_SETTINGS_DIR": "settings",
-        "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-        "IPYTHONDIR": "ipython",
-        "MNIST_EXPERIMENTS_DIR": "",
+        "JUPYTER_CONFIG_DIR": home,
+        "JUPYTER_RUNTIME_DIR": runtime,
+        "IPYTHONDIR": home / "ipython",
+        "MNIST_EXPERIMENTS_DIR": home,
     }
-    environment = os.environ | {name: str(home / place) for name, place in places.items()}
+    environment = os.environ | {name: str(place) for name, place in places.items()}
     with (home / "log").open("wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(
+            [*command, f"--notebook-dir={folder}"], env=environment, stdout=log, stderr=log
+        )
         try:
-            address = f"http://127.0.0.1:{port}/"
-            _wait_for(f"{address}api/status?token={token}", server, home / "log")
-            yield Lab(address, token, folder, home / "runtime")
+            # Long, because the machine may be busy; it is not a claim about speed.
+            end = time.monotonic() + 120
+            while not (running := list(list_running_servers(runtime))):
+                said = (home / "log").read_text(errors="replace")[-3000:]
+                assert server.poll() is None and time.monotonic() < end, said  # noqa: PT018
+                time.sleep(0.2)
+            yield Lab(running[0]["url"], running[0]["token"], folder, runtime)
         finally:
             server.terminate()
             server.wait(timeout=30)
-
-
-def _wait_for(address: str, server: subprocess.Popen, log: Path) -> None:
-    # Long, because the machine may be busy; it is not a claim about speed.
-    end = time.monotonic() + 120
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(address):
-                return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start:\n{log.read_text(errors='replace')[-3000:]}")

@@ -1,7 +1,8 @@
 """JupyterLab on copies of the lessons, and one of them open in a browser."""
 
 import ast
-import itertools
+from collections.abc import Iterator
+import contextlib
 from pathlib import Path
 import re
 import sys
@@ -10,28 +11,24 @@ from typing import NamedTuple
 from jupyter_client import BlockingKernelClient
 import nbformat
 from nbformat import NotebookNode
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 import psutil
 
 # How long to wait, in ms: training takes minutes, and several times as long on a busy machine.
 RUNNING, QUICK = 1_800_000, 60_000
 
-# Once in a process, and meant so by the library: the fonts that matplotlib has drawn with, IPython's history.
-KEPT_FILES = (".ttf", "history.sqlite", "history.sqlite-journal")
-# JupyterLab asks through a subshell; tqdm's looks after all bars, pyzmq's frees large messages.
-KEPT_THREADS = (
-    "subshell-",
-    "tqdm_monitor",
-    "Thread-",
-    "zmq",
-    "GarbageCollector",
-    "HistorySavingThread",
+# Once in a process, and meant so by the library: the fonts that matplotlib has drawn with and
+# IPython's history; and threads: JupyterLab asks through a subshell, tqdm's looks after all bars,
+# pyzmq's, which has no name, frees large messages.
+KEPT = re.compile(
+    r"file: (/dev/.*|.*\.ttf|.*history\.sqlite(-journal)?)"
+    r"|thread: (subshell-.*|tqdm_monitor|Thread-\d+|HistorySavingThread)"
 )
 
 
 class Lab(NamedTuple):
-    """A running JupyterLab: its address with a slash at the end, its token, and two folders of its own: with the copies
-    of the lessons, and with the files that say how to reach its kernels."""
+    """A running JupyterLab: its address with a slash at the end, its token, the folder of its
+    notebooks, and the one with the files that say how to reach its kernels."""
 
     address: str
     token: str
@@ -43,25 +40,24 @@ class Desk:
     """A notebook of the lab's folder that is open in JupyterLab, and its kernel."""
 
     def __init__(self, page: Page, lab: Lab, name: str) -> None:
-        self.page, self.lab, self.name, self.path = page, lab, name, lab.folder / name
-        self.outside: list[str] = []
-        page.on("request", self._note)
-        workspace = f"{lab.address}lab/workspaces/test-{name[:3].strip('_.')}"
-        page.goto(f"{workspace}/tree/{name}?token={lab.token}&reset")
-        expect(page.locator(".jp-NotebookPanel .jp-CodeCell").first).to_be_visible(timeout=QUICK)
-        # Whoever runs a cell before there is a kernel is asked for one, at least in JupyterLab 4.6.0.
-        toolbar = page.locator(".jp-NotebookPanel-toolbar")
+        self.page, self.lab, self.name = page, lab, name
+        self.panel = page.locator(".jp-NotebookPanel")
+        self.asked: list[str] = []
+        for event in ("request", "websocket"):
+            page.on(event, lambda made: self.asked.append(made.url))
+        page.goto(f"{lab.address}lab/workspaces/{name[:2]}/tree/{name}?token={lab.token}&reset")
+        expect(self.panel.locator(".jp-CodeCell").first).to_be_visible(timeout=QUICK)
+        # Whoever runs a cell before there is a kernel is asked for one, at least in JupyterLab 4.6.
+        toolbar = self.panel.locator(".jp-NotebookPanel-toolbar")
         expect(toolbar).to_contain_text("Python 3", timeout=QUICK)
-        self._wait_until_idle(QUICK)
+        self._wait_until_idle()
+        sessions = page.request.get(f"{lab.address}api/sessions").json()
+        self.session = next(one for one in sessions if one["path"] == name)
+        self.held_before = self.kernel_holds()
 
-    def _note(self, request) -> None:
-        own = (self.lab.address, self.lab.address.replace("http", "ws"), "data:", "blob:")
-        if not request.url.startswith(own):
-            self.outside.append(request.url)
-
-    def _wait_until_idle(self, timeout: float) -> None:
-        indicator = self.page.locator(".jp-NotebookPanel .jp-Notebook-ExecutionIndicator")
-        expect(indicator.first).to_have_attribute("data-status", "idle", timeout=timeout)
+    def _wait_until_idle(self) -> None:
+        indicator = self.panel.locator(".jp-Notebook-ExecutionIndicator").first
+        expect(indicator).to_have_attribute("data-status", "idle", timeout=QUICK)
 
     def _choose(self, menu: str, command: str) -> None:
         self.page.get_by_role("menuitem", name=menu, exact=True).click()
@@ -69,54 +65,35 @@ class Desk:
 
     def run_all(self) -> None:
         """Clear all outputs, choose *Run All Cells*, wait until every cell has run, and save."""
-        prompts = self.page.locator(".jp-NotebookPanel .jp-CodeCell .jp-InputPrompt")
+        prompts, ran = self.panel.locator(".jp-CodeCell .jp-InputPrompt"), re.compile(r"\d")
         self._choose("Edit", "editmenu:clear-all")
-        expect(prompts.filter(has_text=re.compile(r"\d"))).to_have_count(0, timeout=QUICK)
+        expect(prompts.filter(has_text=ran)).to_have_count(0, timeout=QUICK)
         for _ in range(5):
             self._choose("Run", "runmenu:run-all")
             self.page.wait_for_timeout(1_000)
-            # A page that is still connecting to its kernel may pass over a command, and says nothing.
+            # A page that is still connecting to its kernel may pass over a command in silence.
             if prompts.first.inner_text() != "[ ]:":
                 break
-        expect(prompts.filter(has_not_text=re.compile(r"\d"))).to_have_count(0, timeout=RUNNING)
-        self._wait_until_idle(QUICK)
-        self.path.unlink()
-        self._choose("File", "docmanager:save")
-        for _ in range(200):
-            if self.path.exists() and self.path.read_text(encoding="utf-8").endswith("}\n"):
-                return
-            self.page.wait_for_timeout(100)
-        raise AssertionError(f"{self.name} was not saved")
+        expect(prompts.filter(has_not_text=ran)).to_have_count(0, timeout=RUNNING)
+        self._wait_until_idle()
+        with self.page.expect_response(
+            lambda got: got.request.method == "PUT" and f"/api/contents/{self.name}" in got.url
+        ):
+            self._choose("File", "docmanager:save")
 
     def code_cells(self) -> list[NotebookNode]:
         """Return the code cells as they were saved."""
-        cells = nbformat.read(self.path, as_version=4).cells
+        cells = nbformat.read(self.lab.folder / self.name, as_version=4).cells
         return [cell for cell in cells if cell.cell_type == "code"]
 
     def output_of(self, code: str) -> Locator:
-        """Return the output of the cell that holds some code, as one sees it."""
-        cell = self.page.locator(".jp-CodeCell").filter(
-            has=self.page.locator(".jp-InputArea-editor", has_text=code)
-        )
-        return cell.first.locator(".jp-OutputArea")
+        """Return the output of the first cell that holds some code, as one sees it."""
+        editor = self.page.locator(".jp-InputArea-editor", has_text=code)
+        return self.page.locator(".jp-CodeCell").filter(has=editor).first.locator(".jp-OutputArea")
 
-    def _session(self) -> dict:
-        address = f"{self.lab.address}api/sessions?token={self.lab.token}"
-        sessions = self.page.request.get(address).json()
-        return next(one for one in sessions if one["path"] == self.name)
-
-    def end_kernel(self) -> None:
-        """End the notebook's kernel: it takes memory, and would go on where the lesson is opened again."""
-        address = f"{self.lab.address}api/sessions/{self._session()['id']}?token={self.lab.token}"
-        # A request that is no reading one also needs the token that guards against forged pages.
-        ended = self.page.request.delete(
-            address, headers={"Authorization": f"token {self.lab.token}"}
-        )
-        assert ended.ok, ended.status_text
-
-    def kernel_holds(self) -> dict[str, list]:
+    def kernel_holds(self) -> set[str]:
         """Return what the kernel holds: threads, processes and open files."""
-        file = self.lab.runtime / f"kernel-{self._session()['kernel']['id']}.json"
+        file = self.lab.runtime / f"kernel-{self.session['kernel']['id']}.json"
         client = BlockingKernelClient(connection_file=str(file))
         client.load_connection_file()
         client.start_channels()
@@ -125,22 +102,16 @@ class Desk:
             "", silent=True, user_expressions={"it": asked}, reply=True, timeout=120
         )
         client.stop_channels()
-        number, threads = ast.literal_eval(
-            reply["content"]["user_expressions"]["it"]["data"]["text/plain"]
-        )
+        answer = reply["content"]["user_expressions"]["it"]["data"]["text/plain"]
+        number, threads = ast.literal_eval(answer)
         self.process = psutil.Process(number)
-        return {
-            "threads": [name for name in threads if not name.startswith(KEPT_THREADS)],
-            "processes": [child.cmdline() for child in self.process.children(recursive=True)],
-            "files": [
-                file.path
-                for file in self.process.open_files()
-                if not file.path.endswith(KEPT_FILES) and not file.path.startswith("/dev/")
-            ],
-        }
+        held = [f"thread: {name}" for name in threads]
+        held += [f"process: {one.cmdline()}" for one in self.process.children(recursive=True)]
+        held += [f"file: {one.path}" for one in self.process.open_files()]
+        return {one for one in held if not KEPT.fullmatch(one)}
 
     def peak(self) -> int:
-        """Return the most memory in bytes that the kernel had resident; on macOS what it has now."""
+        """Return the most memory in bytes that the kernel had resident; on macOS what it has."""
         if sys.platform == "linux":
             # Not getrusage(2): on Linux a process inherits the peak of the one that started it.
             status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
@@ -149,10 +120,17 @@ class Desk:
         return getattr(memory, "peak_wset", memory.rss)
 
 
-def left_behind(before: dict[str, list], after: dict[str, list]) -> dict[str, list]:
-    """Return what is held after, and was not before."""
-    return {
-        kind: left
-        for kind in before
-        if (left := list(itertools.filterfalse(before[kind].__contains__, after[kind])))
-    }
+@contextlib.contextmanager
+def running(browser: Browser, lab: Lab, name: str) -> Iterator[Desk]:
+    """Open a notebook on a page of its own, and run it from top to bottom."""
+    context = browser.new_context(
+        viewport={"width": 1280, "height": 800},
+        extra_http_headers={"Authorization": f"token {lab.token}"},
+    )
+    desk = Desk(context.new_page(), lab, name)
+    desk.run_all()
+    yield desk
+    # It takes memory, and would go on where the notebook is opened again.
+    ended = context.request.delete(f"{lab.address}api/sessions/{desk.session['id']}")
+    assert ended.ok, ended.status_text
+    context.close()
