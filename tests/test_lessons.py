@@ -1,5 +1,4 @@
-"""What every lesson has to keep, beyond what nbval compares: its skeleton, its saved outputs, and
-the code that it shows."""
+"""What every lesson has to keep, beyond what nbval compares."""
 
 import ast
 from collections.abc import Iterator
@@ -22,7 +21,6 @@ from run_notebooks import ROOT, lessons, without_folders
 RAISES, IGNORED, VARIES = "raises-exception", "nbval-ignore-output", "figure-varies"
 LESSON_ONLY, EXERCISE, README = "lesson-only", "exercise", "readme-picture"
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|private)/|[A-Z]:\\)")
-SEE = "*What to see:*"
 
 
 class Lesson:
@@ -119,7 +117,7 @@ def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them() -
         assert without_folders(line.format(folders + file)) == line.format(file)
 
 
-class _WithoutWhatDoesNotRun(ast.NodeTransformer):
+class _Bare(ast.NodeTransformer):
     """Takes docstrings and type hints out of a syntax tree; comments are not in it."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
@@ -136,13 +134,13 @@ class _WithoutWhatDoesNotRun(ast.NodeTransformer):
 
 def definitions(source: str) -> dict[str, str]:
     """Return the functions and classes at the top of a module or cell, as comparable text."""
-    nodes = _WithoutWhatDoesNotRun().visit(ast.parse(source)).body
+    nodes = _Bare().visit(ast.parse(source)).body
     kinds = (ast.FunctionDef, ast.ClassDef)
     return {node.name: ast.dump(node) for node in nodes if isinstance(node, kinds)}
 
 
-# Prints the code of what each name of the package's modules is bound to, and none where that is
-# wrapped in something. In another Python, because here the import hook wraps everything.
+# Prints the code of what each name of the package is bound to, and false where that is wrapped. In
+# another Python, because here the import hook wraps everything.
 BOUND = """
 import importlib, inspect, json, pkgutil, textwrap
 import mnist_helpers
@@ -284,17 +282,17 @@ def test_links_lead_to_files_and_to_the_neighbouring_lessons(lesson) -> None:
 
 
 def test_every_figure_is_followed_by_words_of_its_own_that_say_what_to_see(lesson) -> None:
-    told = [cell.source for cell in lesson.cells if cell.source.startswith(SEE)]
+    see = "*What to see:*"
+    told = [cell.source for cell in lesson.cells if cell.source.startswith(see)]
     assert len(set(told)) == len(told)
     assert min(len(text.split()) for text in told) > 12, min(told, key=len)
     for number, cell in enumerate(lesson.cells):
         if cell.cell_type == "code" and "plots.plot_" in cell.source:
             later = [one.source for one in lesson.cells[number:] if one.cell_type == "markdown"]
-            assert later[0].startswith(SEE), cell.source
+            assert later[0].startswith(see), cell.source
 
 
-# What a lesson states and does not print: counts of all digits, of parameters, what other recipes
-# and runs gave.
+# What a lesson states and does not print: counts of digits and parameters, what other runs gave.
 STATED = {
     1: {"13 %", "59,999", "70,000"},
     2: {"3,920"},

@@ -15,16 +15,11 @@ from playwright.sync_api import Browser
 import pytest
 from run_notebooks import ROOT
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-dev-shm-usage",  # a container's shared memory is too small for a notebook's page
-]
+# A container's shared memory (dev-shm) is too small for a notebook's page.
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
 # All cells in the page at once, and no question about news: all else is as a learner has it.
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
@@ -39,13 +34,12 @@ def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
     if found is None:
         stop = pytest.fail if os.environ.get("BROWSER_REQUIRED") else pytest.skip
         stop("no browser is installed: neither Chromium nor Chrome is on the PATH")
-    return {**browser_type_launch_args, "executable_path": found, "args": FLAGS}
+    return {**browser_type_launch_args, "executable_path": found, "args": FLAGS.split()}
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Lab]:
-    """Run JupyterLab on a free port of this machine, with settings of its own, where there is a
-    browser."""
+    """Run JupyterLab on a free port, with settings of its own, where there is a browser."""
     home = tmp_path_factory.mktemp("lab")
     folder, runtime = home / "a folder" / "notebooks", home / "runtime"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("*.pt", ".*"))
@@ -54,6 +48,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[
         path.parent.mkdir(parents=True)
         path.write_text(json.dumps(values), encoding="utf-8")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--allow-root"]
+    command.append(f"--notebook-dir={folder}")
     places = {
         "JUPYTER_CONFIG_DIR": home,
         "JUPYTER_RUNTIME_DIR": runtime,
@@ -62,16 +57,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[
     }
     environment = os.environ | {name: str(place) for name, place in places.items()}
     with (home / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, f"--notebook-dir={folder}"], env=environment, stdout=log, stderr=log
-        )
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             # Long, because the machine may be busy; it is not a claim about speed.
             end = time.monotonic() + 120
             while not (running := list(list_running_servers(runtime))):
-                said = (home / "log").read_text(errors="replace")[-3000:]
-                assert server.poll() is None and time.monotonic() < end, said  # noqa: PT018
                 time.sleep(0.2)
+                if server.poll() is not None or time.monotonic() > end:
+                    pytest.fail((home / "log").read_text(errors="replace")[-3000:])
             yield Lab(running[0]["url"], running[0]["token"], folder, runtime)
         finally:
             server.terminate()
