@@ -40,7 +40,7 @@ class Lesson:
             if EXERCISE in tags(cell):
                 number = re.match(r"\*\*(\d\.\d)\*\* ", text.source)[1]
                 answer = re.search(rf'^check\("{number}", (.*)\)\Z', cell.source, re.M)[1]
-                form = r"<details><summary>Solution</summary>.*```python\n(.*?)```.*</details>"
+                form = r"<details><summary>Solution</summary>.*?```python\n(.*?)```.*</details>"
                 yield number, cell, answer, re.fullmatch(form, folded.source, re.S)[1]
 
 
@@ -236,7 +236,7 @@ def names_wanted_and_bound(code: str | CodeType) -> tuple[set[str], set[str]]:
 
 
 def with_what_it_needs(source: str, above: list[str]) -> str:
-    """Return some code after those of the cells above that bind what it wants, and what they want."""
+    """Return some code after those cells above that bind what it wants, and what they want."""
     for cell in reversed(above):
         if names_wanted_and_bound(source)[0] & names_wanted_and_bound(cell)[1]:
             source = f"{cell}\n{source}"

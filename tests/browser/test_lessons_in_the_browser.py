@@ -136,7 +136,8 @@ def test_every_control_has_a_name(desk: Desk) -> None:
             named = control.evaluate(
                 """control => {
                     const box = control.closest(".jupyter-widgets");
-                    return box.querySelector("label")?.textContent.trim() || control.title || box.title;
+                    const label = box.querySelector("label")?.textContent.trim();
+                    return label || control.title || box.title;
                 }"""
             )
             assert named, f"{widget}: {control.evaluate('control => control.outerHTML')}"
