@@ -13,19 +13,14 @@ def digits(tmp_path_factory):
     folder = tmp_path_factory.mktemp("数字 与 空格") / "手写 数字"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNIST_DATA_DIR", str(folder))
-        data_root()
-    yield folder
-    # 55 MB that pytest would keep for three runs.
-    shutil.rmtree(folder)
+        return data_root()
 
 
 @pytest.fixture
 def empty_folder(tmp_path, monkeypatch):
     """A folder that is not there yet, chosen with MNIST_DATA_DIR."""
-    folder = tmp_path / "digits"
-    monkeypatch.setenv("MNIST_DATA_DIR", str(folder))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)
+    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "digits"))
+    return tmp_path / "digits"
 
 
 @pytest.fixture

@@ -3,39 +3,39 @@
 from collections.abc import Callable, Iterator
 import contextlib
 import ctypes
+import itertools
 import os
 from pathlib import Path
 import signal
 import sys
 import tempfile
 
-CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
-PR_CAPBSET_DROP = 24
+CAPABILITIES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
+PR_SET_SECUREBITS, SECBIT_NOROOT = 28, 1
 
 
 def forked(work: Callable[[], object]) -> int:
-    """Return the number of a process that does some work and ends; its status is 1 where the work raised an error.
+    """Return the number of a process that does some work and ends; with status 1 after an error.
 
     A fork, because a new Python needs seconds to import torch.
     """
     number = os.fork()
     if number == 0:
-        status = 1
         try:
             work()
-            status = 0
+            os._exit(0)
         finally:
-            os._exit(status)
+            os._exit(1)
     return number
 
 
 def ended_with(number: int) -> int:
-    """Wait for a process, and return its exit status, or the signal that killed it as a negative number."""
+    """Wait for a process; return its exit status, or less than 0 where a signal killed it."""
     return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
 
 
 def die_when_a_file_has(size: int) -> None:
-    """Have the system kill this process once it has written so many bytes to a file. Nothing can be tidied up then."""
+    """Have the system kill this process at so many bytes of a file: nothing can be tidied up."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -45,11 +45,10 @@ def die_when_a_file_has(size: int) -> None:
 
 def die_at_call(name: str, count: int = 1) -> None:
     """Have this process killed in place of the given call of a function of `os`."""
-    function, calls = getattr(os, name), []
+    function, calls = getattr(os, name), itertools.count(1)
 
     def count_and_die(*arguments: object) -> object:
-        calls.append(arguments)
-        if len(calls) == count:
+        if next(calls) == count:
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*arguments)
 
@@ -58,39 +57,28 @@ def die_at_call(name: str, count: int = 1) -> None:
 
 @contextlib.contextmanager
 def obeying_modes() -> Iterator[None]:
-    """Let this thread be refused what a file's mode refuses, also where it is root's, as in a container."""
-    if sys.platform != "linux" or os.geteuid() != 0:
+    """Refuse this thread, and what it starts, what a file's mode refuses, even to root."""
+    if sys.platform != "linux":
         yield
         return
-    libc = ctypes.CDLL(None, use_errno=True)
+    libc = ctypes.CDLL(None)
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # the version of the interface; this thread
-    # Effective, permitted, inheritable; the same for the capabilities from the 32nd.
-    sets = (ctypes.c_uint32 * 6)()
-    if libc.capget(header, sets) != 0:
-        raise OSError(ctypes.get_errno(), "capget")
-    effective = sets[0]
-    sets[0] &= ~(1 << CAP_DAC_OVERRIDE | 1 << CAP_DAC_READ_SEARCH)
-    if libc.capset(header, sets) != 0:
-        raise OSError(ctypes.get_errno(), "capset")
+    before = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable; then those from the 32nd
+    libc.capget(header, before)
+    without = type(before)(before[0] & ~CAPABILITIES, *before[1:])
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NOROOT)  # else a program that root starts has them again
+    libc.capset(header, without)
     try:
         yield
     finally:
-        sets[0] = effective
-        libc.capset(header, sets)
+        libc.capset(header, before)
+        libc.prctl(PR_SET_SECUREBITS, 0)
 
 
 def may_write(folder: Path) -> bool:
-    """Return whether this thread can make a file in a folder. `os.access` answers for what root could do, too."""
+    """Whether this thread can make a file there; `os.access` answers for what root could do."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:
         return False
-
-
-def obey_modes_from_now_on() -> None:
-    """For `preexec_fn`: as `obeying_modes`, for the program that is started next and for all that it starts."""
-    if sys.platform == "linux" and os.geteuid() == 0:
-        libc = ctypes.CDLL(None)
-        for capability in (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH):
-            libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
