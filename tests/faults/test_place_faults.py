@@ -80,7 +80,7 @@ def repository(tmp_path):
 
 @pytest.fixture
 def environment(digits, tmp_path):
-    """The variables of a learner who has set none but that of the digits, and whose home is empty."""
+    """The variables of a learner who has set only that of the digits, and whose home is empty."""
     (tmp_path / "home").mkdir()
     kept = {name: os.environ[name] for name in ("PATH", "OMP_NUM_THREADS") if name in os.environ}
     return kept | {"HOME": str(tmp_path / "home"), "MNIST_DATA_DIR": str(digits)}
