@@ -87,7 +87,7 @@ def test_make_passes_the_port_and_the_arguments_on() -> None:
     assert re.search(r"-m pytest .*--dist loadscope .* tests/test_shapes.py$", test)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a script stands in for make")
+@pytest.mark.skipif(os.name == "nt", reason="a script of the shell stands in for make")
 @pytest.mark.parametrize("failing", ["lint", "test", ""])
 def test_ci_runs_what_a_stranger_runs_and_fails_with_it(tmp_path, failing) -> None:
     for name in ("make", "apt-get", "chromium"):
@@ -122,19 +122,15 @@ def test_the_wheel_carries_the_whole_package_and_nothing_else(tmp_path) -> None:
     assert all(".dist-info/" in name for name in carried)
 
 
-def readme_cells(row: dict) -> list[str]:
-    """Return what the README's table has to say of a row of results, from the epochs on."""
-    spread = f"{row['accuracy']:.2f} ± {row['accuracy_sd']:.2f} %" if row["accuracy"] else "–"
-    ratio = fraction(row["ratio"]) + " of a `DataLoader`'s" * (row["recipe"] == "loading")
-    return [f"{row['epochs']:g}", f"{row['seeds']}", spread, ratio, f"{row['peak_mb']:,.0f} MB"]
-
-
 def test_the_readmes_table_is_what_the_benchmark_measured() -> None:
-    lines = [
-        line.strip("| ").split(" | ") for line in README.splitlines() if line.startswith("| `")
-    ]
-    told = {cells[0].strip("`"): cells[2:] for cells in lines}
-    assert told == {row["recipe"]: readme_cells(row) for row in load_results("recipes")}
+    lines = [line.strip("| ") for line in README.splitlines() if line.startswith("| `")]
+    told = [line.split(" | ") for line in lines]
+    for row, (name, _, *cells) in zip(load_results("recipes"), told, strict=True):
+        assert name == f"`{row['recipe']}`"
+        spread = f"{row['accuracy']:.2f} ± {row['accuracy_sd']:.2f} %" if row["accuracy"] else "–"
+        ratio = fraction(row["ratio"]) + " of a `DataLoader`'s" * (row["recipe"] == "loading")
+        numbers = [f"{row['epochs']:g}", f"{row['seeds']}", spread, ratio]
+        assert cells == [*numbers, f"{row['peak_mb']:,.0f} MB"]
 
 
 def test_the_recorded_recipes_are_as_good_and_as_fast_as_the_lesson_says() -> None:

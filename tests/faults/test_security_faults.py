@@ -39,14 +39,9 @@ tarfile.open(input()).extractall()
 def test_code_in_the_package_that_runs_what_a_file_holds_fails_make_lint() -> None:
     check, _ = dry_run("lint").splitlines()[-2:]
     assert check.strip().endswith("-m ruff check"), "of everything, with the project's settings"
-    place = str(ROOT / "mnist_helpers" / "new.py")
-    command = [
-        sys.executable,
-        *["-m", "ruff", "check", "--output-format=json", "-", "--stdin-filename"],
-    ]
-    done = subprocess.run(
-        [*command, place], input=DANGERS, capture_output=True, text=True, cwd=ROOT
-    )
+    command = [sys.executable, "-m", "ruff", "check", "--output-format=json", "-"]
+    command += ["--stdin-filename", ROOT / "mnist_helpers" / "new.py"]
+    done = subprocess.run(command, input=DANGERS, capture_output=True, text=True)
     found = [(one["code"], one["location"]["row"]) for one in json.loads(done.stdout)]
     refused = {row for code, row in found if re.match(r"S\d|TID251", code)}
     assert refused >= set(range(2, DANGERS.count("\n") + 1)), done.stdout
