@@ -55,7 +55,7 @@ def test_an_interrupted_training_says_where_and_goes_on_from_there(
 def test_an_interruption_in_the_validation_leaves_the_history_even() -> None:
     (model, optimizer), history = learner(), History()
     validation = map(interrupt_at(1), [None])
-    with pytest.raises(TrainingInterrupted, match="after 5 of its 5 batches"):
+    with pytest.raises(KeyboardInterrupt, match="after 5 of its 5 batches"):
         fit(model, batches(), optimizer, 2, validation, progress=False, history=history)
     assert history == History()
 
