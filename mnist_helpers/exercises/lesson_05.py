@@ -190,7 +190,7 @@ EXERCISES["5.4"] = Code(
     mistakes={
         "What goes out on one side comes back on the other, as `torch.roll` has it. What comes in "
         "has to be black, 0.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
-        "What comes in has to be black. Start from zeros, not from a copy.": lambda x, down, right: (
+        "What comes in has to be black. Start from zeros, no copy.": lambda x, down, right: (
             _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),
         "Yours moves up and left.": lambda x, down, right: _moved(x, -down, -right),

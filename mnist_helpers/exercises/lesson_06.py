@@ -211,7 +211,7 @@ EXERCISES["6.5"] = Code(
         "Yours counts the epochs from 0. Count from 1.": lambda *case: _best(*case) - 1,
     },
     clue="Training ends when `patience` epochs in a row brought no new lowest loss: each is "
-    "compared with the lowest of all before it, and after a new lowest the count begins again. Epochs "
-    "are numbered from 1.",
+    "compared with the lowest of all before it, and after a new lowest the count begins again. "
+    "Epochs are numbered from 1.",
     advice={"None": "If nothing ends the training, return the best epoch too, after the loop."},
 )
