@@ -80,7 +80,7 @@ def _find_widgets() -> _Found:
     from jupyter_core.paths import jupyter_path
 
     folders = [Path(folder) for folder in jupyter_path("labextensions")]
-    names = ("@jupyter-widgets/jupyterlab-manager", "ipycanvas")
+    names = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
     missing = [one for one in names if not any((folder / one).is_dir() for folder in folders)]
     text = f"JupyterLab lacks {' and '.join(missing)}."
     text = text if missing else "JupyterLab has what draws sliders and the pad"

@@ -92,7 +92,7 @@ def test_another_python_will_do_where_it_finds_the_package(monkeypatch, tmp_path
 
 def test_missing_widgets_a_full_disk_and_too_little_memory_are_told(monkeypatch, told):
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *names: [os.devnull])
-    lacks = "!!  JupyterLab lacks @jupyter-widgets/jupyterlab-manager and ipycanvas. In the"
+    lacks = "!!  JupyterLab lacks @jupyter-widgets/jupyterlab-manager and anywidget. In the"
     assert told("widgets").startswith(lacks)
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1e8))
     assert told("disk").endswith(f"{data_root()}: make room, 0.2 GB are needed.")

@@ -6,7 +6,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mnist_helpers.data import load_datasets
-from mnist_helpers.drawing import StrokeRecorder, drawn_digits, predict, random_strokes, rasterize
+from mnist_helpers.drawing import drawn_digits, predict, random_strokes, rasterize
 import numpy as np
 import pytest
 import torch
@@ -143,19 +143,3 @@ def test_a_digit_is_about_100_high_and_smooth() -> None:
         heights = torch.cat(strokes)[:, 1]
         assert 60 < heights.max() - heights.min() < 150
         assert max(stroke.diff(dim=0).norm(dim=1).max() for stroke in strokes) < 20
-
-
-def test_strokes_are_kept_as_they_were_drawn() -> None:
-    recorder = StrokeRecorder()
-    assert recorder.move(1, 2) is None, "a move without a press is passed over"
-    recorder.press(1, 2)
-    assert recorder.move(3, 4.5) == ((1, 2), (3, 4.5))
-    recorder.press(5, 6)
-    assert recorder.move(7, 8) == ((5, 6), (7, 8)), "no line joins the two"
-    recorder.strokes[0].append((0, 0))
-    assert recorder.strokes == [[(1, 2), (3, 4.5)], [(5, 6), (7, 8)]], "what is given is a copy"
-    for forget, left in ((recorder.undo, 2), (recorder.clear, 0)):
-        recorder.press(3, 4)
-        forget()
-        assert recorder.move(9, 9) is None, "although the mouse is still pressed"
-        assert len(recorder.strokes) == left

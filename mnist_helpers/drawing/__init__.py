@@ -2,5 +2,4 @@
 
 # ruff: noqa: F401
 from .forms import drawn_digits, random_strokes
-from .recorder import StrokeRecorder
 from .strokes import predict, rasterize

@@ -54,21 +54,18 @@ class Screen:
         self._text, self._picture = ipywidgets.HTML(), ipywidgets.HTML()
         self.widget = VBox([self._text, self._picture])
 
-    def show(self, picture: Figure | Image.Image, text: str, beside: str = "") -> None:
-        shown = img(picture, text)
-        if beside:
-            shown = f'<div style="display: flex; flex-wrap: wrap; gap: 1em">{shown}{beside}</div>'
-        self._picture.value = shown
+    def show(self, picture: Figure, text: str) -> None:
+        self._picture.value = img(picture, text)
         style = "font-size: 1.1em; line-height: 1.4"
         self._text.value = f'<pre style="{style}">{html.escape(text)}</pre>'
 
 
-def img(picture: Figure | Image.Image, text: str) -> str:
+def img(picture: Figure | Image.Image, text: str, look: str = "max-width: 100%") -> str:
     buffer = io.BytesIO()
     save = picture.savefig if isinstance(picture, Figure) else picture.save
     save(buffer, format="png")
     source = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    return f'<img style="max-width: 100%" alt="{html.escape(text)}" src="{source}">'
+    return f'<img style="{look}" alt="{html.escape(text)}" src="{source}">'
 
 
 def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget] = ()) -> VBox:
