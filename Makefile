@@ -1,4 +1,5 @@
-# make lab        set up, and open the lessons in JupyterLab (make lab PORT=8899, make lab ARGS=--no-browser)
+# make lab        set up, and open the lessons in JupyterLab (make lab PORT=8899, make lab ARGS=--no-browser;
+#                 TORCH=cpu the first time: PyTorch without CUDA, 5 GB less, where your package index has it)
 # make test       set up, and run every test and every lesson (make test ARGS="tests/test_shapes.py": a part)
 # make notebooks  run every lesson from top to bottom and save its outputs (make notebooks ARGS=notebooks/02*: one)
 # make slides     build a slide show of every lesson, in slides/ (make slides ARGS=notebooks/02*: one)
@@ -6,10 +7,12 @@
 
 PYTHON ?= python3
 PORT ?= 8888
+TORCH ?= cuda
 ARGS ?=
 
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALLED := .venv/installed
+TESTS := .venv/tests-installed
 # A container's user is often root, which Jupyter refuses unless told.
 LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -26,28 +29,27 @@ endif
 # First among the places of kernels, so that a "python3" of another environment is not taken for this one's.
 lab: export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter$(if $(JUPYTER_PATH),$(if $(filter Windows_NT,$(OS)),;,:)$(JUPYTER_PATH))
 lab: $(INSTALLED)
-	$(BIN)/python -m jupyterlab --notebook-dir=notebooks --port=$(PORT) $(LAB_FLAGS) $(ARGS)
+	@$(BIN)/python tools/copy_lessons.py
+	$(BIN)/python -m jupyterlab --notebook-dir=my_lessons --LabApp.default_url=/lab/tree/00_start_here.ipynb \
+		--port=$(PORT) $(LAB_FLAGS) $(ARGS)
 
-test: $(INSTALLED)
+test: $(TESTS)
 	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
-notebooks: $(INSTALLED)
+notebooks: $(TESTS)
 	$(BIN)/python tools/run_notebooks.py $(ARGS)
 
-slides: $(INSTALLED)
+slides: $(TESTS)
 	$(BIN)/python tools/build_slides.py $(ARGS)
 
-lint: $(INSTALLED)
+lint: $(TESTS)
 	$(BIN)/python -m ruff check $(ARGS)
 	$(BIN)/python -m ruff format $(if $(findstring --fix,$(ARGS)),,--check)
 
 $(INSTALLED): requirements.lock pyproject.toml
-	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and \
-		'Python 3.11 or newer is needed; this is ' + sys.version + '. Name another: make PYTHON=python3.12')"
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -e .
-	@# Without this JupyterLab asks, over the first lesson, whether it may fetch news.
-	$(BIN)/python -m jupyterlab.labextensions disable --level=sys_prefix \
-		"@jupyterlab/apputils-extension:announcements"
+	@$(PYTHON) tools/set_up.py --torch=$(TORCH)
+	@touch $@
+
+$(TESTS): requirements-test.lock $(INSTALLED)
+	@$(PYTHON) tools/set_up.py --tests
 	@touch $@

@@ -85,7 +85,7 @@ def test_the_box_shows_the_pad_as_it_is_and_feature_maps_follow_each_stroke(draw
     assert found(drawing.widget, r"<pre[^>]*>(block[^<]*)</pre>") == [told]
     shown = Image.open(io.BytesIO(pictures(drawing.widget)[1]))
     # Two rows of eight, each map 84 pixels wide, with 4 of grey around.
-    assert shown.size == (8 * 88 + 4, 2 * 88 + 4)
+    assert (shown.size, shown.getpixel((0, 0))) == ((8 * 88 + 4, 2 * 88 + 4), 128)
     tiles = torch.tensor(list(shown.tobytes())).reshape(shown.height, shown.width)
     for number in (0, 9, 15):
         row, column = (4 + 88 * place for place in divmod(number, 8))

@@ -1,0 +1,47 @@
+"""Error messages that show your own lines and the last one, with the libraries' between them folded."""
+
+from itertools import groupby
+import re
+import sys
+from types import TracebackType
+
+from IPython.core.interactiveshell import InteractiveShell
+
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+# What stands first below a folder of libraries, or below Python's own; and this package.
+_LIBRARY = re.compile(
+    r"File .*?[/\\](?:(?:site|dist)-packages[/\\](\w+)|python3\.\d+[/\\](\w+)[/\\.:]|(mnist_helpers)[/\\])"
+)
+
+
+def fold_tracebacks(shell: InteractiveShell) -> None:
+    """Let a shell show the frames of libraries as one line; ``%tb`` shows the last error whole."""
+    shell.set_custom_exc((Exception,), _show)
+
+
+def _show(
+    shell: InteractiveShell,
+    kind: type[Exception],
+    error: Exception,
+    traceback: TracebackType,
+    tb_offset: int | None = None,
+) -> None:
+    # Where ``%tb`` looks.
+    sys.last_type, sys.last_value, sys.last_traceback = kind, error, traceback
+    frames = shell.InteractiveTB.structured_traceback(kind, error, traceback, tb_offset)
+    shell._showtraceback(kind, error, _folded(frames))
+
+
+def _folded(frames: list[str]) -> list[str]:
+    shown = []
+    for library, group in groupby(frames, key=_library):
+        group = list(group)
+        frames = "1 frame" if len(group) == 1 else f"{len(group)} frames"
+        shown += [f"    … {frames} in {library} (%tb shows all) …\n"] if library else group
+    return shown
+
+
+def _library(frame: str) -> str | None:
+    """Return the library that a frame's code is from; None for a cell, and for what is no frame."""
+    found = _LIBRARY.match(_COLOUR.sub("", frame))
+    return next(filter(None, found.groups())) if found else None

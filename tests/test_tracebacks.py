@@ -1,0 +1,61 @@
+"""What an error shows in a notebook, where libraries' frames are folded."""
+
+from collections.abc import Callable
+
+from IPython.core.interactiveshell import InteractiveShell
+import pytest
+
+OWN_MODULE = """
+import torch
+from torch import nn
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 4)
+    def forward(self, x):
+        return self.layer(x)
+nn.Sequential(Network())(torch.zeros(1, 2))
+"""
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture) -> Callable[[str], str]:
+    shell = InteractiveShell(colors="nocolor")
+    shell.run_cell("%load_ext mnist_helpers")
+
+    def run(cell: str) -> str:
+        shell.run_cell(cell)
+        return capsys.readouterr().out
+
+    yield run
+    shell.history_manager.end_session()
+
+
+def test_own_lines_and_the_last_one_stay_and_the_frames_between_become_one_line_each(run) -> None:
+    shown = run(OWN_MODULE)
+
+    assert "nn.Sequential(Network())(torch.zeros(1, 2))" in shown
+    assert "return self.layer(x)" in shown
+    assert shown.count("frames in torch (%tb shows all)") == 2
+    assert shown.rstrip().endswith("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)")
+    assert "site-packages" not in shown
+    assert len(shown.splitlines()) < 25
+
+
+def test_tb_shows_the_last_error_whole(run) -> None:
+    run(OWN_MODULE)
+
+    assert run("%tb").count("site-packages") >= 4
+
+
+@pytest.mark.parametrize(
+    ("cell", "folded"),
+    [
+        ("from mnist_helpers.drawing import rasterize; rasterize([(1, 2)])", "in mnist_helpers"),
+        ("import statistics; statistics.mean([])", "1 frame in statistics"),
+        ("def own():\n    return {}['a']\nown()", ""),
+    ],
+)
+def test_each_kind_of_frame_is_named(run, cell: str, folded: str) -> None:
+    assert folded in (shown := run(cell))
+    assert ("…" in shown) == bool(folded)

@@ -1,0 +1,40 @@
+"""Makes the learner's copy of the lessons in my_lessons, as `make lab` does before it opens them.
+
+A lesson that was worked in is never written over: where it has changed in notebooks since, the new
+one is put beside it.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+import shutil
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = {".ipynb", ".md", ".png", ".gif"}
+
+
+def copy_lessons(lessons: Path, copies: Path) -> None:
+    """Copy what is missing, renew what was left as it was, and leave alone what was changed."""
+    record = copies / ".copied.json"  # of which version of a lesson each copy is
+    versions = json.loads(record.read_text("utf-8")) if record.exists() else {}
+    for lesson in sorted(path for path in lessons.rglob("[!.]*") if path.suffix in KEPT):
+        name = str(lesson.relative_to(lessons))
+        copy, version = copies / name, _digest(lesson)
+        if copy.exists() and versions.get(name) == version:
+            continue
+        while copy.exists() and _digest(copy) not in (versions.get(name), version):
+            copy = copy.with_stem(f"{copy.stem} (new)")
+        if copy.name != lesson.name:
+            print(f"{name} has changed: your copy stays, the new one is {copy.name}.")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(lesson, copy)
+        versions[name] = version
+    record.write_text(json.dumps(versions, indent=1), encoding="utf-8")
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    copy_lessons(ROOT / "notebooks", ROOT / "my_lessons")

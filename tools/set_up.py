@@ -1,0 +1,98 @@
+"""Sets up everything in .venv, as `make lab` does: ``python tools/set_up.py``.
+
+``--torch cpu`` takes PyTorch's build without CUDA, ``--tests`` adds what tests and slides need.
+"""
+
+import argparse
+from pathlib import Path
+import re
+import subprocess
+import sys
+import venv
+
+ROOT = Path(__file__).resolve().parents[1]
+HOME = ROOT / ".venv"
+PYTHON = HOME / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+LOG = HOME / "set-up.log"
+NO_CPU_BUILD = """
+Your package index has no {} for the processor alone.
+PyTorch's own index has it: https://pytorch.org/get-started says its address (choose Pip and CPU).
+    PIP_EXTRA_INDEX_URL=... make lab TORCH=cpu
+Or take the build with CUDA, which runs without a GPU as well: make lab
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--torch", choices=["cpu", "cuda"], default="cuda")
+    parser.add_argument("--tests", action="store_true")
+    asked = parser.parse_args()
+    if sys.version_info < (3, 11):  # noqa: UP036 - it is here to say so
+        sys.exit(
+            f"Python 3.11 or newer is needed; this is {sys.version}. "
+            "Name another: make PYTHON=python3.12"
+        )
+    if asked.tests:
+        print("Adding what tests and slides need.")
+        install("-r", "requirements-test.lock")
+        return
+    size = "1.5" if asked.torch == "cpu" else "6"
+    print(
+        "Setting up the lessons, once: PyTorch, JupyterLab and what they need, in the folder .venv."
+    )
+    print(f"It takes some minutes and {size} GB of disk. Nothing is installed elsewhere.")
+    venv.create(HOME, with_pip=True)
+    if asked.torch == "cpu":
+        lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+        builds = [f"{name}+cpu" for name in re.findall(r"^torch(?:vision)?==[\d.]+", lock, re.M)]
+        install(*builds, otherwise=NO_CPU_BUILD.format(" and ".join(builds)))
+    install("-r", "requirements.lock")
+    install("--no-deps", "-e", ".")
+    # Without this JupyterLab asks, over the first lesson, whether it may fetch news.
+    extension = "@jupyterlab/apputils-extension:announcements"
+    run("jupyterlab.labextensions", "disable", "--level=sys_prefix", extension)
+    print("Ready. What is there:\n", flush=True)
+    subprocess.run([PYTHON, "-m", "mnist_helpers"], cwd=ROOT, check=True)
+
+
+def install(*packages: str, otherwise: str = "") -> None:
+    """Let pip install, and say which package it is at."""
+    run("pip", "install", "--disable-pip-version-check", *packages, otherwise=otherwise)
+
+
+def run(module: str, *arguments: str, otherwise: str = "") -> None:
+    """Run one of the environment's modules; where it fails, end with what it said last."""
+    command = [PYTHON, "-m", module, *arguments]
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with (
+        LOG.open("a", encoding="utf-8") as log,
+        subprocess.Popen(command, cwd=ROOT, **piped) as process,
+    ):
+        lines = []
+        for line in process.stdout:
+            log.write(line)
+            lines.append(line)
+            tell(line)
+    if sys.stdout.isatty():
+        print("\r\033[K", end="")
+    if process.returncode:
+        said = "".join(lines[-15:])
+        sys.exit(
+            otherwise or f"{said}\nThis failed: {module} {' '.join(arguments)}\nAll it said: {LOG}"
+        )
+
+
+def tell(line: str) -> None:
+    """Show what pip downloads and installs, in one line of the terminal that is written over."""
+    found = re.match(r" *(?:Downloading|Using cached) ([\w.]+)-\S+( \([\d.]+ [kMG]B\))", line)
+    text = f"  {found[1]}{found[2]}" if found else ""
+    if line.startswith("Installing collected packages"):
+        text = "  unpacking; this takes a minute or more"
+    if text and sys.stdout.isatty():
+        print(f"\r\033[K{text}", end="", flush=True)
+    elif text and ("MB" in text or "unpacking" in text):
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
