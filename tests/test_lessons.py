@@ -19,7 +19,7 @@ import pytest
 from run_notebooks import ROOT, lessons, without_folders
 
 RAISES, IGNORED, VARIES = "raises-exception", "nbval-ignore-output", "figure-varies"
-LESSON_ONLY, EXERCISE, README = "lesson-only", "exercise", "readme-picture"
+LESSON_ONLY, EXERCISE, THUMBNAIL = "lesson-only", "exercise", "thumbnail"
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|private)/|[A-Z]:\\)")
 
 
@@ -92,7 +92,7 @@ def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(le
     assert not ignored[-1]
     assert (True, True) not in itertools.pairwise(ignored)
     used = set(itertools.chain(*map(tags, lesson.cells)))
-    assert used <= {RAISES, IGNORED, VARIES, LESSON_ONLY, EXERCISE, README}, "an unknown tag"
+    assert used <= {RAISES, IGNORED, VARIES, LESSON_ONLY, EXERCISE, THUMBNAIL}, "an unknown tag"
 
 
 def test_the_file_is_small_and_holds_nothing_that_changes_from_run_to_run(lesson) -> None:

@@ -2,11 +2,12 @@
 
 What changes from run to run without meaning anything is not saved: execution times, widgets and
 their identifiers, the Python version, and in tracebacks the folders that lead to a file. The figure
-of the cell tagged ``readme-picture`` is saved once more, as the README's picture.
+of the cell tagged ``thumbnail`` is saved once more, small, for the README and the start page.
 """
 
 import base64
 from collections.abc import Iterable
+import io
 import os
 from pathlib import Path
 import re
@@ -19,10 +20,11 @@ from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 import nbformat
 from nbformat import NotebookNode
+from PIL import Image, ImageOps
 from traitlets import default
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "notebooks" / "images" / "predictions.png"
+START_PAGE = ROOT / "notebooks" / "00_start_here.ipynb"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # In a traceback: "File", colour codes, and the folders that lead to a library's or to our own file.
@@ -34,7 +36,7 @@ _FOLDERS = re.compile(
 
 def lessons() -> list[Path]:
     """Return the paths of all lessons, in order."""
-    return sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    return sorted((ROOT / "notebooks").glob("0[1-9]_*.ipynb"))
 
 
 class KernelOfThisPython(AsyncKernelManager):
@@ -130,6 +132,14 @@ def save(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
+def thumbnail(picture: str) -> bytes:
+    """Return a saved figure small, on white, as a PNG."""
+    whole = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
+    small, buffer = ImageOps.pad(whole, (240, 160), color="white"), io.BytesIO()
+    small.quantize(64).save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
+
+
 def main(paths: Iterable[Path]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Lesson 06 keeps its experiments in a file; what is saved comes from none that was there.
@@ -146,9 +156,10 @@ def _run(paths: Iterable[Path]) -> None:
         nbformat.validate(notebook)
         save(path, f"{nbformat.writes(notebook).rstrip()}\n".encode())
         for cell in notebook.cells:
-            if "readme-picture" in cell.metadata.get("tags", []):
-                save(PICTURE, base64.b64decode(cell.outputs[0].data["image/png"]))
+            if "thumbnail" in cell.metadata.get("tags", []):
+                picture = path.parent / "images" / f"{path.name[:2]}.png"
+                save(picture, thumbnail(cell.outputs[-1].data["image/png"]))
 
 
 if __name__ == "__main__":
-    main([Path(argument) for argument in sys.argv[1:]] or lessons())
+    main([Path(argument) for argument in sys.argv[1:]] or [START_PAGE, *lessons()])
