@@ -10,10 +10,3 @@ when torch is first imported, so the lessons import ``mnist_helpers`` before ``t
 import os
 
 os.environ.setdefault("GOMP_SPINCOUNT", "3000")
-
-
-def load_ipython_extension(shell) -> None:
-    """Do what ``%load_ext mnist_helpers`` asks for: show short error messages in a notebook."""
-    from .tracebacks import fold_tracebacks
-
-    fold_tracebacks(shell)

@@ -1,4 +1,4 @@
-"""Error messages that show your own lines and the last one, with the libraries' between them folded."""
+"""Errors show your own lines and the last one: ``%load_ext mnist_helpers.tracebacks``."""
 
 from itertools import groupby
 import re
@@ -10,12 +10,13 @@ from IPython.core.interactiveshell import InteractiveShell
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # What stands first below a folder of libraries, or below Python's own; and this package.
 _LIBRARY = re.compile(
-    r"File .*?[/\\](?:(?:site|dist)-packages[/\\](\w+)|python3\.\d+[/\\](\w+)[/\\.:]|(mnist_helpers)[/\\])"
+    r"File .*?[/\\](?:(?:site|dist)-packages[/\\](\w+)|python3\.\d+[/\\](\w+)[/\\.:]"
+    r"|(mnist_helpers)[/\\])"
 )
 
 
-def fold_tracebacks(shell: InteractiveShell) -> None:
-    """Let a shell show the frames of libraries as one line; ``%tb`` shows the last error whole."""
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Show the frames of libraries as one line each; ``%tb`` shows the last error whole."""
     shell.set_custom_exc((Exception,), _show)
 
 

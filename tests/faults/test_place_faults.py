@@ -41,7 +41,8 @@ plots.plot_pixels(test_set[0][0], rows=slice(5, 11), columns=slice(15, 25))
 def make_repository(folder):
     """Make a copy of what a lesson needs, with its package installed for editing."""
     (folder / "tools").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "requirements.lock", "tools/run_notebooks.py"):
+    names = ["Makefile", "pyproject.toml", "requirements.lock", "requirements-test.lock"]
+    for name in [*names, "tools/run_notebooks.py", "tools/copy_lessons.py"]:
         shutil.copy(ROOT / name, folder / name)
     ignored = shutil.ignore_patterns("__pycache__", "archives")
     shutil.copytree(ROOT / "mnist_helpers", folder / "mnist_helpers", ignore=ignored)
@@ -52,8 +53,9 @@ def make_repository(folder):
     (packages / "copy.pth").write_text(paths, encoding="utf-8")
     kernel = "share/jupyter/kernels/python3"
     shutil.copytree(Path(sys.prefix, kernel), folder / ".venv" / kernel)
-    # The mark of a finished installation, newer than what it follows from.
+    # The marks of a finished installation, newer than what they follow from.
     (folder / ".venv" / "installed").touch()
+    (folder / ".venv" / "tests-installed").touch()
     return folder
 
 

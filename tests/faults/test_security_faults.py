@@ -80,7 +80,10 @@ def lab(tmp_path_factory):
     """What Jupyter writes down of the server that `make lab` starts: its address, its token."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    arguments = dry_run("lab", "ARGS=--no-browser").splitlines()[-1].partition(" -m ")[2].split()
+    command = (
+        dry_run("lab", "ARGS=--no-browser").splitlines()[-1].replace("my_lessons", "notebooks")
+    )
+    arguments = command.partition(" -m ")[2].split()
     home = str(tmp_path_factory.mktemp("security"))
     places = {"JUPYTER_CONFIG_DIR": home, "JUPYTER_RUNTIME_DIR": home}
     command = [sys.executable, "-m", *arguments]
