@@ -46,14 +46,24 @@ class Desk:
         for event in ("request", "websocket"):
             page.on(event, lambda made: self.asked.append(made.url))
         page.goto(f"{lab.address}lab/workspaces/{name[:2]}/tree/{name}?token={lab.token}&reset")
+        self._wait_until_open()
+        sessions = page.request.get(f"{lab.address}api/sessions").json()
+        self.session = next(one for one in sessions if one["path"] == name)
+        self.held_before = self.kernel_holds()
+
+    def reload(self) -> None:
+        """Save, and load the page again; the kernel goes on."""
+        self._choose("File", "docmanager:save")
+        self.page.wait_for_timeout(1_000)
+        self.page.reload()
+        self._wait_until_open()
+
+    def _wait_until_open(self) -> None:
         expect(self.panel.locator(".jp-CodeCell").first).to_be_visible(timeout=QUICK)
         # Whoever runs a cell before there is a kernel is asked for one, at least in JupyterLab 4.6.
         toolbar = self.panel.locator(".jp-NotebookPanel-toolbar")
         expect(toolbar).to_contain_text("Python 3", timeout=QUICK)
         self._wait_until_idle()
-        sessions = page.request.get(f"{lab.address}api/sessions").json()
-        self.session = next(one for one in sessions if one["path"] == name)
-        self.held_before = self.kernel_holds()
 
     def _wait_until_idle(self) -> None:
         indicator = self.panel.locator(".jp-Notebook-ExecutionIndicator").first

@@ -1,14 +1,11 @@
-"""The drawing pad in a real JupyterLab, drawn on with real mouse events."""
+"""The drawing pad of the start page, in a real JupyterLab, drawn on with real mouse events."""
 
 from collections.abc import Iterator
 import re
 
 from desk import QUICK, Desk, running
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, expect
 import pytest
-from run_notebooks import strip
 
 # Each digit as a hand moves: strokes parted by a slash, in a box of 100 by 100 with y downwards.
 DIGITS = (
@@ -23,19 +20,17 @@ DIGITS = (
     "78 12, 45 0, 20 20, 45 45, 80 70, 72 95, 40 100, 15 82, 35 58, 75 30, 78 14",
     "80 15, 50 0, 18 20, 20 46, 50 54, 80 35, 82 12, 80 60, 70 100",
 )
-CODE = """
-from mnist_helpers import widgets
-from mnist_helpers.training import trained_cnn
-widgets.drawing_pad(trained_cnn(progress=False))
-"""
-COLOURS = "pad => [...new Set(pad.getContext('2d').getImageData(0, 0, 280, 280).data)]"
+WHITE = """pad => {
+    const pixels = pad.getContext("2d").getImageData(0, 0, pad.width, pad.height).data;
+    return pixels.filter(value => value == 255).length - pixels.length / 4  // without the opacity
+}"""
 
 
 class Pad:
     """A drawing pad, and what stands beside it."""
 
     def __init__(self, desk: Desk) -> None:
-        self.page, self.output = desk.page, desk.output_of("drawing_pad")
+        self.desk, self.page, self.output = desk, desk.page, desk.output_of("drawing_pad")
         self.text = self.output.locator(".widget-html-content pre").first
         self.picture = self.output.locator("img").first
         self.canvas = self.output.locator("canvas")
@@ -69,18 +64,15 @@ class Pad:
 
 
 @pytest.fixture(scope="module")
-def notebook_with_pad(browser: Browser, lab) -> Iterator[Pad]:
-    notebook = new_notebook(cells=[new_code_cell(CODE)])
-    strip(notebook)  # has the lessons' metadata then, or JupyterLab would ask for the kernel
-    nbformat.write(notebook, lab.folder / "pad.ipynb")
-    with running(browser, lab, "pad.ipynb") as desk:
+def start_page(browser: Browser, lab) -> Iterator[Pad]:
+    with running(browser, lab, "00_start_here.ipynb") as desk:
         yield Pad(desk)
 
 
 @pytest.fixture
-def pad(notebook_with_pad: Pad) -> Pad:
-    notebook_with_pad.clear()
-    return notebook_with_pad
+def pad(start_page: Pad) -> Pad:
+    start_page.clear()
+    return start_page
 
 
 @pytest.mark.parametrize("digit", range(10))
@@ -103,8 +95,7 @@ def test_no_stroke_of_many_is_lost_undo_takes_the_last_and_clear_takes_all(pad) 
     pad.says("19 strokes")
     pad.clear()
     assert pad.picture.get_attribute("src") == empty
-    pad.page.wait_for_timeout(500)
-    assert sorted(pad.canvas.evaluate(COLOURS)) == [0, 255]  # black, and opaque
+    assert pad.canvas.evaluate(WHITE) == 0
 
 
 def test_the_bars_follow_while_the_pen_is_down_and_its_stroke_ends_at_the_edge(pad) -> None:
@@ -149,3 +140,38 @@ def test_the_feature_maps_are_those_of_the_drawing(pad) -> None:
     expect(maps).not_to_have_attribute("src", of_a_three, timeout=QUICK)
     chosen.select_option("none")
     expect(maps).to_have_count(0, timeout=QUICK)
+
+
+def test_what_was_drawn_is_there_when_the_page_is_opened_again_and_more_can_be_drawn(pad) -> None:
+    pad.draw(DIGITS[7], 0.75, 0.1)
+    pad.says("2 strokes")
+    drawn = pad.canvas.evaluate(WHITE)
+    pad.desk.reload()
+    assert pad.canvas.evaluate(WHITE) == drawn > 0
+    pad.box = pad.canvas.bounding_box()
+    pad.draw(DIGITS[1], 0.2, 0.75)
+    pad.says("3 strokes")
+    assert pad.canvas.evaluate(WHITE) > drawn
+    pad.desk.run_all()
+    pad.says("draw a digit")
+    pad.box = pad.canvas.bounding_box()
+    pad.draw(DIGITS[1], 0.75, 0.1)
+    pad.says("1 stroke: the network says 1")
+    assert pad.canvas.evaluate(WHITE) > 0
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1280, 720)])  # 1920×1080 zoomed to 150 %
+def test_all_of_it_is_on_the_screen_at_once(pad, size) -> None:
+    width, height = size
+    pad.page.set_viewport_size({"width": width, "height": height})
+    pad.output.get_by_role("combobox").select_option("block_1")
+    maps = pad.output.locator("img").nth(1)
+    expect(maps).to_be_visible(timeout=QUICK)
+    pad.text.evaluate("text => text.scrollIntoView()")
+    boxes = [part.bounding_box() for part in (pad.canvas, pad.picture)]
+    assert abs(boxes[0]["y"] - boxes[1]["y"]) < 1, "their tops are aligned"
+    for part in (pad.text, pad.canvas, pad.picture, maps, pad.output.get_by_text("9", exact=True)):
+        box = part.bounding_box()
+        assert box["x"] + box["width"] < width - 40
+        assert 0 < box["y"] < box["y"] + box["height"] < height - 24, "above the status bar"
+    pad.output.get_by_role("combobox").select_option("none")

@@ -1,0 +1,82 @@
+"""Draws on the pad of the start page in JupyterLab, and saves a moving picture of it for the README:
+``python tools/picture_of_pad.py``. It takes Chromium or Chrome, and half a minute.
+"""
+
+import io
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from jupyter_server.serverapp import list_running_servers
+from mnist_helpers.drawing import random_strokes
+from PIL import Image
+from playwright.sync_api import Page, sync_playwright
+from run_notebooks import ROOT, START_PAGE
+import torch
+
+DIGITS, SEED = (7, 3, 8), 12
+
+
+def frames(page: Page) -> list[Image.Image]:
+    """Return what the pad's output shows while digits are drawn, from stroke to stroke."""
+    output = page.locator(".jp-CodeCell").first.locator(".jp-OutputArea-child").last
+    pad = output.locator("canvas")
+    pad.wait_for(timeout=600_000)  # the network may have to be trained first
+    pad.scroll_into_view_if_needed()
+    box, taken = pad.bounding_box(), []
+
+    def take(times: int = 1) -> None:
+        page.wait_for_timeout(150)
+        picture = Image.open(io.BytesIO(output.screenshot())).convert("RGB")
+        taken.extend([picture] * times)
+
+    generator = torch.Generator().manual_seed(SEED)
+    take(8)
+    for digit in DIGITS:
+        for stroke in random_strokes(digit, generator):
+            for number, (x, y) in enumerate(stroke):
+                page.mouse.move(box["x"] + 95 + 1.7 * x, box["y"] + 50 + 1.7 * y)
+                if number == 0:
+                    page.mouse.down()
+                if number % 3 == 0:
+                    take()
+            page.mouse.up()
+        take(12)
+        output.get_by_role("button", name="clear").click()
+        take(3)
+    return taken
+
+
+def main() -> None:
+    folder = tempfile.mkdtemp()
+    shutil.copy(START_PAGE, folder)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--allow-root"]
+    server = subprocess.Popen([*command, f"--notebook-dir={folder}"])
+    try:
+        while not (found := [one for one in list_running_servers() if one["pid"] == server.pid]):
+            time.sleep(0.2)
+        address = f"{found[0]['url']}lab/tree/{START_PAGE.name}?token={found[0]['token']}"
+        with sync_playwright() as player:
+            program = shutil.which("chromium") or shutil.which("google-chrome")
+            browser = player.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 800})
+            page.goto(address)
+            page.locator(".jp-NotebookPanel-toolbar", has_text="Python 3").wait_for()
+            page.wait_for_timeout(3000)
+            page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
+            page.keyboard.press("Shift+Enter")
+            pictures = [
+                one.resize((640, round(640 * one.height / one.width))) for one in frames(page)
+            ]
+    finally:
+        server.terminate()
+        shutil.rmtree(folder)
+    pictures = [picture.quantize(32) for picture in pictures]
+    path = ROOT / "notebooks" / "images" / "pad.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=110, loop=0)
+
+
+if __name__ == "__main__":
+    main()
