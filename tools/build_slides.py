@@ -22,7 +22,7 @@ from nbconvert.exporters import SlidesExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 import nbformat
 from nbformat import NotebookNode
-from run_notebooks import ROOT, lessons
+from run_notebooks import ROOT, lessons, strip
 from traitlets.config import Config
 
 FOLDER = ROOT / "slides"
@@ -106,15 +106,21 @@ def deck_link(url: str, path: Path, folder: Path) -> str:
     return Path(os.path.relpath(path / address, folder)).as_posix() + mark + place
 
 
-def check_slide_types(notebook: NotebookNode, path: Path) -> None:
-    """End with a message unless every cell says where it stands in the slides."""
+def check_cells(notebook: NotebookNode, path: Path) -> None:
+    """End with a message unless every cell says where it stands in the slides, and was run."""
     for number, cell in enumerate(notebook.cells, start=1):
+        line = cell.source.strip().partition("\n")[0]
+        where = f"{path}: cell {number} ({line!r})"
         if not cell.metadata.get("slideshow", {}).get("slide_type"):
-            line = cell.source.strip().partition("\n")[0]
             raise SystemExit(
-                f"{path}: cell {number} ({line!r}) has no slide type. Open the lesson in "
-                "JupyterLab, select the cell, and choose one in the property inspector (the gears "
-                "at the top right)."
+                f"{where} has no slide type. Open the lesson in JupyterLab, select the cell, and "
+                "choose one in the property inspector (the gears at the top right)."
+            )
+        if cell.cell_type == "code" and cell.execution_count is None:
+            raise SystemExit(
+                f"{where} has no output: it was cleared, or the cell was not run, and the slides "
+                f"show what is saved. `git checkout -- {path}` brings back what was committed; "
+                f"`make notebooks ARGS={path}` runs the lesson."
             )
 
 
@@ -183,7 +189,8 @@ def read(path: Path) -> NotebookNode:
 def deck(path: Path, folder: Path) -> str:
     """Return the HTML of the lesson's deck, to be written into `folder`."""
     notebook = read(path)
-    check_slide_types(notebook, path)
+    check_cells(notebook, path)
+    strip(notebook)  # JupyterLab saves widgets, of which a page could only print the repr
     notebook.metadata.title = heading(notebook.cells[0])
     name_sections(notebook)
     hold_predicted_outputs_back(notebook)
