@@ -1,5 +1,6 @@
 """The decks of slides: each holds its whole lesson, and loads nothing from outside its folder."""
 
+import ast
 from pathlib import Path
 import re
 
@@ -112,6 +113,23 @@ def test_every_text_is_in_the_deck_and_every_page_too(path, decks) -> None:
     formulas = sum(cell.source.count("$$") // 2 for cell in shown_cells(path, "markdown"))
     assert len(decks[path].select('math[display="block"]')) == formulas
     assert "$$" not in decks[path].get_text()
+
+
+@each_lesson
+def test_no_page_shows_only_a_heading_a_call_or_folded_text(path, decks) -> None:
+    for page in pages(decks[path]):
+        code = ast.parse("\n".join(tag.get_text() for tag in page.select(".jp-InputArea pre")))
+        more = [node for node in code.body if type(getattr(node, "value", 0)) is not ast.Call]
+        texts = page.select(".jp-MarkdownCell :is(p, li):not(details *)")
+        assert texts or more or page.select(".jp-OutputArea-output"), page.get_text()
+
+
+@each_lesson
+def test_a_cell_that_only_confirms_what_the_text_says_is_on_no_page(path) -> None:
+    for cell in shown_cells(path, "code"):
+        told = "".join(output.get("text", "") for output in cell.outputs)
+        confirms = cell.source.startswith("print(") and re.fullmatch(r"(.*: True\n)+", told)
+        assert not confirms, cell.source
 
 
 @each_lesson

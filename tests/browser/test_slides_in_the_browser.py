@@ -21,7 +21,7 @@ LOOK = """() => {
     return {
         starts: page.innerText.slice(0, 60),
         over: [...page.querySelectorAll("*")].filter(reachesOver).map((one) => one.outerHTML),
-        scrolls: page.scrollHeight > page.clientHeight,
+        scrolls: page.scrollHeight > page.clientHeight || page.classList.contains("scrolls"),
         code: Math.min(...[...page.querySelectorAll("pre")].map(size), 100),
     };
 }"""

@@ -39,7 +39,9 @@ function fitFigures(page, height, smallestFigure) {
   const beside = textFollows(page, figures) ? largestScale(page, figures, height, true) : 0;
   const scale = Math.max(below, beside);
   arrange(page, figures, scale, beside > below);
-  return scale >= smallestFigure;
+  // A figure that is wider than the page cannot be larger than the page, however small the text.
+  const widest = Math.min(...figures.map((figure) => figure.closest(".jp-Cell").clientWidth / figure.naturalWidth));
+  return scale >= Math.min(smallestFigure, widest - 0.02);
 }
 
 function textFollows(page, figures) {
