@@ -19,7 +19,7 @@ import pytest
 from run_notebooks import ROOT, lessons, without_folders
 
 RAISES, IGNORED, VARIES = "raises-exception", "nbval-ignore-output", "figure-varies"
-LESSON_ONLY, EXERCISE, THUMBNAIL = "lesson-only", "exercise", "thumbnail"
+LESSON_ONLY, EXERCISE, THUMBNAIL, SPINE = "lesson-only", "exercise", "thumbnail", "spine"
 MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|private)/|[A-Z]:\\)")
 
 
@@ -92,7 +92,7 @@ def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(le
     assert not ignored[-1]
     assert (True, True) not in itertools.pairwise(ignored)
     used = set(itertools.chain(*map(tags, lesson.cells)))
-    assert used <= {RAISES, IGNORED, VARIES, LESSON_ONLY, EXERCISE, THUMBNAIL}, "an unknown tag"
+    assert used <= {RAISES, IGNORED, VARIES, LESSON_ONLY, EXERCISE, THUMBNAIL, SPINE}, "an unknown tag"
 
 
 def test_the_file_is_small_and_holds_nothing_that_changes_from_run_to_run(lesson) -> None:
@@ -212,6 +212,19 @@ def test_every_section_and_every_page_of_the_slides_starts_a_cell(lesson) -> Non
         if cell.cell_type == "markdown":
             assert "\n## " not in cell.source, "a section starts in the middle of a cell"
             assert (page == "slide") == cell.source.startswith("#"), cell.source
+
+
+def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson) -> None:
+    plan = (ROOT / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
+    table = re.search(rf"^### .*lesson {lesson.number:02}.*\n([^#]+)", plan, re.M | re.I)[1]
+    planned = set()
+    for row in re.findall(r"^\| \d+–\d+ \| ([\d, to]*)", table, re.M):
+        for first, last in re.findall(r"(\d+)(?: to (\d+))?", row):
+            planned |= {*range(int(first), int(last or first) + 1)}
+    headings = [cell.source for cell in lesson.cells if SPINE in tags(cell)]
+    assert [int(re.match(r"## (\d+)\. ★ ", one)[1]) for one in headings] == sorted(planned)
+    assert lesson.prose.count("★") == len(headings) + 1, "the line that explains it"
+    assert "**★** in a heading marks" in lesson.cells[0].source
 
 
 def test_every_exercise_has_a_cell_to_answer_it_in_which_prints_the_hint(lesson) -> None:
