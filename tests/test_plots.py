@@ -51,6 +51,7 @@ FIGURES = {
     "occlusion": (IMAGE, seeded(28, 28)),
     "predictions": (IMAGES, LABELS, PROBABILITIES),
     "probabilities": (IMAGES, PROBABILITIES, list("vwxyz")),
+    "watched": (IMAGES, LABELS, PROBABILITIES),
     "beliefs": (IMAGES, LABELS, PROBABILITIES.expand(4, 5, 10)),
     "shifted_digit": (IMAGE, {"MLP": PROBABILITIES[0], "CNN": PROBABILITIES[1]}),
     "confusion": (torch.arange(100).reshape(10, 10),),
@@ -59,7 +60,7 @@ FIGURES = {
     "losses": ({"seed 1": DECAY, "seed 2": DECAY[::-1]},),
     "rates": ({"one cycle": DECAY, "constant": [1.0] * 300},),
     "shifts": ([0, 2, 4], {"MLP": [96, 50, 20], "CNN": [99, 98, 60]}),
-    "live_losses": ([(1, 2.3), (50, 0.7)], 100),
+    "live_losses": (DECAY * 2, 1_000),
     "range_test": ([1e-4, 1e-3, 1e-2], [2.3, 1.5, 0.9], 5e-3),
     "history": (History([DECAY[:150], DECAY[150:]], [0.8, 0.93], [0.5, 0.4], [0.85, 0.9]),),
     "overfitting": ({"as it is": ([2.0, 0.5, 0.1], [2.1, 0.8, 1.2])},),
@@ -199,7 +200,10 @@ def test_curves_are_the_numbers_given() -> None:
     assert lines("rates")["one cycle"] == (list(range(300)), DECAY)
     assert lines("losses")["seed 1"][1][20] == pytest.approx(np.mean(DECAY[11:21]))
     assert lines("losses")["ln 10"][1][0] == pytest.approx(math.log(10))
-    assert lines("live_losses")["_child1"] == ([1, 50], [2.3, 0.7])
+    ends, means = lines("live_losses")["_child1"]
+    assert ends == [*range(1, 101), *range(103, 600, 3), 600]
+    assert means[:100] == DECAY[:100]
+    assert means[100] == pytest.approx(np.mean(DECAY[100:103]))
     left, right = lines("history"), lines("history", 1)
     assert (left["training"][0][-1], left["_child0"][1]) == (2, DECAY)
     assert left["training"][1][-1] == pytest.approx(np.mean(DECAY[-100:]))
@@ -225,6 +229,22 @@ def test_bars_are_as_long_as_their_numbers() -> None:
     assert bars("layer logits", 1, "height") == pytest.approx((seeded(10) - 0.5).tolist())
     assert bars("shifted_digit", 2, "width") == pytest.approx(PROBABILITIES[1].tolist())
     assert bars("reliability", 1, "height") == [part.count for part in BINS]
+
+
+def test_each_watched_digit_stands_above_its_own_probabilities() -> None:
+    [ax] = drawn("watched").axes
+    bars = [bar for bar in ax.patches if not same_color(bar.get_facecolor(), "#EEEEEE")]
+    bars = np.array(bars).reshape(5, 10)
+    for image, label, row, picture, mine in zip(
+        IMAGES, LABELS, PROBABILITIES, ax.images, bars, strict=True
+    ):
+        assert np.allclose(picture.get_array(), image[0])
+        left, right, *_ = picture.get_extent()
+        assert [left < bar.get_x() + 1 < right + 2 for bar in mine] == [True] * 10
+        assert [-bar.get_height() / 10 for bar in mine] == pytest.approx(row.tolist())
+        assert same_color(mine[label].get_facecolor(), plots.BLUE)
+        hatched = [digit for digit, bar in enumerate(mine) if bar.get_hatch()]
+        assert hatched == list({row.argmax().item()} - {label.item()})
 
 
 def test_each_digit_stands_beside_its_own_probabilities() -> None:
@@ -277,6 +297,7 @@ def test_frames_stand_around_what_they_name() -> None:
     ("draw", "given"),
     [
         (plots.plot_predictions, (IMAGES, LABELS, PROBABILITIES.log())),
+        (plots.plot_watched, (IMAGES, LABELS, PROBABILITIES.log())),
         (plots.plot_beliefs, (IMAGES, LABELS, PROBABILITIES[None].sqrt())),  # above 0, sum above 1
         (plots.plot_shifted_digit, (IMAGE, {"CNN": 3 * PROBABILITIES[0] - 0.2})),  # sum 1, below 0
     ],

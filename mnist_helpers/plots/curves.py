@@ -53,12 +53,19 @@ def plot_shifts(shifts: Sequence[int], accuracies: _Curves) -> Figure:
 
 
 @_styled
-def plot_live_losses(points: Sequence[tuple[float, float]], batches: int) -> Figure:
-    """Draw (number of the batch, loss) of a training that still runs, on axes for all of it."""
-    figure, [ax] = _figure(margins=(0.1, 0.2, 0.96, 0.97), figsize=(7, 3))
+def plot_live_losses(losses: Sequence[float], batches: int) -> Figure:
+    """Draw the losses of a training that still runs, on axes for all of it: the first 100, where
+    they fall, one by one, and the others as at most 200 means, each at the end of its stretch."""
+    count = len(losses)
+    length = max(1, math.ceil((count - 100) / 200))
+    edges = [*range(min(count, 100)), *range(100, count, length), count]
+    means = [statistics.fmean(losses[start:end]) for start, end in itertools.pairwise(edges)]
+    figure, [ax] = _figure(margins=(0.13, 0.2, 0.96, 0.97), figsize=(7, 3))
     ax.axhline(math.log(10), **_DOTTED)
-    ax.plot(*zip(*points, strict=True), color=BLUE)
-    ax.set(xlim=(0, batches), ylim=(0, 2.5), xlabel="batch", ylabel="loss")
+    ax.plot(edges[1:], means, color=BLUE)
+    # The last epochs' losses differ by thousandths.
+    ax.set(xlim=(0, batches), yscale="log", ylim=(0.003, 4), xlabel="batch", ylabel="loss")
+    ax.yaxis.set_major_formatter("{x:g}")
     return figure
 
 

@@ -225,8 +225,8 @@ def plot_layer(
 ) -> Figure:
     """Draw a digit with the `patch` (top, left, height, width) that a unit sees, and its layer's
     output: feature maps, the `unit` framed in each; ten logits as bars; other numbers as pixels."""
-    margins = (0.01, 0.12, 0.98, 0.92, 0.2)
-    figure, (digit, layer) = _figure(1, 2, margins, figsize=(12, 6), width_ratios=[1, 1.6])
+    margins = (0.01, 0.12, 0.98, 0.92, 0.1)
+    figure, (digit, layer) = _figure(1, 2, margins, figsize=(12, 5.2), width_ratios=[1, 3])
     title = "what each unit sees" if unit is None else "what the framed unit sees"
     _show(digit, image, title, edge="black")
     digit.spines[["top", "right"]].set_visible(False)
@@ -252,7 +252,7 @@ def plot_layer(
 def _draw_maps(ax: Axes, maps: Float[Tensor, "C H W"], unit: Place | None) -> None:
     """Draw feature maps as one picture: a pair of axes for each would take ten times as long."""
     count, height, width = maps.shape
-    columns = math.ceil(math.sqrt(count))
+    columns = min(count, math.ceil(math.sqrt(1.8 * count)))  # wider than high, as its place is
     gap = max(1, round(0.08 * width)) if count > 1 else 0
     sheet = make_grid(maps.unsqueeze(1), columns, padding=gap, pad_value=math.nan)[0]
     # make_grid puts the gap around all of them, too.

@@ -1,7 +1,7 @@
 """What can be poked at in a notebook: controls for mouse and keyboard, a figure, and its text."""
 
 from collections.abc import Mapping
-import math
+import itertools
 from statistics import fmean
 
 import ipywidgets
@@ -16,6 +16,8 @@ from .. import insights, plots, shapes
 from ..batches import random_affine
 from .pad import drawing_pad  # noqa: F401
 from .screen import Pace, Screen, connected, dropdown, one_at_a_time, slider
+
+_Images, _Labels, _Beliefs = Float[Tensor, "N 1 H W"], Int[Tensor, " N"], Float[Tensor, "N 10"]
 
 
 def leaf_through(dataset: MNIST) -> VBox:
@@ -45,14 +47,18 @@ def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VB
     """Move the window of a convolution over an image, and see each sum and the output fill in."""
     picture = dropdown("image", list(images))
     kernel = dropdown("kernel", [*shapes.kernels(), "your own"])
-    look = {"layout": {"width": "9em"}, "style": {"description_width": "3em"}}
-    box = {"min": -99, "max": 99, "step": 0.5, **look}
-    names = [f"[{row}, {column}]" for row in range(3) for column in range(3)]
+    names = [f"kernel[{row}, {column}]" for row in range(3) for column in range(3)]
+    box = {"min": -99, "max": 99, "step": 0.5, "layout": {"width": "4.5em"}}
+    box["style"] = {"description_width": "0"}  # read aloud all the same
     numbers = [ipywidgets.BoundedFloatText(0, description=name, **box) for name in names]
     stride, padding = slider("stride", 1, 3, least=1), slider("padding", 0, 2)
-    place = slider("window's place", 0, 1)
+    place, play = slider("window's place", 0, 1), ipywidgets.Play(interval=500)
+    for trait in ("value", "max"):
+        ipywidgets.jslink((place, trait), (play, trait))
+    corner = (0, 0)  # of the window, on the image without padding
 
     def show(moved):
+        nonlocal corner
         if moved in numbers:
             kernel.value = "your own"
         weight = torch.tensor([number.value for number in numbers]).reshape(3, 3)
@@ -60,22 +66,29 @@ def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VB
             weight = shapes.kernels()[kernel.value]
             for number, value in zip(numbers, weight.flatten().tolist(), strict=True):
                 number.value = round(value, 4)
-        if moved in (picture, stride, padding, None):
-            place.value = 0
-        image = images[picture.value]
-        step = shapes.convolution_step(image, weight, place.value, stride.value, padding.value)
-        place.max = step.output.numel() - 1
+        image, sizes = images[picture.value], (stride.value, padding.value)
+        output = F.conv2d(image[None], weight[None, None], None, *sizes)[0]
+        place.max = output.numel() - 1
+        if moved in (picture, None):  # where there is something to see
+            place.value = output.abs().argmax().item()
+        elif moved in (stride, padding):
+            height, width = output.shape
+            row, column = (max(0, round((at + sizes[1]) / sizes[0])) for at in corner)
+            place.value = min(row, height - 1) * width + min(column, width - 1)
+        step = shapes.convolution_step(image, weight, place.value, *sizes)
+        if moved not in (stride, padding):
+            corner = (step.top - step.padding, step.left - step.padding)
         return plots.plot_convolution_step(step), _described_step(step)
 
     left = [picture, kernel, stride, padding, place]
-    columns = Layout(grid_template_columns="repeat(3, 9.5em)", align_content="flex-start")
-    boxes = [VBox(left), ipywidgets.GridBox(numbers, layout=columns)]
+    for control in left:
+        control.layout.width, control.style.description_width = "20em", "8.5em"
+    columns = Layout(grid_template_columns="repeat(3, 5em)", align_content="flex-start")
+    boxes = [VBox([*left, play]), ipywidgets.GridBox(numbers, layout=columns)]
     return connected(show, [*left, *numbers], boxes)
 
 
-def layer_explorer(
-    model: nn.Module, images: Float[Tensor, "N 1 H W"], labels: Int[Tensor, " N"]
-) -> VBox:
+def layer_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox:
     """Choose a digit and a layer of a network, and see its feature maps and what one unit sees."""
     titles = [view.title for view in shapes.layer_views(model, images[0])]
     digit = slider("digit", 0, len(images) - 1)
@@ -101,25 +114,19 @@ def layer_explorer(
 
 
 def belief_by_epoch(
-    images: Float[Tensor, "N 1 H W"],
-    labels: Int[Tensor, " N"],
-    probabilities: Float[Tensor, "epochs N 10"],
+    images: _Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> VBox:
     """Move through the epochs of a training, the first before it, and see what is believed."""
     epoch = slider("epoch", 0, len(probabilities) - 1)
 
     def show(_):
         now = probabilities[epoch.value]
-        when = f"after epoch {epoch.value}" if epoch.value else "before training"
-        right = f"{(now.argmax(dim=1) == labels).sum()} of {len(labels)} right"
-        mean = now.gather(1, labels[:, None]).mean()
-        text = f"{when}: {right}; probability of the right digit {mean:.2f} on average"
-        return plots.plot_predictions(images, labels, now), text
+        return plots.plot_predictions(images, labels, now), _told(epoch.value, labels, now)
 
     return connected(show, [epoch])
 
 
-def digit_changer(images: Float[Tensor, "N 1 H W"], labels: Int[Tensor, " N"]) -> VBox:
+def digit_changer(images: _Images, labels: _Labels) -> VBox:
     """Choose a digit and how far it may be changed, and see it changed in fifteen random ways."""
     digit, draw = slider("digit", 0, len(images) - 1), slider("draw", 0, 99)
     degrees = slider("rotation, degrees", 10, 180)
@@ -139,9 +146,7 @@ def digit_changer(images: Float[Tensor, "N 1 H W"], labels: Int[Tensor, " N"]) -
     return connected(show, [digit, degrees, stretch, shift, draw])
 
 
-def shifted_digit(
-    models: Mapping[str, nn.Module], images: Float[Tensor, "N 1 H W"], labels: Int[Tensor, " N"]
-) -> VBox:
+def shifted_digit(models: Mapping[str, nn.Module], images: _Images, labels: _Labels) -> VBox:
     """Choose a digit and move it, and see what each of several networks makes of it."""
     digit = slider("digit", 0, len(images) - 1)
     right = slider("right, pixels", 0, 10, least=-10)
@@ -151,9 +156,8 @@ def shifted_digit(
         x, y = right.value, down.value
         image = F.pad(images[digit.value], (x, -x, y, -y))
         answers = {name: insights.predict_all(m, image[None])[0] for name, m in models.items()}
-        moved = (
-            f"{abs(x)} to the {'left' if x < 0 else 'right'}, {abs(y)} {'up' if y < 0 else 'down'}"
-        )
+        moved = f"{abs(x)} to the {'left' if x < 0 else 'right'}"
+        moved += f", {abs(y)} {'up' if y < 0 else 'down'}"
         told = [f"{name} says {p.argmax()} ({p.max():.0%})" for name, p in answers.items()]
         text = f"digit {digit.value} is a {labels[digit.value]}; moved {moved}\n{'; '.join(told)}"
         return plots.plot_shifted_digit(image, answers), text
@@ -163,13 +167,15 @@ def shifted_digit(
 
 class LiveLoss:
     """A loss curve that grows during a training of so many batches: show `widget`, and give `add`
-    to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is."""
+    to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is. Below
+    stand the digits that `show_beliefs` is given, before the training and after each epoch."""
 
     def __init__(self, batches: int) -> None:
         self.losses: list[float] = []
-        self._batches = batches
+        self._batches, self._epochs = batches, itertools.count()
         self._screen, self._pace = Screen(), Pace(interval=0.5, share=0.01)
-        self.widget = self._screen.widget
+        self._beliefs = Screen()
+        self.widget = VBox([self._screen.widget, self._beliefs.widget])
         self._draw()
 
     def add(self, loss: float) -> None:
@@ -177,15 +183,23 @@ class LiveLoss:
         self._pace.draw(self._draw, at_once=len(self.losses) == self._batches)
 
     @one_at_a_time()
+    def show_beliefs(self, images: _Images, labels: _Labels, probabilities: _Beliefs) -> None:
+        text = _told(next(self._epochs), labels, probabilities)
+        self._beliefs.show(plots.plot_watched(images, labels, probabilities), text)
+
+    @one_at_a_time()
     def _draw(self) -> None:
-        count, last = len(self.losses), self.losses[-100:]
-        text = f"batch {count:,} of {self._batches:,}"
+        last = self.losses[-100:]
+        text = f"batch {len(self.losses):,} of {self._batches:,}"
         text += f"; mean loss of the last {len(last)}: {fmean(last):.3f}" if last else ""
-        # At most 300 points, each the mean of a stretch, at its end.
-        length = max(1, math.ceil(count / 300))
-        stretches = [(start, min(start + length, count)) for start in range(0, count, length)]
-        points = [(end, fmean(self.losses[start:end])) for start, end in stretches]
-        self._screen.show(plots.plot_live_losses(points, self._batches), text)
+        self._screen.show(plots.plot_live_losses(self.losses, self._batches), text)
+
+
+def _told(epoch: int, labels: _Labels, probabilities: _Beliefs) -> str:
+    when = f"after epoch {epoch}" if epoch else "before training"
+    right = f"{(probabilities.argmax(dim=1) == labels).sum()} of {len(labels)} right"
+    mean = probabilities.gather(1, labels[:, None]).mean()
+    return f"{when}: {right}; probability of the right digit {mean:.2f} on average"
 
 
 def _described_step(step: shapes.ConvolutionStep) -> str:
@@ -197,12 +211,11 @@ def _described_step(step: shapes.ConvolutionStep) -> str:
     terms.append("sum".rjust(wide))
     table = [f"{term:<{wide}}  = {part:z6.2f}" for term, part in zip(terms, sums, strict=True)]
     told = [f"output[{step.row}, {step.column}]:", *table, ""]
-    names = ("height: ", "width:  ")
-    for name, padded, out in zip(names, step.image.shape, step.output.shape, strict=True):
+    for name, padded, out in zip(
+        ("height:", "width: "), step.image.shape, step.output.shape, strict=True
+    ):
         size = f"{padded - 2 * step.padding} + 2 · {step.padding} − {len(step.kernel)}"
-        steps = (padded - len(step.kernel)) / step.stride
-        rest = "" if steps == out - 1 else f", without the fraction {out - 1}"
-        told.append(f"output {name}({size}) / {step.stride} = {steps:.4g}{rest}, plus 1 is {out}")
+        told.append(f"{name} ({size}) // {step.stride} + 1 = {out}")
     return "\n".join(told)
 
 

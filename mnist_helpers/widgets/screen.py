@@ -48,16 +48,16 @@ class Pace:
 
 
 class Screen:
-    """A picture with a text above it, which a screen reader also reads in the picture's place."""
+    """A picture with its text, which a screen reader also reads in the picture's place."""
 
     def __init__(self) -> None:
-        self._text, self._picture = ipywidgets.HTML(), ipywidgets.HTML()
-        self.widget = VBox([self._text, self._picture])
+        self.text, self.picture = ipywidgets.HTML(), ipywidgets.HTML()
+        self.widget = VBox([self.text, self.picture])
 
     def show(self, picture: Figure, text: str) -> None:
-        self._picture.value = img(picture, text)
-        style = "font-size: 1.1em; line-height: 1.4"
-        self._text.value = f'<pre style="{style}">{html.escape(text)}</pre>'
+        self.picture.value = img(picture, text)
+        style = "font-size: 1.1em; line-height: 1.4; white-space: pre-wrap; word-break: normal"
+        self.text.value = f'<pre style="{style}">{html.escape(text)}</pre>'
 
 
 def img(picture: Figure | Image.Image, text: str, look: str = "max-width: 100%") -> str:
@@ -88,8 +88,10 @@ def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget
     for control in controls:
         control.observe(lambda change: update(change.owner), "value")
     # Side by side where there is room: the figure is in sight while a slider moves.
-    row = ipywidgets.Box(boxes or controls, layout=Layout(flex_flow="row wrap"))
-    return VBox([row, screen.widget])
+    # The text's place does not depend on its length: it would jump.
+    screen.text.layout.flex = "1 1 26em"
+    row = [*(boxes or controls), screen.text]
+    return VBox([ipywidgets.Box(row, layout=Layout(flex_flow="row wrap")), screen.picture])
 
 
 def dropdown(name: str, options: Sequence[object]) -> ipywidgets.Dropdown:
