@@ -60,7 +60,7 @@ FIGURES = {
     "losses": ({"seed 1": DECAY, "seed 2": DECAY[::-1]},),
     "rates": ({"one cycle": DECAY, "constant": [1.0] * 300},),
     "shifts": ([0, 2, 4], {"MLP": [96, 50, 20], "CNN": [99, 98, 60]}),
-    "live_losses": (DECAY * 2, 1_000),
+    "live_losses": (DECAY * 3, 1_000),
     "range_test": ([1e-4, 1e-3, 1e-2], [2.3, 1.5, 0.9], 5e-3),
     "history": (History([DECAY[:150], DECAY[150:]], [0.8, 0.93], [0.5, 0.4], [0.85, 0.9]),),
     "overfitting": ({"as it is": ([2.0, 0.5, 0.1], [2.1, 0.8, 1.2])},),
@@ -201,9 +201,9 @@ def test_curves_are_the_numbers_given() -> None:
     assert lines("losses")["seed 1"][1][20] == pytest.approx(np.mean(DECAY[11:21]))
     assert lines("losses")["ln 10"][1][0] == pytest.approx(math.log(10))
     ends, means = lines("live_losses")["_child1"]
-    assert ends == [*range(1, 101), *range(103, 600, 3), 600]
+    assert ends == [*range(1, 101), *range(104, 901, 4)]
     assert means[:100] == DECAY[:100]
-    assert means[100] == pytest.approx(np.mean(DECAY[100:103]))
+    assert means[100] == pytest.approx(np.mean(DECAY[100:104]))
     left, right = lines("history"), lines("history", 1)
     assert (left["training"][0][-1], left["_child0"][1]) == (2, DECAY)
     assert left["training"][1][-1] == pytest.approx(np.mean(DECAY[-100:]))

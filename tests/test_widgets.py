@@ -181,15 +181,17 @@ def test_slow_motion_tells_the_sum_and_the_sizes(drawn) -> None:
 
 def test_the_window_starts_at_an_edge_and_stays_where_it_can(drawn) -> None:
     digit, small = torch.zeros(9, 12), torch.eye(4)
-    digit[5:, 7:] = 1
+    digit[5:, :7] = 1
     widget = widgets.convolution_in_slow_motion({"digit": digit, "small": small})
     name, place = "window's place", controls(widget)["window's place"]
     for change, corner in [
-        (("padding", 0), (5, 5)),  # as it begins: the first of the windows with the largest sum
+        (("padding", 0), (5, 5)),  # as it begins: the first of the windows whose sum is -3
         *[((name, 24), (2, 4)), (("stride", 3), (3, 3)), (("padding", 2), (1, 4))],
         *[(("padding", 0), (3, 3)), (("stride", 1), (2, 4)), (("padding", 1), (2, 4))],
-        *[((name, 0), (-1, -1)), (("padding", 0), (0, 0)), ((name, 69), (6, 9))],
-        *[(("stride", 2), (6, 8)), (("image", "small"), (0, 0)), (("image", "digit"), (6, 6))],
+        *[((name, 3), (-1, 2)), (("padding", 0), (0, 2)), (("padding", 2), (-1, 2))],
+        *[((name, 142), (8, 0)), (("padding", 0), (6, 0)), (("padding", 2), (8, 0))],
+        *[((name, 13), (-2, 11)), (("padding", 0), (0, 9)), (("stride", 2), (0, 8))],
+        *[(("image", "small"), (0, 0)), (("image", "digit"), (6, 6))],
     ]:
         move(widget, change)
         [step] = drawn[-1]

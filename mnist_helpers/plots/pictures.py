@@ -226,7 +226,7 @@ def plot_layer(
     """Draw a digit with the `patch` (top, left, height, width) that a unit sees, and its layer's
     output: feature maps, the `unit` framed in each; ten logits as bars; other numbers as pixels."""
     margins = (0.01, 0.12, 0.98, 0.92, 0.1)
-    figure, (digit, layer) = _figure(1, 2, margins, figsize=(12, 5.2), width_ratios=[1, 3])
+    figure, (digit, layer) = _figure(1, 2, margins, figsize=(12, 6), width_ratios=[1, 3])
     title = "what each unit sees" if unit is None else "what the framed unit sees"
     _show(digit, image, title, edge="black")
     digit.spines[["top", "right"]].set_visible(False)
