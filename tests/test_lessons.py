@@ -227,7 +227,7 @@ def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson
     assert "**★** in a heading marks" in lesson.cells[0].source
 
 
-def test_every_exercise_has_a_cell_to_answer_it_in_which_prints_the_hint(lesson) -> None:
+def test_every_exercise_has_a_cell_to_answer_it_in_which_says_that_it_waits(lesson) -> None:
     numbers = [number for number, *_ in lesson.exercises()]
     assert numbers == [one for one in exercise_numbers() if one.startswith(f"{lesson.number}.")]
     for number, cell, _, _ in lesson.exercises():

@@ -4,6 +4,8 @@ The exercises are in ``lesson_01`` to ``lesson_07``, as data; `engine` judges. W
 an answer does, not how it is written: code is tried on several inputs.
 """
 
+import textwrap
+
 from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from .engine import Verdict
 
@@ -12,24 +14,43 @@ _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERC
 
 
 def check(exercise: object, answer: object) -> None:
-    """Print what `judge` says of the answer. This is the one place where the exercises print."""
-    print(judge(exercise, answer).message)
+    """Print what `judge` says of the answer."""
+    _say(judge(exercise, answer).message)
+
+
+def hint(exercise: object) -> None:
+    """Print the hint of an exercise. Raises ValueError where there is no such exercise."""
+    judge(exercise, ...)  # says which there are
+    _say(f"Hint: {_EXERCISES[exercise].hint}")
 
 
 def judge(exercise: object, answer: object) -> Verdict:
     """Say whether an answer is right, and why; `exercise` is its number as text, ``"2.1"``.
 
-    While an answer is, holds or returns ``...``, the verdict is the hint. Raises ValueError where
-    there is no such exercise, DataError where the digits are needed and cannot be read.
+    While an answer is, holds or returns ``...``, it waits. Raises ValueError where there is no such
+    exercise, DataError where the digits are needed and cannot be read.
     """
     if not isinstance(exercise, str) or exercise not in _EXERCISES:
         known = ", ".join(_EXERCISES)
         raise ValueError(
             f"There is no exercise {exercise!r}. Write its number in quotes, one of: {known}."
         )
-    return _EXERCISES[exercise].verdict(answer)
+    return _EXERCISES[exercise].verdict(exercise, answer)
 
 
 def exercise_numbers() -> list[str]:
     """Return the numbers of all exercises, in order: ``"1.1"``, ``"1.2"``, and so on."""
     return list(_EXERCISES)
+
+
+def _say(text: str) -> None:
+    """Print in lines of 88 columns, as JupyterLab breaks longer ones in words. What stands in
+    brackets or in backticks, such as a tensor or code, stays in one piece."""
+    for line in text.split("\n"):
+        joined, depth, quoted = "", 0, False
+        for sign in line:
+            depth = max(0, depth + (sign in "([") - (sign in ")]"))
+            quoted ^= sign == "`"
+            joined += "\xa0" if sign == " " and (depth or quoted) else sign
+        wrapped = textwrap.fill(joined, 88, break_long_words=False, break_on_hyphens=False)
+        print(wrapped.replace("\xa0", " "))

@@ -29,14 +29,16 @@ class Verdict(NamedTuple):
 class _Exercise:
     hint: str
 
-    def verdict(self, answer: object) -> Verdict:
-        hint = f"Hint: {self.hint}"
+    def verdict(self, number: str, answer: object) -> Verdict:
         try:
             Given(answer).finished()
             # An answer may raise anything when it is looked at.
-            judged = Given(self.judge, "Looking at your answer", {"": hint}).call(answer)
+            advice = {"": f"Hint: {self.hint}"}
+            judged = Given(self.judge, "Looking at your answer", advice).call(answer)
         except NotYet as not_yet:
-            return Verdict(False, f"Not yet. {not_yet}" if not_yet.args else hint)
+            waits = f"Exercise {number} waits for your answer in place of each `...`."
+            ask = f'For a hint: `hint("{number}")`.'
+            return Verdict(False, f"Not yet. {not_yet}" if not_yet.args else f"{waits} {ask}")
         return Verdict(True, f"Right. {judged.value}")
 
 

@@ -1,11 +1,12 @@
 """The engine, on small exercises of its own; and what holds for every exercise, from its data."""
 
 import math
+import re
 
 from mnist_helpers import exercises
 from mnist_helpers.data import DataError
-from mnist_helpers.exercises import check, exercise_numbers, judge, lesson_01
-from mnist_helpers.exercises.engine import Code, Free, Values
+from mnist_helpers.exercises import check, exercise_numbers, hint, judge, lesson_01
+from mnist_helpers.exercises.engine import Code, Free, Values, Verdict
 from mnist_helpers.exercises.given import refuse
 import numpy as np
 import pytest
@@ -76,13 +77,16 @@ def test_the_right_answer_earns_the_praise(number) -> None:
 
 
 @each_exercise
-def test_an_unfinished_answer_gets_the_hint(number, capsys) -> None:
+def test_an_unfinished_answer_waits_and_the_hint_comes_when_it_is_asked_for(number, capsys) -> None:
     check(number, ...)
-    hint = capsys.readouterr().out.rstrip("\n")
-    assert hint == f"Hint: {EXERCISES[number].hint}"
+    waits = capsys.readouterr().out
+    assert f"Exercise {number} waits for your answer in place of each `...`." in waits
+    assert EXERCISES[number].hint not in waits
     waiting = [lambda *_: ...] if isinstance(EXERCISES[number], Code) else []
     for answer in [(..., ...), [1, ...], {"x[5]": ...}, *waiting]:
-        assert judge(number, answer) == (False, hint)
+        assert judge(number, answer) == (False, waits.rstrip("\n"))
+    eval(re.search(r"For a hint: `(.*)`", waits)[1], {"hint": hint})
+    assert " ".join(capsys.readouterr().out.split()) == f"Hint: {EXERCISES[number].hint}"
 
 
 @pytest.mark.filterwarnings("ignore")  # torch's, of tensors that are not yet all they will be
@@ -91,7 +95,7 @@ def test_nonsense_is_neither_right_nor_raises(number) -> None:
     for answer in [*NONSENSE, *(lambda *_, value=value: value for value in RETURNED)]:
         right, message = judge(number, answer)
         assert not right
-        assert message.startswith(("Not yet. ", "Hint: "))
+        assert message.startswith(("Not yet. ", f"Exercise {number} waits"))
         assert len(message) > 20
 
 
@@ -101,6 +105,8 @@ def test_there_are_five_exercises_in_each_lesson_and_no_other() -> None:
     for unknown in ("9.9", 2.1, None):
         with pytest.raises(ValueError, match=r"in quotes, one of: 1\.1, 1\.2"):
             check(unknown, 1)
+        with pytest.raises(ValueError, match="There is no exercise"):
+            hint(unknown)
 
 
 @pytest.mark.parametrize(("number", "answer"), [("1.2", 3), ("1.4", torch.zeros(28, 28))])
@@ -159,12 +165,12 @@ SIZES = Values(
     ],
 )
 def test_values_are_judged_one_by_one(answer, message) -> None:
-    assert message in AXES.verdict(answer).message
+    assert message in AXES.verdict("9.1", answer).message
 
 
 def test_the_wrong_order_is_told_before_any_mistake_and_what_is_as_good_is_made_alike() -> None:
-    assert "in the wrong order: (width, height)." in SIZES.verdict((3, 5)).message
-    assert SIZES.verdict(("abcde", 3)).right
+    assert "in the wrong order: (width, height)." in SIZES.verdict("9.4", (3, 5)).message
+    assert SIZES.verdict("9.4", ("abcde", 3)).right
 
 
 def first_of(result):
@@ -241,11 +247,11 @@ def into_one_tensor(image, factor, memory=torch.zeros(21)):  # noqa: B008
         (lambda image, factor: in_place(image, 5), "And your function changes what it is given"),
         (torch.ones(4), "Give the function itself, without calling it: `scaled`."),
         (nn.ReLU, "Your answer is the class ReLU. Give the function itself"),
-        (lambda image, factor: (image, ...), "Hint: multiply"),
+        (lambda image, factor: (image, ...), "Exercise 9.2 waits"),
     ],
 )
 def test_a_function_is_judged_by_what_it_does(answer, message) -> None:
-    assert message in SCALED.verdict(answer).message
+    assert message in SCALED.verdict("9.2", answer).message
     assert SCALED.cases[0][0].tolist() == [0, 1, 2, 3]
 
 
@@ -272,4 +278,19 @@ COUNTED = Code(
     ],
 )
 def test_parts_of_a_result_and_whole_numbers_are_compared_exactly(answer, message) -> None:
-    assert message in COUNTED.verdict(answer).message
+    assert message in COUNTED.verdict("9.3", answer).message
+
+
+def test_long_lines_are_wrapped_between_words_and_not_in_code(capsys, monkeypatch) -> None:
+    code = "scaled(tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]]), 2)"
+    message = (
+        f"{'word ' * 9}{code} and `a = b + c`, (x, y). {'long-word ' * 20}\n  two  spaces\n\nend"
+    )
+    monkeypatch.setattr(exercises, "judge", lambda *_: Verdict(False, message))
+    check("1.1", 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) in (87, 88)
+    assert lines[1].startswith(f"{code} and `a = b + c`,")
+    assert "-" not in {line[-1:] for line in lines}
+    assert lines[-3:] == ["  two  spaces", "", "end"]
+    assert " ".join(lines).split() == message.split()

@@ -96,7 +96,7 @@ ANSWERS = [
     ("5.2", batches_of(numbers=lambda y: y.flip(0)), "those of other digits"),
     ("5.2", batches_of(numbers=lambda y: y.float()), "Leave them int64"),
     ("5.2", failing_later, "raises KeyError: 'later'"),
-    ("5.2", still_dots, "Hint: let `start` run"),
+    ("5.2", still_dots, "Exercise 5.2 waits"),
     ("5.3", lambda y, s: (1 - s) * F.one_hot(y) + s / 10, "whatever labels occur"),
     ("5.4", for_shifts_above_0, "Negative shifts move up and left"),
     ("5.4", with_minus_zero, "-0 is 0"),
