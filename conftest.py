@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(folder.cleanup)
     # Lesson 06 keeps its experiments in a file beside it. Here it finds none, and leaves none.
     os.environ["MNIST_EXPERIMENTS_DIR"] = folder.name
+    os.environ["MNIST_PROGRESS"] = "off"  # what a user has solved is neither shown nor changed
     if "MNIST_CONNECTIONS" not in os.environ:  # a worker finds it done
         guard_connections(Path(folder.name) / "connections.txt")
     # Every call that a test makes is held to the signature, shapes included; a learner's is not.

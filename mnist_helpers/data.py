@@ -45,7 +45,7 @@ def data_root() -> Path:
     or differ; later calls, in any process, look only at sizes and modification times. Processes
     that call it at once wait for each other. Raises a DataError where it cannot be prepared.
     """
-    root = _root_folder()
+    root = root_folder()
     raw = root / "MNIST" / "raw"
     if _is_recorded(raw):
         return root
@@ -98,7 +98,7 @@ def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoade
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
 
 
-def _root_folder() -> Path:
+def root_folder() -> Path:
     chosen = os.environ.get("MNIST_DATA_DIR", "")
     try:
         folder = chosen or platformdirs.user_cache_dir("mnist_helpers", appauthor=False)

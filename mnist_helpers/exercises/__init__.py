@@ -6,22 +6,35 @@ an answer does, not how it is written: code is tried on several inputs.
 
 import textwrap
 
+from ..data import DataError
 from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from .engine import Verdict
+from .progress import solved
 
 _LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07)
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
 
 
 def check(exercise: object, answer: object) -> None:
-    """Print what `judge` says of the answer."""
-    _say(judge(exercise, answer).message)
+    """Print what `judge` says of the answer, and remember for `progress` that it is right."""
+    verdict = judge(exercise, answer)
+    _say(verdict.message)
+    if verdict.right:
+        _solved(exercise)
 
 
 def hint(exercise: object) -> None:
     """Print the hint of an exercise. Raises ValueError where there is no such exercise."""
     judge(exercise, ...)  # says which there are
     _say(f"Hint: {_EXERCISES[exercise].hint}")
+
+
+def progress() -> None:
+    """Print for each lesson which of its exercises are solved: ``02  ■■□■□  3 of 5``."""
+    done = _solved()
+    for number, lesson in enumerate(_LESSONS, start=1):
+        marks = "".join("■" if one in done else "□" for one in lesson.EXERCISES)
+        print(f"{number:02}  {marks}  {marks.count('■')} of {len(marks)}")
 
 
 def judge(exercise: object, answer: object) -> Verdict:
@@ -41,6 +54,14 @@ def judge(exercise: object, answer: object) -> Verdict:
 def exercise_numbers() -> list[str]:
     """Return the numbers of all exercises, in order: ``"1.1"``, ``"1.2"``, and so on."""
     return list(_EXERCISES)
+
+
+def _solved(*new: str) -> set[str]:
+    try:
+        return solved(*new)
+    except (OSError, DataError) as error:
+        _say(f"Solved exercises cannot be kept (MNIST_PROGRESS=off keeps none): {error}")
+        return set()
 
 
 def _say(text: str) -> None:

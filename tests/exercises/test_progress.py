@@ -1,0 +1,68 @@
+"""What is remembered of the exercises, and what happens where that cannot be."""
+
+from concurrent.futures import ThreadPoolExecutor
+import os
+from unittest.mock import Mock
+
+from mnist_helpers.exercises import check, exercise_numbers, progress
+from mnist_helpers.exercises.progress import solved
+import pytest
+
+NONE = [f"{lesson:02}  □□□□□  0 of 5" for lesson in range(1, 8)]
+PLACES = ["pathlib.Path.expanduser", "pathlib.Path.read_text", "tempfile.mkdtemp", "os.replace"]
+NOT_KEPT = "Solved exercises cannot be kept (MNIST_PROGRESS=off keeps none): "
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Where it is remembered: in a folder that is not there yet."""
+    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "digits"))
+    monkeypatch.delenv("MNIST_PROGRESS")
+    return tmp_path / "digits" / "progress.json"
+
+
+def test_what_is_right_is_remembered_and_shown_but_where_it_is_off(file, capsys, monkeypatch):
+    for number, answer in [("2.3", (14, 3)), ("1.1", (235, 96)), ("1.5", ...), ("3.1", 0)]:
+        progress()
+        check(number, answer)
+    assert capsys.readouterr().out.splitlines()[:7] == NONE
+    progress()
+    shown = ["01  ■□□□□  1 of 5", "02  □□■□□  1 of 5", *NONE[2:]]
+    assert capsys.readouterr().out.splitlines() == shown
+    monkeypatch.setenv("MNIST_PROGRESS", "off")
+    solved("3.1")
+    progress()
+    assert capsys.readouterr().out.splitlines() == NONE
+    assert file.read_text() == '["1.1", "2.3"]'
+
+
+@pytest.mark.parametrize("content", ["", '["1.1', "\xff", "null", "[[], 1.1]", "[" * 10**5])
+def test_a_damaged_file_costs_nothing_but_the_memory(file, content) -> None:
+    file.parent.mkdir()
+    file.write_text(content, encoding="latin-1")
+    assert solved() == set()
+    solved("3.1")
+    assert solved() == {"3.1"}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_cannot_be_remembered_is_said_once_in_the_answer(
+    file, capsys, monkeypatch, place
+) -> None:
+    solved("2.3")
+    monkeypatch.setattr(place, Mock(side_effect=PermissionError("not permitted")))
+    check("1.1", (235, 96))
+    printed = capsys.readouterr().out
+    assert (printed.count("Right."), printed.count(NOT_KEPT)) == (1, 1)
+    progress()
+    assert (NOT_KEPT in (shown := capsys.readouterr().out)) != ("1 of 5" in shown)
+    assert file.read_bytes() == b'["2.3"]', "and the file is as it was"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows may refuse, which is told as above")
+def test_notebooks_that_remember_at_once_leave_a_whole_file(file) -> None:
+    solved("1.1")
+    with ThreadPoolExecutor(8) as notebooks:
+        done = notebooks.map(solved, exercise_numbers() * 5)
+        assert all("1.1" in numbers for numbers in done)
+    assert list(file.parent.iterdir()) == [file]
