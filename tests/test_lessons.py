@@ -92,7 +92,9 @@ def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(le
     assert not ignored[-1]
     assert (True, True) not in itertools.pairwise(ignored)
     used = set(itertools.chain(*map(tags, lesson.cells)))
-    assert used <= {RAISES, IGNORED, VARIES, LESSON_ONLY, EXERCISE, THUMBNAIL, SPINE}, "an unknown tag"
+    assert used <= {RAISES, IGNORED, VARIES, LESSON_ONLY, EXERCISE, THUMBNAIL, SPINE}, (
+        "an unknown tag"
+    )
 
 
 def test_the_file_is_small_and_holds_nothing_that_changes_from_run_to_run(lesson) -> None:
