@@ -51,7 +51,7 @@ class ExperimentTable:
         if header != _COLUMNS:
             raise ValueError(
                 f"{self.path.name} is not a table of experiments: its first line is "
-                f"{','.join(header)!r:.100}, and has to be {','.join(_COLUMNS)!r}. Use another name."
+                f"{','.join(header)!r:.100}, and has to be {','.join(_COLUMNS)!r}. Take another."
             )
         results: dict[Setting, dict[int, float]] = {}
         for number, line in enumerate(lines, start=2):
@@ -70,7 +70,7 @@ class ExperimentTable:
     def run(
         self, setting: Setting, train: Callable[[Setting, int], float], seeds: int = 3
     ) -> list[float]:
-        """Train with each seed that is not yet in the table, add its result at once, and return all.
+        """Train with each seed that is not in the table, add its result at once, and return all.
 
         `train` takes the setting and a seed, and returns an accuracy in per cent.
         """

@@ -80,7 +80,8 @@ def state():
     }
 
 seen = []
-WATCHED = ("open", "socket", "subprocess", "os.system", "os.mkdir", "os.fork", "urllib", "_thread.s")
+WATCHED = ("open", "socket", "subprocess", "os.system", "os.mkdir", "os.fork", "urllib")
+WATCHED += ("_thread.s",)
 
 def listen(event, arguments):
     reads_code = event == "open" and str(arguments[0]).endswith((".py", ".pyc"))

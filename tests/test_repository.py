@@ -1,5 +1,6 @@
 """The files around the package: the lock, conda's file, the Makefile, the README, CI's script."""
 
+import ast
 import itertools
 import os
 from pathlib import Path
@@ -122,6 +123,28 @@ def test_the_wheel_carries_the_whole_package_and_nothing_else(tmp_path) -> None:
             name = path.relative_to(ROOT).as_posix()
             assert carried.pop(name) == path.read_bytes(), name
     assert all(".dist-info/" in name for name in carried)
+
+
+def test_the_house_stays_small() -> None:
+    package, tests = tracked("mnist_helpers/*.py"), tracked("tests/*.py")
+    lines = {path: path.read_bytes().count(b"\n") for path in [*package, *tests]}
+    exercises = [path for path in package if path.parent.name == "exercises"]
+    others = [path for path in package if path not in exercises]
+    read = [path for path in others if path.parent.name != "benchmark" and path.stem != "checkup"]
+    definitions = [one for path in package for one in ast.parse(path.read_bytes()).body]
+    table = [
+        ("lines of the package", sum(map(lines.get, package)), 6_000),
+        ("bytes of the package", sum(path.stat().st_size for path in package), 270_000),
+        ("lines that a learner reads", sum(map(lines.get, read)), 3_400),
+        ("lines of the exercises", sum(map(lines.get, exercises)), 2_200),
+        ("lines of the longest of them", max(map(lines.get, exercises)), 400),
+        ("lines of the longest other module", max(map(lines.get, others)), 300),
+        ("public names", sum(getattr(one, "name", "_")[0] != "_" for one in definitions), 120),
+        ("lines of the tests", sum(map(lines.get, tests)), 7_000),
+        ("bytes of the tests", sum(path.stat().st_size for path in tests), 290_000),
+    ]
+    over = [row for row in table if row[1] > row[2]]
+    assert not over, over
 
 
 def test_the_benchmarks_table_is_what_it_measured() -> None:

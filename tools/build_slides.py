@@ -207,7 +207,7 @@ def copy_reveal(folder: Path) -> None:
         source = resources.files("sphinx_revealjs") / "_static" / "revealjs"
     except ModuleNotFoundError:
         raise SystemExit(
-            "The slides are shown by reveal.js, which the package sphinx-revealjs carries, and that "
+            "The slides are shown by reveal.js, which sphinx-revealjs carries, and that "
             "is not installed. `make slides` installs it; without make: python -m pip install "
             "-r requirements.lock"
         ) from None

@@ -1,4 +1,4 @@
-"""Draws on the pad of the start page in JupyterLab, and saves a moving picture of it for the README:
+"""Draws on the start page's pad in JupyterLab, and saves a moving picture for the README:
 ``python tools/picture_of_pad.py``. It takes Chromium or Chrome, and half a minute.
 """
 

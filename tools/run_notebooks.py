@@ -108,8 +108,8 @@ def read(path: Path) -> NotebookNode:
         nbformat.validate(notebook)
     except (ValueError, KeyError, AttributeError, nbformat.ValidationError) as error:
         raise ValueError(
-            f"{path} cannot be read as a notebook ({type(error).__name__}): it is empty, cut off or "
-            f"something else. In a clone, bring back what was committed with "
+            f"{path} cannot be read as a notebook ({type(error).__name__}): it is empty, cut off "
+            f"or something else. In a clone, bring back what was committed with "
             f"`git checkout -- {path}`."
         ) from error
     return notebook

@@ -15,7 +15,7 @@ from ..data import DataError
 
 
 class NotYet(Exception):
-    """An answer that is not right yet; the message says why. Without one the answer is still `...`."""
+    """An answer that is not right yet; the message says why. Without one it is still `...`."""
 
 
 def refuse(complaints: Mapping[str, Any]) -> None:

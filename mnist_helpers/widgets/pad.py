@@ -87,7 +87,7 @@ def _pixels(image: Float[Tensor, "H W"], text: str, width: int) -> str:
 
 
 def _bars(probabilities: Float[Tensor, "10"] | None, height: int) -> str:
-    """Return ten bars, grey and empty before there is an answer, and the answer as a large digit."""
+    """Return ten bars, empty before there is an answer, and the answer as a large digit."""
     shares = [] if probabilities is None else probabilities.tolist()
     answer = shares.index(max(shares)) if shares else ""
     rows = []
