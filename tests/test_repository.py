@@ -12,8 +12,7 @@ import tomllib
 import zipfile
 
 from makefile import dry_run
-from mnist_helpers.benchmark import load_results
-from mnist_helpers.benchmark.results import fraction
+from mnist_helpers.benchmark import fraction, load_results
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 import pytest

@@ -7,7 +7,7 @@ prints what is finished.
 """
 
 import argparse
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 import copy
 from dataclasses import replace
@@ -30,8 +30,8 @@ from tqdm.auto import tqdm
 from ..batches import TensorBatches, split_indices
 from ..data import load_datasets
 from ..training import choose_precision, evaluate, get_device, keep_freed_memory
+from . import fraction
 from .recipes import RECIPES, STEPS, Recipe
-from .results import fraction
 
 _ROWS = ("classic", "fast", "fast99", "best", "speedrun", "loading")
 
@@ -43,6 +43,9 @@ class _Run(NamedTuple):
     peak_mb: float
     accuracy: float | None = None  # in [0, 1]
     loader_seconds: float | None = None  # a DataLoader's for the same pass
+
+    def is_stuck(self) -> bool:  # one answer for every digit is right for 11.35 %
+        return self.accuracy is not None and self.accuracy < 0.2
 
 
 def main() -> int:
@@ -59,7 +62,6 @@ def main() -> int:
     plan = [(i, name) for name, one in recipes.items() for i in range(options.seeds or one.seeds)]
     plan.sort(key=lambda one: (one[1] != "loading", one[0]))  # the passes, then recipes in turn
     runs: dict[str, list[_Run]] = {name: [] for name in recipes}
-    stuck = Counter()
     status = 0
     try:
         for seed, name in tqdm(plan, unit="run", leave=False):
@@ -68,10 +70,7 @@ def main() -> int:
             else:
                 run = _measure_training(recipes[name], seed, train_set, test_set)
                 told = f"{name}, seed {seed}: {run.seconds:.2f} s, accuracy {run.accuracy:.2%}"
-                if run.accuracy < 0.2:  # one answer for every digit is right for 11.35 %
-                    stuck[name] += 1
-                    told += "  STUCK"
-                tqdm.write(told)
+                tqdm.write(told + "  STUCK" * run.is_stuck())
             runs[name].append(run)
     except KeyboardInterrupt:
         status = 130  # as a program's that Ctrl-C ended
@@ -82,17 +81,16 @@ def main() -> int:
         for name, done in runs.items():
             accuracies = [round(100 * run.accuracy, 2) for run in done]
             print(f"{name:<38}{accuracies}")
-            record = {"step": name, "epochs": recipes[name].epochs}
-            record |= {"validation_accuracy": accuracies, "settings": repr(recipes[name])}
-            records.append(record)
+            one = {"step": name, "epochs": recipes[name].epochs, "validation_accuracy": accuracies}
+            records.append(one | {"settings": repr(recipes[name])})
     else:
         seconds = [run.seconds for run in runs.get("classic", [])]
         ten_epochs = 10 * mean(seconds) / recipes["classic"].epochs if seconds else None
         records = [_row(name, recipes[name], done, ten_epochs) for name, done in runs.items()]
         _print_table(records)
     for name, done in runs.items():
-        if stuck[name]:
-            print(f"{name}: {stuck[name]} of {len(done)} seeds stuck")
+        if stuck := sum(run.is_stuck() for run in done):
+            print(f"{name}: {stuck} of {len(done)} seeds stuck")
     if options.json:
         lines = [f"  {json.dumps(record)}" for record in records]
         options.json.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
