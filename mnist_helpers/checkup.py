@@ -130,8 +130,8 @@ def _find_memory() -> str:
     text = f"{memory.available / 1e9:,.1f} GB free of {memory.total / 1e9:,.1f}"
     if memory.available < MEMORY_NEEDED:
         raise _Broken(
-            f"{text}: a lesson takes up to {MEMORY_NEEDED / 1e9} GB. Close other programs, and shut "
-            "down other lessons' kernels (in JupyterLab, the square in a circle, on the left)."
+            f"{text}: a lesson takes up to {MEMORY_NEEDED / 1e9} GB. Close other programs, and "
+            "shut down other lessons' kernels (in JupyterLab, the square in a circle, on the left)."
         )
     return text
 

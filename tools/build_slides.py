@@ -22,7 +22,7 @@ from nbconvert.exporters import SlidesExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 import nbformat
 from nbformat import NotebookNode
-from run_notebooks import ROOT, lessons, strip
+from run_notebooks import ROOT, START_PAGE, lessons, strip
 from traitlets.config import Config
 
 FOLDER = ROOT / "slides"
@@ -101,7 +101,7 @@ def deck_link(url: str, path: Path, folder: Path) -> str:
     address, mark, place = url.partition("#")
     if not address or ":" in address:
         return url
-    if address.endswith(".ipynb") and "/" not in address:
+    if address.endswith(".ipynb") and "/" not in address and address != START_PAGE.name:
         return address.removesuffix(".ipynb") + ".html"  # headings have other names there
     return Path(os.path.relpath(path / address, folder)).as_posix() + mark + place
 

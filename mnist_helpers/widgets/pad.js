@@ -27,7 +27,7 @@ function render({ model, el }) {
     pen.lineCap = pen.lineJoin = "round";
     for (const stroke of strokes) {
       pen.beginPath();
-      pen.moveTo(...stroke[0]);
+      pen.moveTo(stroke[0][0] - 0.01, stroke[0][1]); // a line of no length would not be drawn
       for (const point of stroke) pen.lineTo(...point);
       pen.stroke();
     }
@@ -60,6 +60,16 @@ function render({ model, el }) {
   canvas.addEventListener("pointermove", move);
   for (const end of ["pointerup", "pointercancel", "pointerleave"])
     canvas.addEventListener(end, release);
+  // Here and not in the kernel: a stroke that is still on its way would come back after it.
+  const forget = { undo: (strokes) => strokes.slice(0, -1), clear: () => [] };
+  for (const [name, left] of Object.entries(forget)) {
+    const button = document.createElement("button");
+    button.textContent = name;
+    button.className = "jupyter-widgets jupyter-button widget-button";
+    button.style.width = "5em";
+    button.addEventListener("click", () => keep(left(model.get("strokes"))));
+    el.append(button);
+  }
   model.on("change:strokes", draw);
   draw();
   return () => model.off("change:strokes", draw);

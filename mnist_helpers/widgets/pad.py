@@ -20,8 +20,8 @@ from .screen import img, one_at_a_time
 
 
 class Pad(anywidget.AnyWidget):
-    """A black square to draw on in white; its strokes are as `rasterize` takes them. They live in
-    the kernel, so that a page that is opened again shows them."""
+    """A black square to draw on in white, with buttons to undo and to clear. Its strokes are as
+    `rasterize` takes them, and live in the kernel: a page that is opened again shows them."""
 
     _esm = Path(__file__).with_name("pad.js")
     size = traitlets.Int(280).tag(sync=True)  # in pixels of the page
@@ -33,9 +33,6 @@ def drawing_pad(model: nn.Module) -> VBox:
     you draw; on request also the feature maps of its modules ``block_1``, ``block_2`` and so on.
     Without the tick the picture shows the pad as it is."""
     pad = Pad()
-    undo, clear = (
-        ipywidgets.Button(description=name, layout={"width": "5em"}) for name in ("undo", "clear")
-    )
     fit = ipywidgets.Checkbox(
         True, description="fit and centre, as in MNIST", indent=False, layout={"width": "auto"}
     )
@@ -61,17 +58,12 @@ def drawing_pad(model: nn.Module) -> VBox:
         bars.value = _bars(probabilities if strokes else None, pad.size)
         maps.value = "" if layer.value == "none" else _feature_maps(model, layer.value, image)
 
-    def forget(button: ipywidgets.Button) -> None:
-        pad.strokes = pad.strokes[:-1] if button is undo else []
-
     pad.observe(show, "strokes")
     for control in (fit, layer):
         control.observe(show, "value")
-    for button in (undo, clear):
-        button.on_click(forget)
     show()
     row = Layout(flex_flow="row wrap", align_items="flex-start", grid_gap="1em")
-    rows = [pad, picture, bars], [undo, clear, fit, layer]
+    rows = [pad, picture, bars], [fit, layer]
     above, below = (ipywidgets.Box(parts, layout=row) for parts in rows)
     return VBox([says, above, below, maps])
 

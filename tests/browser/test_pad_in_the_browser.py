@@ -60,6 +60,10 @@ class Pad:
     def clear(self) -> None:
         self.press("clear")
         self.says("draw a digit")
+        self.look()
+
+    def look(self) -> None:
+        self.canvas.scroll_into_view_if_needed()
         self.box = self.canvas.bounding_box()
 
 
@@ -143,18 +147,22 @@ def test_the_feature_maps_are_those_of_the_drawing(pad) -> None:
 
 
 def test_what_was_drawn_is_there_when_the_page_is_opened_again_and_more_can_be_drawn(pad) -> None:
+    pad.draw("90 90", 1, 0)
+    pad.says("1 stroke")
+    assert pad.canvas.evaluate(WHITE) > 0, "a dot is seen, too"
+    pad.clear()
     pad.draw(DIGITS[7], 0.75, 0.1)
     pad.says("2 strokes")
     drawn = pad.canvas.evaluate(WHITE)
     pad.desk.reload()
     assert pad.canvas.evaluate(WHITE) == drawn > 0
-    pad.box = pad.canvas.bounding_box()
+    pad.look()
     pad.draw(DIGITS[1], 0.2, 0.75)
     pad.says("3 strokes")
     assert pad.canvas.evaluate(WHITE) > drawn
     pad.desk.run_all()
     pad.says("draw a digit")
-    pad.box = pad.canvas.bounding_box()
+    pad.look()
     pad.draw(DIGITS[1], 0.75, 0.1)
     pad.says("1 stroke: the network says 1")
     assert pad.canvas.evaluate(WHITE) > 0
