@@ -1,5 +1,6 @@
-"""What measures: one small run of each."""
+"""What measures, one small run of each; and the copies that a learner works on."""
 
+from copy_lessons import copy_lessons
 import live_loss
 import load
 import pen_digits
@@ -51,3 +52,33 @@ def test_the_live_curve_costs_its_time_over_that_without_it(capsys, monkeypatch)
     monkeypatch.setattr(live_loss, "seconds_of_training", lambda batches, live: 3 if live else 2)
     live_loss.main(rounds=2, count=1)
     assert capsys.readouterr().out == "1.500\n1.500\nmedian 1.500\n"
+
+
+def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, capsys) -> None:
+    lessons, copies = tmp_path / "notebooks", tmp_path / "mine"
+    (lessons / "images").mkdir(parents=True)
+
+    def write(text: str) -> None:
+        for name in ("01.ipynb", "02.ipynb", "images/01.png", "cnn.pt", ".hidden.ipynb"):
+            (lessons / name).write_text(text)
+        copy_lessons(lessons, copies)
+
+    def read() -> dict[str, str]:
+        files = sorted(path for path in copies.rglob("[!.]*") if path.is_file())
+        return {path.relative_to(copies).as_posix(): path.read_text() for path in files}
+
+    write("old")
+    assert read() == dict.fromkeys(["01.ipynb", "02.ipynb", "images/01.png"], "old")
+    (copies / "01.ipynb").write_text("my work")
+    copy_lessons(lessons, copies)
+    assert read()["01.ipynb"] == "my work"
+    for version, beside in (("new", "01 (new).ipynb"), ("newer", "01 (new) (new).ipynb")):
+        write(version)
+        assert read()["01.ipynb"] == "my work"
+        assert read()[beside] == read()["02.ipynb"] == read()["images/01.png"] == version
+        (copies / "01 (new).ipynb").write_text("more work")
+    assert read()["01 (new).ipynb"] == "more work"
+    assert "your copy stays, the new one is 01 (new).ipynb" in capsys.readouterr().out
+    (copies / "02.ipynb").unlink()
+    copy_lessons(lessons, copies)
+    assert read()["02.ipynb"] == "newer"
