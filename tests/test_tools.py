@@ -64,11 +64,15 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
         copy_lessons(lessons, copies)
 
     def read() -> dict[str, str]:
-        files = sorted(path for path in copies.rglob("[!.]*") if path.is_file())
-        return {path.relative_to(copies).as_posix(): path.read_text() for path in files}
+        files = [path for path in copies.rglob("*.*") if path.is_file()]
+        texts = {path.relative_to(copies).as_posix(): path.read_text() for path in files}
+        return {name: text for name, text in texts.items() if name != ".copied.json"}
 
     write("old")
     assert read() == dict.fromkeys(["01.ipynb", "02.ipynb", "images/01.png"], "old")
+    (copies / ".copied.json").unlink()
+    copy_lessons(lessons, copies)
+    assert len(read()) == 3, "what is the same is not put there twice"
     (copies / "01.ipynb").write_text("my work")
     copy_lessons(lessons, copies)
     assert read()["01.ipynb"] == "my work"
