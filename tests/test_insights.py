@@ -55,10 +55,8 @@ def test_the_surest_mistakes_come_first_and_equal_ones_in_order() -> None:
     probabilities = rows_of([0.5, 0.99, 0.6, 0.9, 0.6, 0.9], answers=[3, 4, 5, 6, 7, 8])
     labels = torch.tensor([0, 4, 0, 0, 0, 0])  # the surest of all is right
     for count in (1, 4, 100):
-        assert (
-            insights.confident_mistakes(probabilities, labels, count).tolist()
-            == [3, 5, 2, 4, 0][:count]
-        )
+        found = insights.confident_mistakes(probabilities, labels, count)
+        assert found.tolist() == [3, 5, 2, 4, 0][:count]
 
 
 @pytest.mark.parametrize("function", [insights.confident_mistakes, insights.reliability])

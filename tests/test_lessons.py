@@ -24,14 +24,12 @@ MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|pr
 
 
 class Lesson:
-    """A lesson as it is saved."""
-
     def __init__(self, path: Path) -> None:
         self.path, self.number = path, int(path.name[:2])
         self.notebook = nbformat.read(path, as_version=4)
         self.cells = self.notebook.cells
         self.code_cells = [cell for cell in self.cells if cell.cell_type == "code"]
-        first = self.code_cells[0]  # begins with a line that is IPython's; all else is Python
+        first = self.code_cells[0]  # its first line is IPython's
         first.source = first.source.removeprefix("%load_ext mnist_helpers.tracebacks\n\n")
         texts = [cell.source for cell in self.cells if cell.cell_type == "markdown"]
         self.prose = "\n\n".join(texts)
@@ -59,7 +57,6 @@ def tags(cell: NotebookNode) -> list[str]:
 
 
 def output_texts(cell: NotebookNode) -> Iterator[str]:
-    """Yield all that a cell printed, returned or raised, but for its images."""
     for output in cell.outputs:
         yield from [output.get("text", ""), *output.get("traceback", [])]
         for kind, value in output.get("data", {}).items():
@@ -122,7 +119,7 @@ def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them() -
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes docstrings and type hints out of a syntax tree; comments are not in it."""
+    """Takes docstrings and type hints out of a syntax tree."""
 
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         return None if isinstance(node.value, ast.Constant) else node
@@ -137,7 +134,7 @@ class _Bare(ast.NodeTransformer):
 
 
 def definitions(source: str) -> dict[str, str]:
-    """Return the functions and classes at the top of a module or cell, as comparable text."""
+    """Return the functions and classes of a module or cell, as comparable text."""
     nodes = _Bare().visit(ast.parse(source)).body
     kinds = (ast.FunctionDef, ast.ClassDef)
     return {node.name: ast.dump(node) for node in nodes if isinstance(node, kinds)}

@@ -72,7 +72,7 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
     assert read() == dict.fromkeys(["01.ipynb", "02.ipynb", "images/01.png"], "old")
     (copies / ".copied.json").unlink()
     copy_lessons(lessons, copies)
-    assert len(read()) == 3, "what is the same is not put there twice"
+    assert len(read()) == 3
     (copies / "01.ipynb").write_text("my work")
     copy_lessons(lessons, copies)
     assert read()["01.ipynb"] == "my work"

@@ -1,4 +1,4 @@
-"""What an error shows in a notebook, where libraries' frames are folded."""
+"""What an error shows in a notebook."""
 
 from collections.abc import Callable
 
@@ -39,23 +39,14 @@ def test_own_lines_and_the_last_one_stay_and_the_frames_between_become_one_line_
     assert shown.count("frames in torch (%tb shows all)") == 2
     assert shown.rstrip().endswith("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)")
     assert "site-packages" not in shown
-    assert len(shown.splitlines()) < 25
 
 
 def test_tb_shows_the_last_error_whole(run) -> None:
     run(OWN_MODULE)
-
     assert run("%tb").count("site-packages") >= 4
 
 
-@pytest.mark.parametrize(
-    ("cell", "folded"),
-    [
-        ("from mnist_helpers.drawing import rasterize; rasterize([(1, 2)])", "in mnist_helpers"),
-        ("import statistics; statistics.mean([])", "1 frame in statistics"),
-        ("def own():\n    return {}['a']\nown()", ""),
-    ],
-)
-def test_each_kind_of_frame_is_named(run, cell: str, folded: str) -> None:
-    assert folded in (shown := run(cell))
-    assert ("…" in shown) == bool(folded)
+def test_our_own_package_and_pythons_are_libraries_and_a_cell_is_not(run) -> None:
+    assert "in mnist_helpers" in run("from mnist_helpers.drawing import rasterize; rasterize([1])")
+    assert "1 frame in statistics" in run("import statistics; statistics.mean([])")
+    assert "…" not in run("def own():\n    return {}['a']\nown()")

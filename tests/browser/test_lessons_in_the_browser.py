@@ -95,7 +95,7 @@ def test_every_widget_shows_a_figure_with_its_text(desk: Desk) -> None:
         output.scroll_into_view_if_needed()
         picture = output.locator("img").first
         expect(picture).to_be_visible()
-        assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
+        assert picture.evaluate("image => image.complete && image.width > 100")
         assert picture.get_attribute("alt") == output.locator(TEXT).first.inner_text()
 
 

@@ -1,4 +1,4 @@
-"""The drawing pad of the start page, in a real JupyterLab, drawn on with real mouse events."""
+"""The start page's pad in a real JupyterLab, drawn on with a mouse's events."""
 
 from collections.abc import Iterator
 import re

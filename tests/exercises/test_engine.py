@@ -31,8 +31,6 @@ def mistakes():
 
 
 class Hostile:
-    """Fails at nearly everything that one can ask of it."""
-
     def fails(self, *arguments):
         raise RuntimeError("a long text\nin two lines")
 
