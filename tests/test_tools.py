@@ -1,4 +1,4 @@
-"""What measures, one small run of each; and the copies that a learner works on."""
+"""What measures, one small run of each; and a learner's copies."""
 
 from copy_lessons import copy_lessons
 import live_loss
@@ -70,7 +70,7 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
 
     write("old")
     assert read() == dict.fromkeys(["01.ipynb", "02.ipynb", "images/01.png"], "old")
-    (copies / ".copied.json").unlink()
+    (copies / ".copied.json").write_text('{"01.ip')
     copy_lessons(lessons, copies)
     assert len(read()) == 3
     (copies / "01.ipynb").write_text("my work")

@@ -209,7 +209,7 @@ def copy_reveal(folder: Path) -> None:
         raise SystemExit(
             "The slides are shown by reveal.js, which sphinx-revealjs carries, and that "
             "is not installed. `make slides` installs it; without make: python -m pip install "
-            "-r requirements.lock"
+            "-r requirements-test.lock"
         ) from None
     with resources.as_file(source) as files:
         for name in REVEAL_FILES:

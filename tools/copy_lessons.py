@@ -17,7 +17,10 @@ def copy_lessons(lessons: Path, copies: Path) -> None:
     """Copy what is missing, renew what was left as it was, and leave alone what was changed."""
     copies.mkdir(exist_ok=True)
     record = copies / ".copied.json"  # of which version of a lesson each copy is
-    versions = json.loads(record.read_text("utf-8")) if record.exists() else {}
+    try:
+        versions = dict(json.loads(record.read_text("utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):  # none yet, or damaged: nothing is known
+        versions = {}
     for lesson in sorted(path for path in lessons.rglob("[!.]*") if path.suffix in KEPT):
         name = str(lesson.relative_to(lessons))
         copy, version = copies / name, _digest(lesson)

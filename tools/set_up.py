@@ -63,10 +63,10 @@ def install(*packages: str, otherwise: str = "") -> None:
 def run(module: str, *arguments: str, otherwise: str = "") -> None:
     """Run one of the environment's modules; where it fails, end with what it said last."""
     command = [PYTHON, "-m", module, *arguments]
-    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "encoding": "utf-8"}
     with (
         LOG.open("a", encoding="utf-8") as log,
-        subprocess.Popen(command, cwd=ROOT, **piped) as process,
+        subprocess.Popen(command, cwd=ROOT, errors="replace", **piped) as process,
     ):
         lines = []
         for line in process.stdout:
