@@ -71,19 +71,6 @@ def test_little_memory_is_taken_and_nothing_left_behind(desk: Desk) -> None:
     assert desk.peak() < MEMORY_NEEDED, f"{desk.peak() / 1e9:.2f} GB at its peak"
 
 
-def test_every_cell_runs_once_without_a_warning_and_fails_only_where_meant(desk: Desk) -> None:
-    cells = desk.code_cells()
-    counts = [cell.execution_count for cell in cells]
-    assert counts == list(range(counts[0], counts[0] + len(counts)))
-    for cell in cells:
-        meant = "raises-exception" in cell.metadata.get("tags", [])
-        errors = [output.evalue for output in cell.outputs if output.output_type == "error"]
-        assert bool(errors) == meant, (cell.source, errors)
-        for output in cell.outputs:
-            # tqdm's bar, where it is text, is written to stderr too.
-            assert output.get("name") != "stderr" or "batch/s" in output.text, output.text
-
-
 def test_nothing_is_asked_of_any_other_computer(desk: Desk) -> None:
     own = (desk.lab.address, desk.lab.address.replace("http", "ws"), "data:", "blob:")
     assert not [address for address in desk.asked if not address.startswith(own)]
@@ -158,8 +145,10 @@ def test_the_live_curve_arrives_at_the_last_batch(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("desk", LESSONS[:3], indirect=True, ids=["01", "02", "03"])
-def test_the_widgets_survive_a_second_run(desk: Desk) -> None:
+def test_the_widgets_survive_a_second_run(desk: Desk, request: pytest.FixtureRequest) -> None:
     desk.run_all()
-    test_every_cell_runs_once_without_a_warning_and_fails_only_where_meant(desk)
+    # %load_ext says that it has nothing to do.
+    [found] = differences(request.session, ROOT / "notebooks" / desk.name, desk.code_cells())
+    assert "cell 0:" in found
     test_every_widget_shows_a_figure_with_its_text(desk)
     test_a_slider_moved_by_keyboard_changes_what_it_should(desk)
