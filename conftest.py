@@ -16,6 +16,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import mnist_helpers  # noqa: F401
 
 # isort: split
+from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 from jaxtyping import install_import_hook
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -33,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(folder.cleanup)
     # Lesson 06 keeps its experiments in a file beside it. Here it finds none, and leaves none.
     os.environ["MNIST_EXPERIMENTS_DIR"] = folder.name
+    set_hypothesis_home_dir(folder.name)
+    settings.load_profile("ci")  # hypothesis' own, with the same examples in every run
     os.environ["MNIST_PROGRESS"] = "off"  # what a user has solved is neither shown nor changed
     if "MNIST_CONNECTIONS" not in os.environ:  # a worker finds it done
         guard_connections(Path(folder.name) / "connections.txt")
