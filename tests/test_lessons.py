@@ -67,10 +67,7 @@ def output_texts(cell: NotebookNode) -> Iterator[str]:
 def test_what_is_saved_is_of_one_run_and_holds_nothing_of_the_machine(lesson) -> None:
     assert lesson.path.stat().st_size < 1_000_000
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-    assert lesson.notebook.metadata == {
-        "kernelspec": kernel,
-        "language_info": {"name": "python"},
-    }
+    assert lesson.notebook.metadata == {"kernelspec": kernel, "language_info": {"name": "python"}}
     for count, cell in enumerate(lesson.code_cells, start=1):
         assert cell.execution_count == count
         assert "execution" not in cell.metadata
@@ -110,10 +107,8 @@ def definitions(source: str) -> dict[str, str]:
     and type hints."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        if isinstance(node, ast.FunctionDef):
-            node.returns = None
+        if isinstance(node, (ast.arg, ast.FunctionDef)):
+            node.annotation = node.returns = None
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node):
             del node.body[0]
     kinds = (ast.FunctionDef, ast.ClassDef)
@@ -247,11 +242,11 @@ def test_every_solution_is_right_and_runs_with_what_the_lesson_defines(lesson) -
 
 
 def names_rebound(source: str) -> set[str]:
+    """Return what some code reads and binds anew: run twice, it goes on from its own result."""
     return set.intersection(*names_wanted_and_bound(source))
 
 
 def test_each_cell_may_be_run_twice(lesson) -> None:
-    # A cell that binds anew what it read would go on from its own result.
     for cell in lesson.code_cells:
         # Where it is moved already, nothing changes.
         source = re.sub(r"^(\w+) = \1\.to\(device\)$", "", cell.source, flags=re.M)
