@@ -5,12 +5,12 @@ from pathlib import Path
 import re
 
 from bs4 import BeautifulSoup, Tag
-from build_slides import REVEAL, main, shortened
+from build_slides import REVEAL, deck_link, main, shortened
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 import pytest
-from run_notebooks import WIDGET, lessons
+from run_notebooks import ROOT, WIDGET, lessons
 
 LESSONS = lessons()
 
@@ -107,6 +107,14 @@ def test_links_lead_to_the_neighbouring_decks(path, deck, folder) -> None:
     assert {f"{other.stem}.html" for other in neighbours if other != path} <= set(links)
     for link in links:
         assert link.startswith("https://") or (folder / link).exists(), link
+
+
+def test_a_link_leads_to_a_deck_or_to_the_same_file() -> None:
+    folders = ROOT / "notebooks", ROOT / "slides"
+    assert deck_link("02_tensor_shapes.ipynb#9.-Stride", *folders) == "02_tensor_shapes.html"
+    assert deck_link("images/digits.png", *folders) == "../notebooks/images/digits.png"
+    for url in ("#in-short", "https://pytorch.org/get-started"):
+        assert deck_link(url, *folders) == url
 
 
 def test_a_traceback_of_one_frame_says_nothing_of_left_out_lines() -> None:
