@@ -72,22 +72,16 @@ def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, dat
 @st.composite
 def layers(draw, channels, widening):
     """One layer that takes that many channels, and puts out as many, or more if `widening`."""
-    kind = draw(st.sampled_from(["conv", "conv", "same", "max", "average", "relu", "norm"]))
-    geometry = draw(geometries)
-    half = min(geometry["padding"], geometry["kernel_size"] // 2)
-    if kind == "conv":
-        groups = draw(st.sampled_from([1, channels]))
-        out_channels = groups * draw(st.integers(1, 2)) if widening else channels
-        geometry |= {"groups": groups, "bias": draw(st.booleans())}
-        return nn.Conv2d(channels, out_channels, **geometry)
-    if kind == "same":
-        geometry |= {"stride": 1, "padding": draw(st.sampled_from(["same", "valid"]))}
-        return nn.Conv2d(channels, channels, **geometry)
-    if kind == "max":
-        return nn.MaxPool2d(**geometry | {"padding": half})
-    if kind == "average":
-        return nn.AvgPool2d(geometry["kernel_size"], geometry["stride"], half)
-    return nn.ReLU(inplace=draw(st.booleans())) if kind == "relu" else nn.BatchNorm2d(channels)
+    geometry, yes = draw(geometries), draw(st.booleans())
+    groups = draw(st.sampled_from([1, channels]))
+    wide = groups * draw(st.integers(1, 2)) if widening else channels
+    conv = nn.Conv2d(channels, wide, **geometry, groups=groups, bias=yes)
+    same = geometry | {"stride": 1, "padding": "same" if yes else "valid"}
+    pool = geometry | {"padding": min(geometry["padding"], geometry["kernel_size"] // 2)}
+    average = nn.AvgPool2d(*(pool[name] for name in ("kernel_size", "stride", "padding")))
+    others = [nn.Conv2d(channels, channels, **same), nn.MaxPool2d(**pool), average]
+    others += [nn.ReLU(inplace=yes), nn.BatchNorm2d(channels)]
+    return draw(st.sampled_from([conv, conv, *others]))
 
 
 @st.composite

@@ -60,8 +60,7 @@ def drawn(monkeypatch):
 
 @each
 def test_each_control_has_a_name_and_changes_the_figure_with_its_text(make, monkeypatch) -> None:
-    save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda *a, **named: save(*a, dpi=25, **named))
+    monkeypatch.setitem(plt.rcParams, "savefig.dpi", 25)
     widget, other = make(), make()
     beginning = pictures(widget)
     assert pictures(other) == beginning
@@ -138,8 +137,8 @@ def test_digits_of_a_class_are_leafed_through_and_a_pixel_is_told_and_framed(dra
         indices = [n for n, label in enumerate(labels) if digit in (str(label.item()), "all")]
         move(widget, ("digit", digit))
         assert (number.value, number.max) == (0, len(indices) - 1)
-        told = move(widget, ("number", number.max))
-        assert told.startswith(f"sample {indices[-1]:,} is a {labels[indices[-1]]};")
+        told = f"sample {indices[-1]:,} is a {labels[indices[-1]]};"
+        assert move(widget, ("number", number.max)).startswith(told)
 
 
 def test_slow_motion_tells_the_sum_and_the_sizes(drawn) -> None:
