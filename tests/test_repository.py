@@ -26,8 +26,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def tracked(*patterns: str) -> list[Path]:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
-    command = ["git", "ls-files", *patterns]
-    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listing = subprocess.check_output(["git", "ls-files", *patterns], cwd=ROOT, text=True)
     return [path for path in map(ROOT.joinpath, listing.splitlines()) if path.is_file()]
 
 
@@ -139,7 +138,7 @@ def test_ci_runs_on_three_systems() -> None:
 
 def test_the_wheel_carries_the_whole_package_and_nothing_else(tmp_path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    subprocess.check_output(command, cwd=ROOT)
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as content:
         carried = {name: content.read(name) for name in content.namelist()}

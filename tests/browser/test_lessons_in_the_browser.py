@@ -115,19 +115,6 @@ def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk:
     assert str(row * width + column) == shown.inner_text()
 
 
-def test_every_control_has_a_name(desk: Desk) -> None:
-    for widget, output in widgets(desk):
-        for control in output.locator("input, select, .noUi-handle").all():
-            named = control.evaluate(
-                """control => {
-                    const box = control.closest(".jupyter-widgets");
-                    const label = box.querySelector("label")?.textContent.trim();
-                    return label || control.title || box.title;
-                }"""
-            )
-            assert named, f"{widget}: {control.evaluate('control => control.outerHTML')}"
-
-
 @pytest.mark.parametrize("desk", LESSONS[3:4], indirect=True, ids=["04"])
 def test_the_live_curve_arrives_at_the_last_batch(desk: Desk) -> None:
     expect(desk.output_of("widgets.LiveLoss").locator(TEXT)).to_contain_text(
