@@ -11,7 +11,7 @@ import sys
 import tomllib
 import zipfile
 
-from makefile import dry_run
+from makefile import dry_run, make
 from mnist_helpers.benchmark import fraction, load_results
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -26,8 +26,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def tracked(*patterns: str) -> list[Path]:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
-    command = ["git", "ls-files", *patterns]
-    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listing = subprocess.check_output(["git", "ls-files", *patterns], cwd=ROOT, text=True)
     return [path for path in map(ROOT.joinpath, listing.splitlines()) if path.is_file()]
 
 
@@ -89,6 +88,32 @@ def test_make_passes_the_port_and_the_arguments_on() -> None:
     assert re.search(r"-m pytest .*--dist loadscope .* tests/test_shapes.py$", test)
 
 
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="it needs a shell and make")
+@pytest.mark.parametrize(
+    ("failing", "installs", "end"),
+    [
+        ("nothing", 3, "Ready. What is there:"),
+        ("requirements.lock", 2, r"This failed: pip .*-r requirements.lock\nAll it said: .*\.log"),
+        ("+cpu", 1, r"no torch==[\d.]+\+cpu and torchvision==[\d.]+\+cpu for the processor alone"),
+    ],
+)
+def test_make_installs_what_the_lock_names_or_says_what_failed(tmp_path, failing, installs, end):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "venv.py").write_text("create = lambda folder, with_pip: None")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho $@ >> asked\ncase "$@" in *$FAILING*) exit 1; esac')
+    python.chmod(0o755)
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "tools/set_up.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    command = [".venv/installed", "TORCH=cpu", f"PYTHON={sys.executable}"]
+    done = make(*command, folder=tmp_path, PYTHONPATH=str(tmp_path), FAILING=failing)
+    assert done.stdout.startswith("Setting up the lessons, once:")
+    assert re.search(end, done.stdout + done.stderr)
+    assert (tmp_path / "asked").read_text().count("-m pip install") == installs
+    assert (tmp_path / ".venv/installed").exists() == (done.returncode == 0) == (installs == 3)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a script of the shell stands in for make")
 @pytest.mark.parametrize("failing", ["lint", "test", ""])
 def test_ci_runs_what_a_stranger_runs_and_fails_with_it(tmp_path, failing) -> None:
@@ -113,7 +138,7 @@ def test_ci_runs_on_three_systems() -> None:
 
 def test_the_wheel_carries_the_whole_package_and_nothing_else(tmp_path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    subprocess.check_output(command, cwd=ROOT)
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as content:
         carried = {name: content.read(name) for name in content.namelist()}
