@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .shapes import Patch, layer_outputs, layer_views, seen_patch
 
 
-class ExcitingPatch(NamedTuple):
+class _ExcitingPatch(NamedTuple):
     """A unit of a channel that answers strongly to an image, and the patch that the unit sees."""
 
     index: int  # of the image
@@ -20,14 +20,12 @@ class ExcitingPatch(NamedTuple):
     patch: Patch
 
 
-class Projection(NamedTuple):
-    """Features on their principal components, and the components' shares of the variance, of 1."""
-
+class _Projection(NamedTuple):
     points: Float[Tensor, "N components"]
-    shares: Float[Tensor, " components"]
+    shares: Float[Tensor, " components"]  # of the variance, which is 1
 
 
-class ReliabilityBin(NamedTuple):
+class _ReliabilityBin(NamedTuple):
     """The digits on which a network's confidence, its largest probability, is over `low` and at
     most `high`: how many, their mean confidence and their accuracy, NaN where there is none."""
 
@@ -87,7 +85,7 @@ def predict_all(model: nn.Module, images: Float[Tensor, "N 1 H W"]) -> Float[Ten
 
 def top_patches(
     model: nn.Module, layer: str, channel: int, images: Float[Tensor, "N 1 H W"], count: int = 9
-) -> list[ExcitingPatch]:
+) -> list[_ExcitingPatch]:
     """Return where on images one channel of a layer answers most strongly, the strongest first.
 
     `layer` is a name in ``model.named_modules()``, such as ``"block_2.2"``. Of each image only the
@@ -103,7 +101,7 @@ def top_patches(
     for index in activations.argsort(descending=True, stable=True)[:count].tolist():
         row, column = divmod(places[index].item(), maps[0].shape[-1])
         patch = seen_patch(views[layer], images[index], (row, column))
-        found.append(ExcitingPatch(index, row, column, activations[index].item(), patch))
+        found.append(_ExcitingPatch(index, row, column, activations[index].item(), patch))
     return found
 
 
@@ -123,7 +121,7 @@ def occlusion_map(
     return predict_all(model, covered)[:, label].reshape(height, width)
 
 
-def pca(features: Float[Tensor, "N D"], components: int = 2) -> Projection:
+def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
     """Return features on their principal components, the directions in which they vary most.
 
     The method is that of Halko, Martinsson and Tropp, "Finding structure with randomness" (2011,
@@ -140,12 +138,12 @@ def pca(features: Float[Tensor, "N D"], components: int = 2) -> Projection:
     axes = axes[:, :components]  # [D, components]
     largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
     shares = lengths[:components].square() / centred.square().sum()
-    return Projection(centred @ (axes * largest.sign()), shares)
+    return _Projection(centred @ (axes * largest.sign()), shares)
 
 
 def reliability(
     probabilities: Float[Tensor, "N classes"], labels: Integer[Tensor, " N"], bins: int = 10
-) -> list[ReliabilityBin]:
+) -> list[_ReliabilityBin]:
     """Compare how sure a network is with how often it is right, in bins of one width from 0 to 1.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (2017,
@@ -160,11 +158,11 @@ def reliability(
         inside = numbers == number
         means = confidence[inside].double().mean().item(), right[inside].mean().item()
         low, high = number / bins, (number + 1) / bins
-        found.append(ReliabilityBin(low, high, inside.sum().item(), *means))
+        found.append(_ReliabilityBin(low, high, inside.sum().item(), *means))
     return found
 
 
-def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+def expected_calibration_error(bins: Sequence[_ReliabilityBin]) -> float:
     """Return by how much confidence and accuracy differ, the mean over all digits, from 0 to 1:
     equation 3 of Guo et al. (2017)."""
     off = sum(part.count * abs(part.accuracy - part.confidence) for part in bins if part.count)
