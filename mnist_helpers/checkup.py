@@ -46,9 +46,10 @@ def _find_packages() -> str:
     for one in needed:
         try:
             version = metadata.version(one.name)
+            right = one.specifier.contains(version, prereleases=True)
         except metadata.PackageNotFoundError:
-            version = "missing"
-        if version == "missing" or not one.specifier.contains(version, prereleases=True):
+            version, right = "missing", False
+        if not right:
             wrong.append(f"{one.name} is {version}, and has to be {one.specifier}")
     if wrong:
         raise _Broken(f"{'; '.join(wrong)}.{_SET_UP_AGAIN}")
@@ -102,15 +103,12 @@ def _find_precision() -> str:
 
 
 def _find_data() -> str:
-    from .data import DataError, data_root, faults
+    from .data import DataError, data_root
 
     try:
-        root = data_root()
+        return f"{data_root(verify=True)}: whole"
     except DataError as error:
         raise _Broken(error) from error
-    if wrong := "; ".join(f"{name} {fault}" for name, fault in faults(root).items()):
-        raise _Broken(f"{wrong}. Delete the folder {root / 'MNIST'}, and run this again.")
-    return f"{root}: whole"
 
 
 def _find_disk() -> str:

@@ -37,23 +37,24 @@ class DataError(RuntimeError):
     """MNIST could not be prepared. The message names the folder, the cause and what to do."""
 
 
-def data_root() -> Path:
+def data_root(verify: bool = False) -> Path:
     """Return a folder that torchvision's ``MNIST(root=...)`` can read, preparing it on first use.
 
     It is ``$MNIST_DATA_DIR`` where that is set, else ``mnist_helpers`` in the user's cache folder,
     and takes 55 MB. The first call verifies each file's SHA-256 and unpacks those that are missing
-    or differ; later calls, in any process, look only at sizes and modification times. Processes
-    that call it at once wait for each other. Raises a DataError where it cannot be prepared.
+    or differ; later calls, in any process, look only at sizes and modification times, but with
+    `verify`. Processes that call it at once wait for each other. Raises a DataError where it cannot
+    be prepared.
     """
     root = root_folder()
     raw = root / "MNIST" / "raw"
-    if _is_recorded(raw):
+    if _is_recorded(raw) and not verify:
         return root
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw / ".lock", timeout=_LONGEST_WAIT):
-            if not _is_recorded(raw):
-                for name, fault in faults(root).items():
+            if verify or not _is_recorded(raw):
+                for name, fault in _faults(raw).items():
                     _write_whole(raw / name, _unpack(name))
                     if fault != "was missing":
                         line = f"{name} in {raw} {fault}; it has been rebuilt."
@@ -61,25 +62,9 @@ def data_root() -> Path:
                 _write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
     except OSError as error:
         # A shared folder may be whole and refuse the lock file: to read it is all a lesson needs.
-        if faults(root):
+        if _faults(raw):
             raise DataError(_explain(root, error)) from error
     return root
-
-
-def faults(root: Path) -> dict[str, str]:
-    """Return what is wrong with each file that is not whole under a `data_root`, by name:
-    ``{"t10k-labels-idx1-ubyte": "did not match its checksum"}``. It takes half a second."""
-    found = {}
-    for name, sha256 in MNIST_FILES.items():
-        try:
-            with (root / "MNIST" / "raw" / name).open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
-                    found[name] = "did not match its checksum"
-        except FileNotFoundError:
-            found[name] = "was missing"
-        except OSError as error:
-            found[name] = f"could not be read ({error.strerror})"
-    return found
 
 
 def load_datasets() -> tuple[MNIST, MNIST]:
@@ -99,6 +84,7 @@ def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoade
 
 
 def root_folder() -> Path:
+    """Return where `data_root` keeps the digits, there or not."""
     chosen = os.environ.get("MNIST_DATA_DIR", "")
     try:
         folder = chosen or platformdirs.user_cache_dir("mnist_helpers", appauthor=False)
@@ -109,6 +95,21 @@ def root_folder() -> Path:
             f"Where to keep the digits is not known: MNIST_DATA_DIR is {chosen!r} ({error}). "
             "Set it to the full path of a folder that you can write to."
         ) from error
+
+
+def _faults(raw: Path) -> dict[str, str]:
+    """Return what is wrong with each file that is not whole, by name; it takes half a second."""
+    found = {}
+    for name, sha256 in MNIST_FILES.items():
+        try:
+            with (raw / name).open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
+                    found[name] = "did not match its checksum"
+        except FileNotFoundError:
+            found[name] = "was missing"
+        except OSError as error:
+            found[name] = f"could not be read ({error.strerror})"
+    return found
 
 
 def _signatures(raw: Path) -> dict[str, list[int]]:
