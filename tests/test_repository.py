@@ -12,7 +12,8 @@ import tomllib
 import zipfile
 
 from makefile import dry_run
-from mnist_helpers.benchmark import fraction, load_results
+from mnist_helpers.benchmark import load_results
+from mnist_helpers.benchmark.__main__ import _fraction as fraction
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 import pytest

@@ -30,7 +30,6 @@ from tqdm.auto import tqdm
 from ..batches import TensorBatches, split_indices
 from ..data import load_datasets
 from ..training import choose_precision, evaluate, get_device, keep_freed_memory
-from . import fraction
 from .recipes import RECIPES, STEPS, Recipe
 
 _ROWS = ("classic", "fast", "fast99", "best", "speedrun", "loading")
@@ -99,16 +98,15 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m mnist_helpers.benchmark", description=__doc__)
-    told = f"repeatable; {', '.join(_ROWS)} where none is named"
-    parser.add_argument("--recipe", action="append", choices=RECIPES, help=told)
-    told = "how many for each recipe, from 0 (default: 5; 3 for classic, 10 for speedrun)"
-    parser.add_argument("--seeds", type=int, help=told)
-    parser.add_argument("--epochs", type=int, help="for each recipe, instead of its own number")
-    told = "one seed, and one epoch of classic and of best: under two minutes on two cores"
-    parser.add_argument("--quick", action="store_true", help=told)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
-    told = "compare instead, on a validation split, the steps of lesson 05 (twenty minutes)"
-    parser.add_argument("--steps", action="store_true", help=told)
+    add = parser.add_argument
+    named = f"repeatable; {', '.join(_ROWS)} where none is named"
+    add("--recipe", action="append", choices=RECIPES, help=named)
+    add("--seeds", type=int, help="for each recipe (default: 5; 3 for classic, 10 for speedrun)")
+    add("--epochs", type=int, help="for each recipe, instead of its own number")
+    add("--quick", action="store_true", help="one seed, at most one epoch; under two minutes")
+    add("--json", type=Path, metavar="FILE", help="write the results there, too")
+    steps = "compare instead, on a validation split, the steps of lesson 05 (twenty minutes)"
+    add("--steps", action="store_true", help=steps)
     options = parser.parse_args()
     if any(number is not None and number < 1 for number in (options.seeds, options.epochs)):
         parser.error("--seeds and --epochs are numbers from 1 up")
@@ -201,13 +199,18 @@ def _row(name: str, recipe: Recipe, runs: list[_Run], ten_epochs: float | None) 
 def _print_table(rows: list[dict]) -> None:
     print("recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB")
     for row in rows:
-        ratio = "" if row["ratio"] is None else fraction(row["ratio"])
+        ratio = "" if row["ratio"] is None else _fraction(row["ratio"])
         values = [row[key] for key in ("accuracy", "accuracy_sd") if row[key] is not None]
         accuracy = " ± ".join(f"{value:.2f}" for value in values)
         print(
             f"{row['recipe']:<16}{row['seeds']:>6}{row['epochs']:>8.3g}{row['seconds']:>9.2f}"
             f"{ratio:>9}{accuracy:>16}{row['peak_mb']:>9}"
         )
+
+
+def _fraction(ratio: float) -> str:
+    """Return a ratio of times as it is read best: 0.05 as ``1/20.0``, 0.93 as ``0.93``."""
+    return f"1/{1 / ratio:.1f}" if 0 < ratio < 0.5 else f"{ratio:.2f}"
 
 
 if __name__ == "__main__":
