@@ -46,7 +46,7 @@ def data_root(verify: bool = False) -> Path:
     `verify`. Processes that call it at once wait for each other. Raises a DataError where it cannot
     be prepared.
     """
-    root = root_folder()
+    root = _root_folder()
     raw = root / "MNIST" / "raw"
     if _is_recorded(raw) and not verify:
         return root
@@ -83,8 +83,7 @@ def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoade
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
 
 
-def root_folder() -> Path:
-    """Return where `data_root` keeps the digits, there or not."""
+def _root_folder() -> Path:
     chosen = os.environ.get("MNIST_DATA_DIR", "")
     try:
         folder = chosen or platformdirs.user_cache_dir("mnist_helpers", appauthor=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 import tempfile
 import textwrap
 
-from ..data import DataError, root_folder
+from ..data import DataError, data_root
 from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from .engine import Verdict
 
@@ -61,13 +61,12 @@ def _solved(*new: str) -> set[str]:
     if os.environ.get("MNIST_PROGRESS") == "off":
         return done
     try:
-        file = root_folder() / "progress.json"
+        file = data_root() / "progress.json"
         # A file that is not there yet, or is damaged, counts as none.
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError, RecursionError):
             done = {one for one in json.loads(file.read_text()) if isinstance(one, str)}
         if not done.issuperset(new):
             done.update(new)
-            file.parent.mkdir(parents=True, exist_ok=True)
             # Another notebook reads it whole; of two that write at once, one may be forgotten.
             with tempfile.TemporaryDirectory(dir=file.parent) as beside:
                 written = Path(beside, file.name)

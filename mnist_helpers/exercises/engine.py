@@ -101,7 +101,6 @@ class Code(_Exercise):
     later: Mapping[str, Sequence[tuple]] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)  # as that of `Given`
     tidy: Callable[[Any], Any] = lambda result: result  # makes alike what is as good; may refuse
-    exact: bool = False  # whether float64 is wrong where float32 is right
     remark: Callable[[Callable], str] = lambda function: ""  # added to the praise
 
     def judge(self, answer: object) -> str:
@@ -121,7 +120,7 @@ class Code(_Exercise):
             rights.append(self.right(*copy.deepcopy(case)))
             try:
                 tidied = Given(self.tidy(returned.value), returned.what)
-                given.append(tidied.like(rights[-1], self.exact))
+                given.append(tidied.like(rights[-1]))
             except NotYet as not_yet:
                 given.append(returned.value)
                 refused = refused or not_yet

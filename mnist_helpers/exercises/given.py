@@ -133,20 +133,20 @@ class Given:
             raise NotYet(f"{self.what} is {Given(value).kind}; {wanted}.")
         return list(value)
 
-    def like(self, right: object, exact: bool = False) -> Any:
-        """Return it as the right one is; with `exact`, float64 will not do for float32."""
+    def like(self, right: object) -> Any:
+        """Return it as the right one is: a number, a tensor, or a tuple or list of such."""
         if isinstance(right, tuple):
             parts = self.entries([f"number {place + 1}" for place in range(len(right))])
             pairs = zip(parts, right, strict=True)
-            return tuple(Given(part, self.what).like(one, exact) for part, one in pairs)
+            return tuple(Given(part, self.what).like(one) for part, one in pairs)
         if isinstance(right, list):  # of whole numbers, however many
             what = f"An entry of {self.what.lower()}"
             return [Given(one, what).number(whole=True) for one in self.value]
         if not isinstance(right, Tensor):
             return self.number(whole=isinstance(right, int))
         value, fraction = self.tensor(), right.is_floating_point()
-        if value.dtype != right.dtype and (exact or not (fraction and value.is_floating_point())):
-            cut = ", which cuts fractions off" if fraction and not value.is_floating_point() else ""
+        if value.dtype != right.dtype and not (fraction and value.is_floating_point()):
+            cut = ", which cuts fractions off" if fraction else ""
             raise NotYet(f"{self.what} is {value.dtype}{cut}. Make it {right.dtype}.")
         return value
 

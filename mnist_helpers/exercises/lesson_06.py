@@ -103,7 +103,6 @@ EXERCISES["6.3"] = Code(
         "out of bounds": "The pixels lie on two axes, H and W. Make one of them first: "
         "images.flatten(start_dim=1) has 784 columns, and [:, order] puts those in order."
     },
-    exact=True,
 )
 
 

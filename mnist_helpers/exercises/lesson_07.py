@@ -155,7 +155,6 @@ EXERCISES["7.3"] = Code(
     clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
     "column + size − 1 of whole pictures, and everything else has to stay.",
     advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
-    exact=True,
 )
 
 

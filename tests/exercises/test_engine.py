@@ -261,7 +261,6 @@ COUNTED = Code(
     right=lambda n: (n * 10**7, torch.tensor([n / 3])),
     mistakes={"One too many.": lambda n: (n * 10**7 + 1, torch.tensor([n / 3]))},
     clue="",
-    exact=True,
 )
 
 
@@ -271,7 +270,7 @@ COUNTED = Code(
         (lambda n: [torch.tensor(n * 10**7), torch.tensor([n / 3])], "Right."),
         (lambda n: (n * 10**7 + 1, torch.tensor([n / 3])), "One too many."),
         (lambda n: (n * 1e7, torch.tensor([n / 3])), "a float. It has to be a whole number"),
-        (lambda n: (n * 10**7, torch.tensor([n / 3]).double()), "float64. Make it torch.float32"),
+        (lambda n: (n * 10**7, torch.tensor([n / 3]).double()), "Right."),
         (lambda n: n, "returns is 3; give a value for each, in this order: (number 1, number 2)"),
     ],
 )
