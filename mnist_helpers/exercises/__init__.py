@@ -21,9 +21,9 @@ _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERC
 
 def check(exercise: object, answer: object) -> None:
     """Print what `judge` says of the answer, and remember for `progress` that it is right."""
-    verdict = judge(exercise, answer)
-    _say(verdict.message)
-    if verdict.right:
+    right, message = judge(exercise, answer)
+    _say(message)
+    if right:
         _solved(exercise)
 
 
@@ -42,16 +42,14 @@ def progress() -> None:
 
 
 def judge(exercise: object, answer: object) -> Verdict:
-    """Say whether an answer is right, and why; `exercise` is its number as text, ``"2.1"``.
+    """Say whether an answer is right, and why; while it is, holds or returns ``...``, it waits.
 
-    While an answer is, holds or returns ``...``, it waits. Raises ValueError where there is no such
-    exercise, DataError where the digits are needed and cannot be read.
+    Raises ValueError where there is no such exercise, DataError where the digits are needed and
+    cannot be read.
     """
     if not isinstance(exercise, str) or exercise not in _EXERCISES:
-        known = ", ".join(_EXERCISES)
-        raise ValueError(
-            f"There is no exercise {exercise!r}. Write its number in quotes, one of: {known}."
-        )
+        known = f"Write its number in quotes, one of: {', '.join(_EXERCISES)}."
+        raise ValueError(f"There is no exercise {exercise!r}. {known}")
     return _EXERCISES[exercise].verdict(exercise, answer)
 
 

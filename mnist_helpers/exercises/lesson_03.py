@@ -4,8 +4,7 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from .engine import Code, Free, Values
-from .given import Given, refuse
+from .engine import Code, Free, Given, Values, refuse
 
 EXERCISES = {}
 

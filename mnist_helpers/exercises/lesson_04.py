@@ -11,8 +11,7 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 
 from ..insights import confusion_matrix
-from .engine import Code, Free, Values
-from .given import Given, refuse, same
+from .engine import Code, Free, Given, Values, refuse, same
 
 EXERCISES = {}
 

@@ -10,8 +10,7 @@ from torch import Tensor
 import torch.nn.functional as F
 
 from ..batches import TensorBatches
-from .engine import Code, Free
-from .given import Given, refuse, same
+from .engine import Code, Free, Given, refuse, same
 
 EXERCISES = {}
 

@@ -6,8 +6,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .engine import Code, Free, Values
-from .given import Given, refuse, same
+from .engine import Code, Free, Given, Values, refuse, same
 
 EXERCISES = {}
 

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from ..insights import confident_mistakes, confusion_matrix
-from .engine import Code
-from .given import Given, refuse, same
+from .engine import Code, Given, refuse, same
 
 EXERCISES = {}
 

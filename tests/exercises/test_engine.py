@@ -6,8 +6,7 @@ import re
 from mnist_helpers import exercises
 from mnist_helpers.data import DataError
 from mnist_helpers.exercises import check, hint, judge, lesson_01
-from mnist_helpers.exercises.engine import Code, Free, Values, Verdict
-from mnist_helpers.exercises.given import refuse
+from mnist_helpers.exercises.engine import Code, Free, Values, Verdict, refuse
 import numpy as np
 import pytest
 import torch
