@@ -3,6 +3,7 @@
 Nothing is downloaded: ``MNIST(root=data_root(), download=True)`` finds its files in place.
 """
 
+import contextlib
 import errno
 import gzip
 import hashlib
@@ -54,15 +55,15 @@ def data_root(verify: bool = False) -> Path:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw / ".lock", timeout=_LONGEST_WAIT):
             if verify or not _is_recorded(raw):
-                for name, fault in _faults(raw).items():
-                    _write_whole(raw / name, _unpack(name))
-                    if fault != "was missing":
-                        line = f"{name} in {raw} {fault}; it has been rebuilt."
+                for name in _not_whole(raw):
+                    if (raw / name).exists():
+                        line = f"{name} in {raw} is damaged, and is made again."
                         logging.getLogger(__name__).warning(line)
-                _write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
+                    write_whole(raw / name, _unpack(name))
+                write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
     except OSError as error:
         # A shared folder may be whole and refuse the lock file: to read it is all a lesson needs.
-        if _faults(raw):
+        if _not_whole(raw):
             raise DataError(_explain(root, error)) from error
     return root
 
@@ -77,10 +78,25 @@ def load_datasets() -> tuple[MNIST, MNIST]:
 
 def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoader, DataLoader]:
     """Return loaders for the training and the test set, of batches ``(images, labels)``: float32
-    ``[N, 1, 28, 28]`` with values in [0, 1], and int64 ``[N]``. `shuffle` draws a new order of the
-    training set for each epoch; the test set's never changes."""
+    ``[N, 1, 28, 28]`` in [0, 1], and int64 ``[N]``. Only the training set is shuffled, each epoch
+    anew."""
     train_set, test_set = load_datasets()
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that whoever looks at `path` sees the old one or the new one, whole."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.unlink(missing_ok=True)  # what a process left that was killed while it wrote
+    try:
+        with beside.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())  # or, without power, the move may be made and not the content
+        beside.chmod(0o644)  # the folder may be shared
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _root_folder() -> Path:
@@ -96,19 +112,15 @@ def _root_folder() -> Path:
         ) from error
 
 
-def _faults(raw: Path) -> dict[str, str]:
-    """Return what is wrong with each file that is not whole, by name; it takes half a second."""
-    found = {}
-    for name, sha256 in MNIST_FILES.items():
-        try:
-            with (raw / name).open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
-                    found[name] = "did not match its checksum"
-        except FileNotFoundError:
-            found[name] = "was missing"
-        except OSError as error:
-            found[name] = f"could not be read ({error.strerror})"
-    return found
+def _not_whole(raw: Path) -> list[str]:
+    """Return the names of the files that are missing or damaged; it takes half a second."""
+
+    def is_whole(name: str) -> bool:
+        with contextlib.suppress(OSError), (raw / name).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == MNIST_FILES[name]
+        return False
+
+    return [name for name in MNIST_FILES if not is_whole(name)]
 
 
 def _signatures(raw: Path) -> dict[str, list[int]]:
@@ -136,21 +148,6 @@ def _unpack(name: str) -> bytes:
             "`git checkout -- mnist_helpers/archives`; elsewhere, install the package again."
         ) from error
     return content
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks at `path` sees it whole or not at all; under the lock."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.unlink(missing_ok=True)  # what a process left that was killed while it wrote
-    try:
-        with beside.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.chmod(0o644)  # the folder may be shared
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _explain(root: Path, error: OSError) -> str:

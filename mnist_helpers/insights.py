@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64, Integer
 import torch
 from torch import Tensor, nn
 
-from .shapes import Patch, layer_outputs, layer_views, seen_patch
+from .shapes import layer_outputs, layer_views, seen_patch
 
 
 class _ExcitingPatch(NamedTuple):
@@ -17,7 +17,7 @@ class _ExcitingPatch(NamedTuple):
     row: int  # of the unit, 0 where the channel is a single number
     column: int
     activation: float
-    patch: Patch
+    patch: tuple[int, int, int, int]  # top, left, height and width, as `seen_patch` returns them
 
 
 class _Projection(NamedTuple):

@@ -58,7 +58,7 @@ class _LayerView(NamedTuple):
     field: _ReceptiveField | None  # None where each unit sees the whole image
 
 
-class Patch(NamedTuple):
+class _Patch(NamedTuple):
     """A rectangle of pixels on an image; it may reach over the edge, into the padding."""
 
     top: int
@@ -200,12 +200,12 @@ def layer_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[_LayerV
     ]
 
 
-def seen_patch(view: _LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, int]) -> Patch:
+def seen_patch(view: _LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, int]) -> _Patch:
     """Return the patch of an image that the unit at (row, column) of a layer's output sees."""
     if view.field is None:
-        return Patch(0, 0, *image.shape[1:])
+        return _Patch(0, 0, *image.shape[1:])
     top, left = (view.field.start + place * view.field.jump for place in unit)
-    return Patch(top, left, view.field.size, view.field.size)
+    return _Patch(top, left, view.field.size, view.field.size)
 
 
 def _blank(model: nn.Module, input_size: Sequence[int]) -> Tensor:
