@@ -83,9 +83,10 @@ class Given:
         """Refuse ``...``, and a list, tuple or dictionary with ``...`` in it."""
         if self.value is ...:
             raise _NotYet
-        parts = self.value.values() if isinstance(self.value, Mapping) else self.value
-        for part in parts if isinstance(self.value, (list, tuple, Mapping)) else ():
-            Given(part).finished()
+        if isinstance(self.value, (list, tuple, Mapping)):
+            parts = self.value.values() if isinstance(self.value, Mapping) else self.value
+            for part in parts:
+                Given(part).finished()
         return self
 
     def call(self, *arguments: Any) -> "Given":
@@ -250,8 +251,8 @@ class Code(_Exercise):
 
     It is called on copies of each of `cases`, as are `right` and `mistakes`; the first mistake that
     explains all results is told. Else the first wrong result is shown beside the right one, with
-    `clue`. Once the cases are right it is tried on `later` ones, each under a sentence: "Right for
-    shifts above 0. Negative ones move up and left."
+    `clue`, or the hint. Once the cases are right it is tried on `later` ones, each under a
+    sentence: "Right for shifts above 0. Negative ones move up and left."
     """
 
     call: str  # "surest(logits)"
@@ -259,7 +260,7 @@ class Code(_Exercise):
     cases: Sequence[tuple]
     right: Callable
     mistakes: Mapping[str, Callable]
-    clue: str
+    clue: str = ""  # what the result has to be, where the hint does not say it
     later: Mapping[str, Sequence[tuple]] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)  # as that of `Given`
     tidy: Callable[[Any], Any] = lambda result: result  # makes alike what is as good; may refuse
@@ -299,7 +300,7 @@ class Code(_Exercise):
             return changed
         first = fits.index(False)
         said = f"{passed}{self._call_with(cases[first])} {_difference(given[first], rights[first])}"
-        said += "" if passed else f" {self.clue}"
+        said += "" if passed else f" {self.clue or f'Hint: {self.hint}'}"
         raise _NotYet(f"{said} And {_CHANGES}" if changed else said)
 
     def _call_with(self, case: tuple) -> str:

@@ -148,7 +148,6 @@ EXERCISES["3.4"] = Code(
             logits.softmax(dim=1).max().item(),
         ),
     },
-    clue="That is the place of the largest probability, (index in the batch, answer).",
 )
 
 

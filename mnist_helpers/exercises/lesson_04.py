@@ -111,7 +111,6 @@ EXERCISES["4.3"] = Code(
         "You picked the columns `labels` from every row. From row i only column labels[i] is "
         "wanted.": lambda x, y: -x.log_softmax(dim=1)[:, y].mean(),
     },
-    clue="Follow section 1 step by step on this case.",
 )
 
 
@@ -265,6 +264,4 @@ EXERCISES["4.5"] = Code(
         "Those are counts. Divide by how many there are of each digit.": _of_counts(Tensor.diag),
         "Those are per cent, not shares.": _of_counts(lambda counts: 100 * _accuracies(counts)),
     },
-    clue="For each digit: among the samples with this label, over all batches together, the share "
-    "that was answered with it.",
 )

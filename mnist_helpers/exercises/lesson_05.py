@@ -57,8 +57,6 @@ EXERCISES["5.1"] = Code(
         ),
         "The multiplication by `peak` is missing.": lambda *case: _one_cycle()(*case[:2], 1),
     },
-    clue="Up to step 0.3 × steps it is a straight line from peak / 10 to `peak`, then one from "
-    "`peak` to 0 at the end.",
     later={"Right but at the turn, where it is `peak`.": [(30, 100, 0.1), (6, 20, 0.5)]},
 )
 
@@ -254,8 +252,6 @@ EXERCISES["5.5"] = Code(
             partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2)
         ),
     },
-    clue="The first is the difference of the means, second − first, the other its standard error, "
-    "sqrt(s1² / n1 + s2² / n2).",
     advice={
         "could not be broadcast": "The lists need not have the same length. Take the mean of each "
         "first.",

@@ -107,8 +107,6 @@ EXERCISES["7.2"] = Code(
         ),
         "Give `count` of them at most.": lambda p, y, count: confident_mistakes(p, y, len(p)),
     },
-    clue="Of the digits whose answer is not the label the surest comes first; `count` indices in "
-    "all, on one axis.",
     advice={"out of range": "`topk` fails where there are fewer: take min(count, len(wrong))."},
 )
 

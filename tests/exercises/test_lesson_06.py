@@ -61,7 +61,7 @@ ANSWERS = [
     ("6.4", block_of(nn.ReLU(), before=[nn.ReLU()]), "before the convolution"),
     ("6.4", block_of(nn.LeakyReLU()), "is not the ReLU of"),
     ("6.5", best_if_it_stops, "after the loop"),
-    ("6.5", lambda losses, patience: 1, "is 1 with yours, and should be 2. Training ends"),
+    ("6.5", lambda losses, patience: 1, "is 1 with yours, and should be 2. Hint: go through"),
 ]
 
 
