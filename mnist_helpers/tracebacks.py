@@ -3,7 +3,6 @@
 from itertools import groupby
 import re
 import sys
-from types import TracebackType
 
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -20,17 +19,11 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     shell.set_custom_exc((Exception,), _show)
 
 
-def _show(
-    shell: InteractiveShell,
-    kind: type[Exception],
-    error: Exception,
-    traceback: TracebackType,
-    tb_offset: int | None = None,
-) -> None:
-    # Where ``%tb`` looks.
-    sys.last_type, sys.last_value, sys.last_traceback = kind, error, traceback
-    frames = shell.InteractiveTB.structured_traceback(kind, error, traceback, tb_offset)
-    shell._showtraceback(kind, error, _folded(frames))
+def _show(shell: InteractiveShell, *raised: object, tb_offset: int | None = None) -> None:
+    """Show an error, given as its class, itself and its traceback."""
+    sys.last_type, sys.last_value, sys.last_traceback = raised  # where ``%tb`` looks
+    frames = shell.InteractiveTB.structured_traceback(*raised, tb_offset)
+    shell._showtraceback(*raised[:2], _folded(frames))
 
 
 def _folded(frames: list[str]) -> list[str]:

@@ -191,13 +191,11 @@ def _judge_logits(module: nn.Module) -> None:
     loss = F.cross_entropy(logits, torch.arange(7, device=logits.device))
     gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
     unused = [name for name, one in zip(weights, gradients, strict=True) if one is None]
-    softmax = (logits.sum(dim=1) - 1).abs().max() < 1e-4 and logits.min() >= 0
-    log_softmax = logits.logsumexp(dim=1).abs().max() < 1e-4
+    probabilities = (logits.sum(dim=1) - 1).abs().max() < 1e-4 and logits.min() >= 0
+    softmax = probabilities or logits.logsumexp(dim=1).abs().max() < 1e-4  # or their logarithms
     refuse(
         {
-            "There is a softmax at the end. Return logits; the loss does its own.": (
-                softmax or log_softmax
-            ),
+            "There is a softmax at the end. Return logits; the loss does its own.": softmax,
             "No logit is below 0: there is a ReLU at the very end. The last layer goes without.": (
                 logits.min() >= 0 and (logits == 0).any()
             ),

@@ -170,14 +170,13 @@ def _judge_training_step(answer: object) -> str:
 
     losses, ends = _trained(step)
     right_losses, right_ends = _trained(_RIGHT_STEP)
-    if not same(ends, right_ends):
+    alike = same(ends, right_ends)
+    if not alike:
         refuse({text: same(ends, _trained(wrong)[1]) for text, wrong in _WRONG_STEPS.items()})
     refuse(
         {
             "After three of your steps the parameters are not where the loop of section 4 takes "
-            "them. The order is: logits, loss, zero_grad, backward, step, each once.": (
-                not same(ends, right_ends)
-            ),
+            "them. The order is: logits, loss, zero_grad, backward, step, each once.": not alike,
             "The model is trained rightly, but what you return is not the loss of this batch "
             "before the step.": not same(losses, right_losses),
         }

@@ -171,11 +171,9 @@ def fit_fast(
     progress: bool = True,
     **options: object,
 ) -> list[float]:
-    """Train the fast way that lesson 05 arrives at: as `fit_one_cycle`, which takes more `options`.
-
-    After one epoch a `CNN` reads 99 % of the test set. The same `seed` and initial weights give the
-    same network.
-    """
+    """Train the fast way that lesson 05 arrives at: after one epoch a `CNN` reads 99 % of the test
+    set. The same `seed` and initial weights give the same network. `options` go to
+    `fit_one_cycle`."""
     if precision is None:
         precision, reason = choose_precision(next(model.parameters()).device)
         if progress:
@@ -196,9 +194,7 @@ def averaged(model: nn.Module) -> AveragedModel:
 
 
 def keep_freed_memory() -> None:
-    """Have Linux's C library keep freed memory, of which each page costs a page fault otherwise.
-
-    A step takes up to twice as long without. Freeing one block of nearly 32 MiB raises the
-    library's thresholds to their highest: mallopt(3), ``M_MMAP_THRESHOLD``.
-    """
+    """Have Linux's C library keep freed memory: with a page fault for each page that it gets anew a
+    step takes up to twice as long."""
+    # Freeing a block of nearly 32 MiB raises its thresholds to their highest: mallopt(3).
     torch.empty(31 * 2**20, dtype=torch.uint8)
