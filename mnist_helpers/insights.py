@@ -22,7 +22,7 @@ class _ExcitingPatch(NamedTuple):
 
 class _Projection(NamedTuple):
     points: Float[Tensor, "N components"]
-    shares: Float[Tensor, " components"]  # of the variance, which is 1
+    shares: Float[Tensor, " components"]  # of the variance, in all 1
 
 
 class _ReliabilityBin(NamedTuple):
