@@ -15,9 +15,7 @@ def save_checkpoint(
     path: str | Path, model: nn.Module, optimizer: Optimizer | None = None, epoch: int = 0
 ) -> None:
     """Save the model's weights, where given the optimizer's state, and the number of epochs done.
-
-    A save that is interrupted, or fails with an OSError, leaves the old file whole.
-    """
+    A save that is interrupted or fails leaves the old file whole."""
     content = {
         "network": type(model).__name__,
         "model": model.state_dict(),
@@ -39,10 +37,8 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | None = None) -> int:
-    """Load what `save_checkpoint` wrote, and return the number of epochs done.
-
-    A file that is damaged, carries code, or belongs to another network is a ValueError, and leaves
-    the model as it was.
+    """Load what `save_checkpoint` wrote, and return the number of epochs done. A file that is
+    damaged, carries code, or is another network's is a ValueError, and leaves the model as it was.
     """
     saved = Path(path).read_bytes()
     saved, digest = saved[:-32], saved[-32:]

@@ -30,10 +30,8 @@ class _Precision(NamedTuple):
 
 
 def choose_precision(device: torch.device) -> _Precision:
-    """Return bfloat16 where it is measured to be 1.2 times as fast as float32, else float32.
-
-    ``$MNIST_PRECISION`` overrides the measurement, which takes a second, once in a process.
-    """
+    """Return what ``$MNIST_PRECISION`` says, or bfloat16 where it is 1.2 times as fast as float32,
+    else float32. To measure that takes a second, once in a process."""
     name = os.environ.get("MNIST_PRECISION")
     if name not in (None, "", "float32", "bfloat16"):
         raise ValueError(f"MNIST_PRECISION is {name!r}: set it to float32 or bfloat16.")
@@ -76,9 +74,7 @@ def _speed_of_bfloat16(device: torch.device) -> float:
 
 def one_cycle(optimizer: Optimizer, peak_rate: float, steps: int) -> OneCycleLR:
     """Return a schedule: up from a tenth of the peak in 30 % of the steps, then down to nearly 0.
-
-    Source: L. N. Smith, N. Topin, "Super-Convergence", 2018, arXiv:1708.07120.
-    """
+    Source: L. N. Smith, N. Topin, "Super-Convergence", 2018, arXiv:1708.07120."""
     return OneCycleLR(
         optimizer,
         max_lr=peak_rate,
