@@ -52,10 +52,8 @@ def _judge_halving(answer: object) -> str:
                 f"{becomes} Work out height and width, layer by layer.": shape != right,
             }
         )
-    return (
-        f"That fits, with {_size(module)} parameters. There are several ways: a large pooling, or "
-        f"a stride in the convolution."
-    )
+    ways = "There are several ways: a large pooling, or a stride in the convolution."
+    return f"That fits, with {_size(module)} parameters. {ways}"
 
 
 def _size(module: nn.Module) -> int:
