@@ -180,7 +180,8 @@ def test_the_benchmarks_table_is_what_it_measured() -> None:
         assert name == f"`{row['recipe']}`"
         spread = f"{row['accuracy']:.2f} ± {row['accuracy_sd']:.2f} %" if row["accuracy"] else "–"
         ratio = fraction(row["ratio"]) + " of a `DataLoader`'s" * (row["recipe"] == "loading")
-        assert cells == [f"{row['epochs']:g}", f"{row['seeds']}", spread, ratio]
+        numbers = [f"{row['epochs']:g}", f"{row['seeds']}", spread, ratio]
+        assert cells == [*numbers, f"{row['peak_mb']:,.0f} MB"]
 
 
 def test_the_recorded_recipes_are_as_good_and_as_fast_as_the_lesson_says() -> None:
