@@ -4,34 +4,41 @@ from collections.abc import Callable, Iterator
 import contextlib
 import ctypes
 import itertools
+import multiprocessing
 import os
 from pathlib import Path
 import signal
+import subprocess
 import sys
 import tempfile
+
+import pytest
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 CAPABILITIES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
 PR_SET_SECUREBITS, SECBIT_NOROOT = 28, 1
 
 
-def forked(work: Callable[[], object]) -> int:
-    """Return the number of a process that does some work and ends; with status 1 after an error.
+def forked(
+    work: Callable, die: Callable = lambda: None, *arguments: object
+) -> multiprocessing.Process:
+    """Start a process that works, and dies where `die` says. (A new Python would need seconds to
+    import torch. In a fork, torch must not reckon: its threads are missing there.)"""
 
-    A fork, because a new Python needs seconds to import torch.
-    """
-    number = os.fork()
-    if number == 0:
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return number
+    def run() -> None:
+        die(*arguments)
+        work()
+
+    process = multiprocessing.get_context("fork").Process(target=run, daemon=True)
+    process.start()
+    return process
 
 
-def ended_with(number: int) -> int:
-    """Wait for a process; return its exit status, or less than 0 where a signal killed it."""
-    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
+def ended(process: multiprocessing.Process) -> int:
+    """Return a process's exit status at its end, less than 0 where a signal killed it."""
+    process.join(60)
+    return process.exitcode
 
 
 def die_when_a_file_has(size: int) -> None:
@@ -75,10 +82,17 @@ def obeying_modes() -> Iterator[None]:
         libc.prctl(PR_SET_SECUREBITS, 0)
 
 
-def may_write(folder: Path) -> bool:
-    """Whether this thread can make a file there; `os.access` answers for what root could do."""
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
+@contextlib.contextmanager
+def read_only(*folders: Path) -> Iterator[None]:
+    """Let nobody write in these folders; skip the test on a system where that cannot be."""
+    if os.name == "nt":
+        pytest.skip("a mode keeps nobody from writing in a folder")
+    with obeying_modes():
+        subprocess.run(["chmod", "-R", "a-w", *folders], check=True)
+        try:
+            for folder in folders:
+                with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder):
+                    pytest.skip("this system lets this user write everywhere")
+            yield
+        finally:
+            subprocess.run(["chmod", "-R", "u+w", *folders], check=True)

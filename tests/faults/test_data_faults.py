@@ -1,21 +1,20 @@
 """Faults of the data: damaged archives and files, odd folders, full disks, killed processes."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 import contextlib
 import errno
 import gzip
 import hashlib
 import json
+from multiprocessing.connection import wait
 import os
 from pathlib import Path
 import random
 import shutil
-import subprocess
 import sys
 from unittest.mock import Mock
 
-from dying import may_write, obeying_modes
+import dying
 from filelock import FileLock
 from mnist_helpers import data
 from mnist_helpers.data import MNIST_FILES, DataError, data_root, load_datasets
@@ -126,7 +125,7 @@ def test_files_that_are_not_mnists_are_rebuilt_and_a_line_each_says_so(own_digit
         if fault == "cut off":
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     umask = os.umask(0o077)
-    with obeying_modes():
+    with dying.obeying_modes():
         assert load_datasets()[0].targets[:5].tolist() == [5, 0, 4, 1, 9]
     os.umask(umask)
     assert is_whole(own_digits)
@@ -198,30 +197,14 @@ def test_who_comes_in_the_middle_waits_and_shares(empty_folder, monkeypatch):
     assert is_whole(empty_folder)
 
 
-@contextlib.contextmanager
-def read_only(root: Path) -> Iterator[None]:
-    """Let nobody make a file in these folders, root neither."""
-    folders = [root, raw(root).parent, raw(root)]
-    with obeying_modes():
-        try:
-            for folder in folders:
-                folder.chmod(0o555)
-            if may_write(root):
-                pytest.skip("this system lets this user write everywhere")
-            yield
-        finally:
-            for folder in folders:
-                folder.chmod(0o755)
-
-
 @pytest.mark.parametrize("lacking", [[], [RECORD], [RECORD, LOCK]])
 def test_a_read_only_folder_will_do_when_whole(own_digits, monkeypatch, lacking):
     for name in lacking:
         (raw(own_digits) / name).unlink()
-    with read_only(own_digits):
+    with dying.read_only(own_digits):
         assert data_root() == own_digits
     replace(raw(own_digits) / SMALL, b"")
-    with read_only(own_digits):
+    with dying.read_only(own_digits):
         refused(f"in the folder {own_digits}: ", "Permission denied", "MNIST_DATA_DIR")
         assert names_in(own_digits) == set(NAMES)
         monkeypatch.setenv("MNIST_DATA_DIR", str(own_digits / "new"))
@@ -286,50 +269,26 @@ def test_a_disk_that_fills_up_keeps_what_is_whole(empty_folder, monkeypatch):
     assert is_whole(empty_folder)
 
 
-KILLED = """
-import json, os
-from dying import die_at_call, die_when_a_file_has, ended_with, forked
-from mnist_helpers.data import data_root
-
-def prepare(die, *arguments):
-    die(*arguments)
-    data_root()
-
-# In the middle of the first file; with it written and not yet moved; then each time with one more.
-deaths = [(die_when_a_file_has, 20_000_000), (die_at_call, "replace", 1)]
-deaths += [(die_at_call, "replace", 2)] * 4
-one_by_one = []
-for death in deaths:
-    status = ended_with(forked(lambda: prepare(*death)))
-    one_by_one.append([status, os.listdir(os.environ["MNIST_DATA_DIR"] + "/MNIST/raw")])
-data_root()
-
-os.environ["MNIST_DATA_DIR"] += " 2"
-deaths = [deaths[0], *((die_at_call, "replace", count) for count in (1, 3, 5))]
-doomed = [forked(lambda: prepare(*death)) for death in deaths]
-# Whichever of them is first at the lock dies; from then on the others are there, too.
-first, status = os.wait()
-others = [forked(data_root) for _ in range(4)]
-doomed = [os.waitstatus_to_exitcode(status), *(ended_with(one) for one in doomed if one != first)]
-print(json.dumps([one_by_one, doomed, [ended_with(one) for one in others]]))
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@dying.needs_fork
 def test_of_killed_preparations_whole_files_stay_and_nothing_else(empty_folder, monkeypatch):
-    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-    printed = subprocess.check_output([sys.executable, "-c", KILLED], timeout=240)
-    one_by_one, doomed, others = json.loads(printed)
-    assert [len(set(names) & set(NAMES)) for _, names in one_by_one] == [0, 0, 1, 2, 3, 4]
-    for status, names in one_by_one:
-        assert status < 0, "killed by a signal"
-        assert len(set(names) - {*NAMES, RECORD, LOCK}) == 1, "only its own unfinished file"
+    half_way = (dying.die_when_a_file_has, 20_000_000)
+    # In the middle of the first file; with it written and not yet moved; then with one more each.
+    deaths = [half_way, (dying.die_at_call, "replace"), *[(dying.die_at_call, "replace", 2)] * 4]
+    for count, death in zip([0, 0, 1, 2, 3, 4], deaths, strict=True):
+        assert dying.ended(dying.forked(data_root, *death)) < 0, "killed by a signal"
+        assert len(names_in(empty_folder) & set(NAMES)) == count
+        assert len(names_in(empty_folder) - set(NAMES)) == 1, "only its own unfinished file"
+    data_root()
     assert is_whole(empty_folder)
 
-    assert others == [0, 0, 0, 0]
-    assert doomed[0] < 0
-    assert all(status <= 0 for status in doomed), "killed, or served by what another prepared"
-    second = empty_folder.with_name(f"{empty_folder.name} 2")
-    assert is_whole(second)
-    shutil.rmtree(second)
+    monkeypatch.setenv("MNIST_DATA_DIR", str(empty_folder / "second"))
+    deaths = [half_way, *((dying.die_at_call, "replace", count) for count in (1, 3, 5))]
+    doomed = [dying.forked(data_root, *death) for death in deaths]
+    # Whichever of them is first at the lock dies; from then on the others are there, too.
+    wait([one.sentinel for one in doomed])
+    others = [dying.forked(data_root) for _ in range(4)]
+    statuses = sorted(map(dying.ended, doomed))
+    assert statuses[0] < 0, "killed by a signal"
+    assert statuses[-1] <= 0, "killed too, or served by what another prepared"
+    assert list(map(dying.ended, others)) == [0] * 4
+    assert is_whole(empty_folder / "second")
