@@ -7,7 +7,6 @@ from mnist_helpers import exercises
 from mnist_helpers.data import DataError
 from mnist_helpers.exercises import check, exercise_numbers, hint, judge, lesson_01
 from mnist_helpers.exercises.engine import Code, Free, Values, Verdict
-from mnist_helpers.exercises.given import refuse
 import numpy as np
 import pytest
 import torch
@@ -120,22 +119,17 @@ def test_digits_that_cannot_be_read_are_no_mistake_of_the_answer(
 
 
 ROW = torch.tensor([0.5, 1.5])
-AXES = Values(
+VALUES = Values(
     hint="count",
     praise="Well counted.",
-    right={"height": 3, "share": 0.25, "row": ROW},
+    right={"height": 30_000, "share": 0.25, "row": ROW, "width": 5},
     tolerance=0.01,
     mistakes=[
-        {"You counted from 0.": 2, "{} is no height.": lambda height: height < 0},
+        {"Five?": 5, "{} is no height.": lambda height: height < 0},
         {"Those are per cent.": 25.0},
-        {"Its shape is {}.": lambda row: row.shape != (2,), "Other numbers.": ...},
+        {"Other numbers.": ...},
+        {},
     ],
-)
-SIZES = Values(
-    hint="",
-    praise="",
-    right={"width": 5, "height": 3},
-    mistakes=[{"Three?": 3}, {}],
     tidy=lambda value: len(value) if isinstance(value, str) else value,
 )
 
@@ -143,44 +137,33 @@ SIZES = Values(
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ((3, 0.255, ROW), "Right. Well counted."),
-        ([np.int64(3), torch.tensor([0.25]), ROW.double()], "Right. Well counted."),
-        ({"row": ROW, "share": 0.25, "height": torch.tensor(3)}, "Right. Well counted."),
-        ((2, 25.0, ROW), "Not yet. You counted from 0."),
-        ((-4000, 0.25, ROW), "Not yet. -4,000 is no height."),
-        ((4, 0.25, ROW), "Not yet. Your height is not 4."),
-        ((3, 25, ROW), "Not yet. Your height is right. Those are per cent."),
-        ((3, 0.27, ROW), "Not yet. Your height is right. Your share is not 0.27."),
-        ((3, 0.25, ROW + 1), "Your height is right. Your share is right. Other numbers."),
-        ((3, 0.25, ROW[None]), "Its shape is a tensor [1, 2] of float32."),
-        ((3, 0.25), "a tuple of 2; give a value for each, in this order: (height, share, row)."),
-        ({"height": 3, "share": 0.25}, "Not yet. The entry 'row' is missing."),
-        ((3.0, 0.25, ROW), "Your height is 3.0, a float. It has to be a whole number"),
-        ((True, 0.25, ROW), "Your height has to be a number; yours is True."),
-        ((3, math.nan, ROW), "Your share is nan: somewhere a logarithm of 0"),
-        ((3, 0.25, ROW.numpy()), "yours is of the type ndarray. `torch.tensor` makes"),
-        ((3, 0.25, ROW.long()), "which cuts fractions off"),
+        ([np.int64(30_000), torch.tensor([0.25]), ROW.double(), "abcde"], "Right. Well counted."),
+        ({"row": ROW, "share": 0.255, "height": 30_000, "width": 5}, "Right. Well counted."),
+        ((5, 0.25, ROW, 30_000), "in the wrong order: (height, share, row, width)."),
+        ((5, 0.25, ROW, 5), "Not yet. Five?"),
+        ((-4000, 0.25, ROW, 5), "Not yet. -4,000 is no height."),
+        ((30_001, 0.25, ROW, 5), "Not yet. Your height is not 30,001."),
+        ((30_000, 25, ROW, 5), "Not yet. Your height is right. Those are per cent."),
+        ((30_000, 0.27, ROW, 5), "Not yet. Your height is right. Your share is not 0.27."),
+        ((30_000, 0.25, ROW + 1, 5), "Your share is right. Other numbers."),
+        ((30_000, 0.25), "a tuple of 2; give a value for each, in this order: (height, share, row"),
+        ({"height": 30_000, "share": 0.25}, "Not yet. The entry 'row' is missing."),
+        ((3e4, 0.25, ROW, 5), "Your height is 30000.0, a float. It has to be a whole number"),
+        ((True, 0.25, ROW, 5), "Your height has to be a number; yours is True."),
+        ((3, math.nan, ROW, 5), "Your share is nan: somewhere a logarithm of 0"),
+        ((3, 0.25, ROW.numpy(), 5), "yours is of the type ndarray. `torch.tensor` makes"),
+        ((3, 0.25, ROW.long(), 5), "which cuts fractions off"),
     ],
 )
 def test_values_are_judged_one_by_one(answer, message) -> None:
-    assert message in AXES.verdict("9.1", answer).message
-
-
-def test_the_wrong_order_is_told_before_any_mistake_and_what_is_as_good_is_made_alike() -> None:
-    assert "in the wrong order: (width, height)." in SIZES.verdict("9.4", (3, 5)).message
-    assert SIZES.verdict("9.4", ("abcde", 3)).right
-
-
-def first_of(result):
-    refuse({"No text.": isinstance(result, str)})
-    return result[0] if isinstance(result, list) else result
+    assert message in VALUES.verdict("9.1", answer).message
 
 
 SCALED = Code(
     call="scaled(image, factor)",
     hint="multiply",
     praise="Well scaled.",
-    cases=[(torch.arange(4.0), 2), (torch.arange(21.0), 3)],
+    cases=[(torch.arange(4.0), 2), (torch.arange(5.0), 3)],
     right=lambda image, factor: image * factor,
     mistakes={
         "You add.": lambda image, factor: image + factor,
@@ -195,13 +178,9 @@ SCALED = Code(
         ]
     },
     advice={"must match": "Use the image's own length.", "None": "Return it."},
-    tidy=first_of,
-    remark=lambda function: " Quick, too." if function.__name__ == "quick" else "",
+    tidy=lambda result: result[0] if isinstance(result, list) else result,
+    remark=lambda function: " Quick, too." if function is torch.mul else "",
 )
-
-
-def quick(image, factor):
-    return factor * image
 
 
 def in_place(image, factor):
@@ -209,7 +188,7 @@ def in_place(image, factor):
     return image
 
 
-def into_one_tensor(image, factor, memory=torch.zeros(21)):  # noqa: B008
+def into_one_tensor(image, factor, memory=torch.zeros(5)):  # noqa: B008
     return torch.mul(image, factor, out=memory[: len(image)])
 
 
@@ -217,16 +196,11 @@ def into_one_tensor(image, factor, memory=torch.zeros(21)):  # noqa: B008
     ("answer", "message"),
     [
         (lambda image, factor: [image.double() * factor], "Right. Well scaled."),
-        (quick, "Right. Well scaled. Quick, too."),
+        (torch.mul, "Right. Well scaled. Quick, too."),
         (into_one_tensor, "Right. Well scaled."),
-        (lambda image, factor: image + factor, "Not yet. You add."),
         (
             lambda image, factor: image * factor**2,
             "scaled(tensor([0, 1, 2, 3]), 2) has 4 at [1] with yours, and should have 2. Multiply",
-        ),
-        (
-            lambda image, factor: (image * factor)[:20],
-            "scaled(image [21], 3) has the shape [20] with yours, and should have [21]. Multiply",
         ),
         (lambda image, factor: image * abs(factor), "Negative ones turn signs. The sign is lost."),
         (
@@ -234,9 +208,7 @@ def into_one_tensor(image, factor, memory=torch.zeros(21)):  # noqa: B008
             "Right for factors above 0. Negative ones turn signs. "
             "scaled(tensor([2, 2]), -1) has 0 at [0] with yours, and should have -2.",
         ),
-        (lambda image, factor: (image * factor).long(), "which cuts fractions off"),
         (lambda image, factor: (image * factor).numpy(), "What scaled(tensor([0, 1, 2, 3]), 2) re"),
-        (lambda image, factor: "text", "Not yet. No text."),
         (lambda image, factor: None, "returns None. Return it."),
         (lambda image, factor: image * torch.ones(3), "raises RuntimeError: The size of tensor a"),
         (lambda image, factor: image * torch.ones(3), "\nUse the image's own length."),
@@ -251,32 +223,6 @@ def into_one_tensor(image, factor, memory=torch.zeros(21)):  # noqa: B008
 def test_a_function_is_judged_by_what_it_does(answer, message) -> None:
     assert message in SCALED.verdict("9.2", answer).message
     assert SCALED.cases[0][0].tolist() == [0, 1, 2, 3]
-
-
-COUNTED = Code(
-    call="counted(n)",
-    hint="",
-    praise="",
-    cases=[(3,)],
-    right=lambda n: (n * 10**7, torch.tensor([n / 3])),
-    mistakes={"One too many.": lambda n: (n * 10**7 + 1, torch.tensor([n / 3]))},
-    clue="",
-    exact=True,
-)
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (lambda n: [torch.tensor(n * 10**7), torch.tensor([n / 3])], "Right."),
-        (lambda n: (n * 10**7 + 1, torch.tensor([n / 3])), "One too many."),
-        (lambda n: (n * 1e7, torch.tensor([n / 3])), "a float. It has to be a whole number"),
-        (lambda n: (n * 10**7, torch.tensor([n / 3]).double()), "float64. Make it torch.float32"),
-        (lambda n: n, "returns is 3; give a value for each, in this order: (number 1, number 2)"),
-    ],
-)
-def test_parts_of_a_result_and_whole_numbers_are_compared_exactly(answer, message) -> None:
-    assert message in COUNTED.verdict("9.3", answer).message
 
 
 def test_long_lines_are_wrapped_between_words_and_not_in_code(capsys, monkeypatch) -> None:
