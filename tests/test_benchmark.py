@@ -4,7 +4,8 @@ import json
 import sys
 import time
 
-from mnist_helpers.batches import TensorBatches, random_affine
+from by_hand import batches, digits, steps, weights
+from mnist_helpers.batches import random_affine
 from mnist_helpers.benchmark import __main__ as program
 from mnist_helpers.benchmark import load_results
 from mnist_helpers.benchmark.recipes import RECIPES, STEPS, Recipe
@@ -12,22 +13,10 @@ from mnist_helpers.models import CNN, BatchNormCNN
 from mnist_helpers.training import averaged, fit_fast, fit_one_cycle
 import pytest
 import torch
-import torch.nn.functional as F
-from torch.testing import assert_close
 from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
-from torchvision.transforms import ToTensor
 
 NAMES = ["classic", "fast", "fast99", "best", "speedrun", "loading"]
-
-
-class Digits(MNIST):
-    """A few random digits, labelled 0 and 1 in turn; torchvision's own in all else."""
-
-    def __init__(self, count):
-        self.data = torch.randint(256, (count, 28, 28), dtype=torch.uint8)
-        self.targets = torch.arange(count) % 2
-        self.transform, self.target_transform = ToTensor(), None
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +27,8 @@ def one_way_to_reckon(monkeypatch):
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    monkeypatch.setattr(program, "load_datasets", lambda: (Digits(40), Digits(10)))
-    monkeypatch.setattr(program, "_validation_split", lambda whole: (Digits(30), Digits(7)))
+    monkeypatch.setattr(program, "load_datasets", lambda: (digits(40), digits(10)))
+    monkeypatch.setattr(program, "_validation_split", lambda whole: (digits(30), digits(7)))
 
     def run(*options):
         """Run the program; return its exit status, and what it wrote."""
@@ -168,8 +157,8 @@ def test_the_making_of_a_network_is_not_timed_and_the_one_that_comes_back_is_jud
         time.sleep(1)
         return CNN()
 
-    run = program._measure_training(Answering1(slow_to_make), 5, Digits(24), Digits(15))
-    assert run.accuracy == 7 / 15
+    run = program._measure_training(Answering1(slow_to_make), 5, digits(24), digits(15))
+    assert run.accuracy == (digits(15).targets == 1).sum() / 15
     assert 0.3 < run.seconds < 1
     assert run.peak_mb > before + 150
     torch.manual_seed(5)
@@ -178,7 +167,10 @@ def test_the_making_of_a_network_is_not_timed_and_the_one_that_comes_back_is_jud
 
 @pytest.mark.parametrize("wrong", ["pixel", "label"])
 def test_a_single_bit_between_the_two_ways_of_loading_is_an_error(wrong):
-    class Odd(Digits):
+    class Odd(MNIST):
+        def __init__(self):
+            vars(self).update(vars(digits(70)))
+
         def __getitem__(self, index):
             image, label = super().__getitem__(index)
             if index == 69 and wrong == "pixel":
@@ -186,54 +178,43 @@ def test_a_single_bit_between_the_two_ways_of_loading_is_an_error(wrong):
             return image, label + (index == 69 and wrong == "label")
 
     with pytest.raises(RuntimeError, match="differ from the DataLoader's"):
-        program._measure_loading(Odd(70))
+        program._measure_loading(Odd())
 
 
-def assert_same(model, other):
-    assert_close(model.state_dict(), other.state_dict(), rtol=0, atol=0)
-
-
-def trained_with(recipe, digits):
+def trained_with(recipe, few):
     torch.manual_seed(5)
-    return recipe.train(recipe.network(), digits, seed=5)
+    return weights(recipe.train(recipe.network(), few, seed=5))
 
 
 @pytest.mark.parametrize(("name", "rate"), [("classic", 0.005), ("shuffled-slower", 0.001)])
 def test_the_classic_recipe_trains_bit_for_bit_like_the_loop_of_lesson_04(name, rate):
-    digits = Digits(70)
     torch.manual_seed(5)
     model = CNN()
-    loader = DataLoader(digits, batch_size=64, shuffle=name == "shuffled-slower")
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    for images, labels in [*loader, *loader]:
-        loss = F.cross_entropy(model(images), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert_same(trained_with(replace(RECIPES[name], epochs=2), digits), model)
+    loader = DataLoader(digits(70), batch_size=64, shuffle=name == "shuffled-slower")
+    steps(model, [*loader, *loader], torch.optim.Adam(model.parameters(), lr=rate))
+    assert trained_with(replace(RECIPES[name], epochs=2), digits(70)) == weights(model)
 
 
 def test_the_recipe_called_fast99_is_fit_fast():
-    digits = Digits(140)
     torch.manual_seed(5)
     model = CNN()
-    fit_fast(model, digits, seed=5, progress=False)
-    assert_same(trained_with(RECIPES["fast99"], digits), model)
+    fit_fast(model, digits(140), seed=5, progress=False)
+    assert trained_with(RECIPES["fast99"], digits(140)) == weights(model)
 
 
 def test_a_recipe_of_one_cycle_is_fit_one_cycle_with_what_it_holds():
-    digits, amounts = Digits(40), {"degrees": 20, "scale": 0.2, "shift": 3}
+    amounts = {"degrees": 20, "scale": 0.2, "shift": 3}
     options = {"betas": (0.6, 0.8), "label_smoothing": 0.2}
     torch.manual_seed(5)
     model = BatchNormCNN()
     mean, generator = averaged(model), torch.Generator().manual_seed(5)
     augment = partial(random_affine, **amounts, generator=generator)
-    batches = TensorBatches(digits.data, digits.targets, batch_size=8, shuffle=True, seed=5)
-    fit_one_cycle(model, batches, 2.5, 0.03, **options, augment=augment, average=mean)
+    few = batches(40, batch_size=8, shuffle=True, seed=5)
+    fit_one_cycle(model, few, 2.5, 0.03, **options, augment=augment, average=mean)
     options |= {"augment": amounts, "batch_size": 8, "learning_rate": 0.03}
     recipe = Recipe(BatchNormCNN, 2.5, average=True, **options)
-    assert_same(trained_with(recipe, digits), mean)
-    assert_same(trained_with(replace(recipe, average=False), digits), model)
+    assert trained_with(recipe, digits(40)) == weights(mean)
+    assert trained_with(replace(recipe, average=False), digits(40)) == weights(model)
 
 
 @pytest.mark.parametrize(("letter", "plain"), [("F", CNN()), ("H", BatchNormCNN())])
@@ -245,7 +226,7 @@ def test_normalised_pixels_come_before_the_network_itself(letter, plain):
 
 
 def test_the_validation_split_sets_10_000_digits_aside_always_the_same():
-    whole = Digits(10_030)
+    whole = digits(10_030)
     whole.targets = torch.arange(10_030)
     parts = program._validation_split(whole)
     assert [len(part) for part in parts] == [30, 10_000]
