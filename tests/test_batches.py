@@ -13,7 +13,7 @@ def generator(seed=0):
 
 
 @pytest.mark.parametrize("size", [(), (35,), (71,)])
-def test_the_batches_are_a_loaders_bit_for_bit_and_can_be_changed_like_them(size) -> None:
+def test_the_batches_are_a_loaders_and_can_be_changed(size):
     few = digits(70)
     few.data, few.targets = few.data.clone(), few.targets.clone()
     ours = TensorBatches(few.data, few.targets, *size)
@@ -29,7 +29,7 @@ def test_the_batches_are_a_loaders_bit_for_bit_and_can_be_changed_like_them(size
 
 
 @pytest.mark.parametrize("seed", [(), (3,)])
-def test_each_shuffled_pass_is_the_next_order_of_the_seed(seed) -> None:
+def test_each_shuffled_pass_is_the_next_order_of_the_seed(seed):
     few, orders, before = digits(70), generator(*seed), torch.get_rng_state()
     batches = TensorBatches(few.data, few.targets, 8, True, *seed)
     next(iter(batches))  # a pass that is broken off is one too
@@ -42,14 +42,14 @@ def test_each_shuffled_pass_is_the_next_order_of_the_seed(seed) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_images_that_are_not_uint8_would_be_divided_twice_and_are_refused(monkeypatch) -> None:
+def test_images_that_are_not_uint8_are_refused(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as in a lesson
     with pytest.raises(ValueError, match="give uint8, not torch"):
         TensorBatches(torch.zeros(3, 28, 28), torch.zeros(3, dtype=torch.int64))
 
 
 @pytest.mark.parametrize("seed", [(), (3,)])
-def test_a_split_is_the_order_of_the_seed_cut_in_two(seed) -> None:
+def test_a_split_is_the_order_of_the_seed_cut_in_two(seed):
     before = torch.get_rng_state()
     train, held_out = split_indices(100, 30, *seed)
     order = torch.randperm(100, generator=generator(*seed))
@@ -69,7 +69,7 @@ def blobs(x, y):
 @pytest.mark.parametrize(
     "given", [{}, {"shear": 0.3}, {"degrees": 30, "scale": 0.2, "shift": 2.5, "shear": -0.2}]
 )
-def test_what_lay_at_a_place_goes_where_the_numbers_drawn_say(given, place) -> None:
+def test_what_lay_at_a_place_goes_where_the_numbers_drawn_say(given, place):
     amounts = {"degrees": 10, "scale": 0.1, "shift": 2, "shear": 0, **given}
     ours, theirs, before = generator(5), generator(5), torch.get_rng_state()
     images = random_affine(blobs(*place), generator=ours, **given)
@@ -88,7 +88,7 @@ def test_what_lay_at_a_place_goes_where_the_numbers_drawn_say(given, place) -> N
     assert torch.allclose(was, torch.tensor(place).float(), atol=0.1)
 
 
-def test_a_picture_that_is_not_square_moves_by_pixels_too_and_what_comes_in_is_black() -> None:
+def test_a_picture_that_is_not_square_moves_by_pixels_too():
     torch.manual_seed(5)  # where no generator is given
     changed = random_affine(torch.ones(100, 1, 9, 13), degrees=0, scale=0, shift=3)
     right, down = 3 * (2 * torch.rand(5, 100, generator=generator(5)) - 1)[3:].abs()

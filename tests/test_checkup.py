@@ -11,7 +11,6 @@ LINES = ["Python", "packages", "kernel", "widgets", "device", "precision", "data
 
 
 def run_as_a_learner(**variables):
-    """Run the program; return its lines, what comes after them, and its exit status."""
     command = [sys.executable, "-m", "mnist_helpers"]
     environment = os.environ | variables
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
@@ -25,7 +24,6 @@ def told(monkeypatch, capsys):
     finders = checkup._FINDERS
 
     def told(name):
-        """Return the line that one finder gets, without its name."""
         monkeypatch.setattr(checkup, "_FINDERS", {name: finders[name]})
         wrong = checkup.report()
         line, last = capsys.readouterr().out.splitlines()
@@ -90,7 +88,7 @@ def test_another_python_will_do_where_it_finds_the_package(monkeypatch, tmp_path
         assert "jupyter kernelspec remove python3" in told("kernel")
 
 
-def test_missing_widgets_a_full_disk_and_too_little_memory_are_told(monkeypatch, told):
+def test_missing_widgets_disk_and_memory_are_told(monkeypatch, told):
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *names: [os.devnull])
     lacks = "!!  JupyterLab lacks @jupyter-widgets/jupyterlab-manager and anywidget. In the"
     assert told("widgets").startswith(lacks)
@@ -103,9 +101,7 @@ def test_missing_widgets_a_full_disk_and_too_little_memory_are_told(monkeypatch,
         assert ("up to 1.5 GB. Close" in told("memory")) == (sign == "!!")
 
 
-def test_a_changed_bit_that_nothing_betrays_is_found_and_the_advice_mends_it(
-    tmp_path, monkeypatch, told
-):
+def test_a_changed_bit_is_found_and_the_advice_mends_it(tmp_path, monkeypatch, told):
     monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path))
     file = data_root() / "MNIST" / "raw" / list(MNIST_FILES)[3]
     times = file.stat()

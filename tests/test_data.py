@@ -13,7 +13,7 @@ from torchvision.datasets import MNIST
 ARCHIVES = Path(data.__file__).parent / "archives"
 
 
-def test_the_archives_are_those_that_torchvision_would_download_and_their_list_is_right():
+def test_the_archives_are_those_that_torchvision_would_download():
     packed = {f"{name}.gz": (ARCHIVES / f"{name}.gz").read_bytes() for name in MNIST_FILES}
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in packed.items()}
     assert md5 == dict(MNIST.resources)
@@ -54,7 +54,7 @@ def test_the_loaders_cut_all_digits_into_batches_in_the_files_order():
         assert torch.equal(labels, loader.dataset.targets[:64])
 
 
-def test_shuffling_draws_a_new_order_for_each_epoch_and_the_same_from_the_same_seed():
+def test_shuffling_draws_a_new_order_for_each_epoch():
     orders = []
     for seed in (7, 7, 8):
         torch.manual_seed(seed)

@@ -28,19 +28,19 @@ def claims_something(test: ast.FunctionDef) -> bool:
     return bool(real or re.search(words, called))
 
 
-def test_every_test_that_the_table_names_is_there_and_claims_something() -> None:
+def test_every_test_that_the_table_names_is_there_and_claims_something():
     for file in {file for file, _ in NAMED}:
         tests = read_tests(FOLDER / file)
         assert {name for one, name in NAMED if one == file} - {""} <= set(tests), file
         assert [name for name, test in tests.items() if not claims_something(test)] == [], file
 
 
-def test_every_test_of_the_folder_stands_in_the_table() -> None:
+def test_every_test_of_the_folder_stands_in_the_table():
     for path in FOLDER.glob("test_*.py"):
         assert set(read_tests(path)) <= {name for _, name in NAMED}
 
 
-def test_every_row_of_the_table_says_what_shows_it() -> None:
+def test_every_row_of_the_table_says_what_shows_it():
     assert len(ROWS) > 30
     for row in ROWS:
         assert re.fullmatch(r"\| \S[^|]* \| \S[^|]* \| [^|]*`[^|]* \|", row), row

@@ -27,7 +27,6 @@ SOURCES = {
 
 
 def imported(module: str, source: str) -> set[str]:
-    """Return the modules of the package that a module imports, inside functions too."""
     names = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -47,13 +46,13 @@ def python(code: str, *arguments: str, **variables: str) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("module", SOURCES)
-def test_a_module_imports_only_lower_floors(module: str) -> None:
+def test_a_module_imports_only_lower_floors(module: str):
     own = module.split(".")[1]
     [floor] = [number for number, names in enumerate(FLOORS) if own in names]
     assert imported(module, SOURCES[module]) <= {own}.union(*FLOORS[:floor])
 
 
-def test_every_form_of_import_is_seen() -> None:
+def test_every_form_of_import_is_seen():
     forms = (
         "from ..data import x; from .. import models; import mnist_helpers.shapes as s, torch.nn"
     )
@@ -99,7 +98,7 @@ print(json.dumps([seen, printed.getvalue()]))
 """
 
 
-def test_importing_opens_starts_trains_changes_and_prints_nothing() -> None:
+def test_importing_opens_starts_trains_changes_and_prints_nothing():
     nodes = [node for source in SOURCES.values() for node in ast.walk(ast.parse(source))]
     outside = [
         ast.unparse(node)
@@ -112,13 +111,13 @@ def test_importing_opens_starts_trains_changes_and_prints_nothing() -> None:
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
-def test_the_spinning_of_threads_is_shortened_before_torch_unless_chosen(given, expected) -> None:
+def test_the_spinning_of_threads_is_shortened_before_torch(given, expected):
     print_both = "print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules)"
     done = python(f"import mnist_helpers, os, sys; {print_both}", **given)
     assert done.stdout.split() == [expected, "False"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems bring another OpenMP library")
-def test_the_threads_of_torch_take_the_short_spin() -> None:
+def test_the_threads_of_torch_take_the_short_spin():
     done = python("import mnist_helpers, torch", OMP_DISPLAY_ENV="VERBOSE")
     assert "GOMP_SPINCOUNT = '3000'" in done.stderr

@@ -62,13 +62,13 @@ def test_a_network_is_the_layers_that_it_says_and_nothing_else(network, last):
 
 
 @pytest.mark.parametrize(("network", "sizes"), [(CNN, [3, 7, 4, 2]), (WideCNN, [3, 11, 2, 2])])
-def test_the_parts_keep_their_names_or_no_checkpoint_would_load_any_more(network, sizes):
+def test_the_parts_keep_their_names_for_old_checkpoints(network, sizes):
     names = ["block_1", "block_2", "block_3", "output"]
     parts = [(name, len(part)) for name, part in network().named_children()]
     assert parts == list(zip(names, sizes, strict=True))
 
 
-def test_a_trained_block_that_pools_early_answers_bit_for_bit_as_if_it_pooled_last():
+def test_a_block_that_pools_early_answers_as_if_it_pooled_last():
     block = convolution_block(4, 16, pool=True)
     convolution, pooling, norm, relu = block
     images = torch.randn(20, 4, 14, 14)
@@ -94,6 +94,6 @@ def test_a_network_of_the_experiments_is_what_was_asked_for(pooling, half):
     )
 
 
-def test_a_pooling_that_is_none_of_the_three_is_refused_with_those_there_are():
+def test_a_pooling_that_is_none_of_the_three_is_refused():
     with pytest.raises(ValueError, match=r"^pooling is 'Max'; .*'max', 'average'.*'strided'"):
         make_cnn(pooling="Max")

@@ -11,7 +11,7 @@ import torch
 
 @pytest.fixture
 def first(tmp_path, monkeypatch):
-    """The file and the network of a first call, trained for real on one in 250 of the digits."""
+    """A first call, on one in 250 of the digits."""
     monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
     monkeypatch.setattr(trained, "load_datasets", lambda: (digits(60_000 // 250), None))
     monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(count // 250))
@@ -38,7 +38,7 @@ def test_the_recipe_is_what_pytorch_makes_of_it_by_hand(first):
     assert weights(first[1]) == weights(by_hand)
 
 
-def test_the_next_call_loads_what_was_kept_in_evaluation_mode_and_says_so(first, capsys):
+def test_the_next_call_loads_what_was_kept(first, capsys):
     path, model = first
     before = path.read_bytes()
     again = trained_cnn()

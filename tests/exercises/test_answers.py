@@ -417,11 +417,11 @@ ANSWERS += [
 
 
 @pytest.mark.parametrize(("exercise", "answer", "said"), ANSWERS)
-def test_an_answer_is_told_what_it_is(exercise, answer, said) -> None:
+def test_an_answer_is_told_what_it_is(exercise, answer, said):
     assert said in judge(exercise, answer).message
 
 
-def test_an_answer_made_of_the_digits_is_told_what_it_is() -> None:
+def test_an_answer_made_of_the_digits_is_told_what_it_is():
     train_set, test_set = load_datasets()
     pixels, labels = train_set.data / 255, train_set.targets
     fives, threes = (test_set.targets == 5).nonzero(), pixels[labels == 3]
@@ -452,7 +452,7 @@ def test_an_answer_made_of_the_digits_is_told_what_it_is() -> None:
         ("6.4", halving_block(1, 8)),
     ],
 )
-def test_a_learners_module_and_random_numbers_stay_as_they_were(exercise, module, training) -> None:
+def test_a_learners_module_stays_as_it_was(exercise, module, training):
     module.train(training)
     before, random = copy.deepcopy(module.state_dict()), torch.get_rng_state()
 

@@ -58,14 +58,14 @@ RETURNED = [
 
 
 @pytest.mark.parametrize(("number", "sentence", "answer"), list(mistakes()))
-def test_each_mistake_earns_its_own_sentence(number, sentence, answer) -> None:
+def test_each_mistake_earns_its_own_sentence(number, sentence, answer):
     verdict = judge(number, answer)
     assert not verdict.right
     assert verdict.message.endswith(sentence)
 
 
 @each_exercise
-def test_the_right_answer_earns_the_praise(number) -> None:
+def test_the_right_answer_earns_the_praise(number):
     exercise = EXERCISES[number]
     if not isinstance(exercise, Free):  # its right answers are given by hand
         verdict = judge(number, exercise.right)
@@ -74,7 +74,7 @@ def test_the_right_answer_earns_the_praise(number) -> None:
 
 
 @each_exercise
-def test_an_unfinished_answer_waits_and_the_hint_comes_when_it_is_asked_for(number, capsys) -> None:
+def test_an_unfinished_answer_waits_and_tells_of_the_hint(number, capsys):
     check(number, ...)
     waits = capsys.readouterr().out
     assert f"Exercise {number} waits for your answer in place of each `...`." in waits
@@ -88,7 +88,7 @@ def test_an_unfinished_answer_waits_and_the_hint_comes_when_it_is_asked_for(numb
 
 @pytest.mark.filterwarnings("ignore")  # torch's, of tensors that are not yet all they will be
 @each_exercise
-def test_nonsense_is_neither_right_nor_raises(number) -> None:
+def test_nonsense_is_neither_right_nor_raises(number):
     for answer in [*NONSENSE, *(lambda *_, value=value: value for value in RETURNED)]:
         right, message = judge(number, answer)
         assert not right
@@ -96,7 +96,7 @@ def test_nonsense_is_neither_right_nor_raises(number) -> None:
         assert len(message) > 20
 
 
-def test_there_are_five_exercises_in_each_lesson_and_no_other() -> None:
+def test_there_are_five_exercises_in_each_lesson_and_no_other():
     numbers = [f"{lesson}.{one}" for lesson in range(1, 8) for one in range(1, 6)]
     assert exercise_numbers() == numbers
     for unknown in ("9.9", 2.1, None):
@@ -107,9 +107,7 @@ def test_there_are_five_exercises_in_each_lesson_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(("number", "answer"), [("1.2", 3), ("1.4", torch.zeros(28, 28))])
-def test_digits_that_cannot_be_read_are_no_mistake_of_the_answer(
-    number, answer, monkeypatch
-) -> None:
+def test_unreadable_digits_are_no_mistake_of_the_answer(number, answer, monkeypatch):
     def unreadable():
         raise DataError("no folder")
 
@@ -155,7 +153,7 @@ VALUES = Values(
         ((3, 0.25, ROW.long(), 5), "which cuts fractions off"),
     ],
 )
-def test_values_are_judged_one_by_one(answer, message) -> None:
+def test_values_are_judged_one_by_one(answer, message):
     assert message in VALUES.verdict("9.1", answer).message
 
 
@@ -220,12 +218,12 @@ def into_one_tensor(image, factor, memory=torch.zeros(5)):  # noqa: B008
         (lambda image, factor: (image, ...), "Exercise 9.2 waits"),
     ],
 )
-def test_a_function_is_judged_by_what_it_does(answer, message) -> None:
+def test_a_function_is_judged_by_what_it_does(answer, message):
     assert message in SCALED.verdict("9.2", answer).message
     assert SCALED.cases[0][0].tolist() == [0, 1, 2, 3]
 
 
-def test_long_lines_are_wrapped_between_words_and_not_in_code(capsys, monkeypatch) -> None:
+def test_long_lines_are_wrapped_between_words_and_not_in_code(capsys, monkeypatch):
     code = "scaled(tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]]), 2)"
     message = (
         f"{'word ' * 9}{code} and `a = b + c`, (x, y). {'long-word ' * 20}\n  two  spaces\n\nend"

@@ -1,5 +1,3 @@
-"""What is remembered of the exercises, and what happens where that cannot be."""
-
 from concurrent.futures import ThreadPoolExecutor
 import os
 from unittest.mock import Mock
@@ -15,7 +13,6 @@ NOT_KEPT = "Solved exercises cannot be kept (MNIST_PROGRESS=off keeps none): "
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    """Where it is remembered: in a folder that is not there yet."""
     monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "digits"))
     monkeypatch.delenv("MNIST_PROGRESS")
     return tmp_path / "digits" / "progress.json"
@@ -37,7 +34,7 @@ def test_what_is_right_is_remembered_and_shown_but_where_it_is_off(file, capsys,
 
 
 @pytest.mark.parametrize("content", ["", '["1.1', "\xff", "null", "[[], 1.1]", "[" * 10**5])
-def test_a_damaged_file_costs_nothing_but_the_memory(file, content) -> None:
+def test_a_damaged_file_costs_nothing_but_the_memory(file, content):
     file.parent.mkdir()
     file.write_text(content, encoding="latin-1")
     assert solved() == set()
@@ -46,9 +43,7 @@ def test_a_damaged_file_costs_nothing_but_the_memory(file, content) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_what_cannot_be_remembered_is_said_once_in_the_answer(
-    file, capsys, monkeypatch, place
-) -> None:
+def test_what_cannot_be_remembered_is_said_once(file, capsys, monkeypatch, place):
     solved("2.3")
     monkeypatch.setattr(place, Mock(side_effect=PermissionError("not permitted")))
     check("1.1", (235, 96))
@@ -60,7 +55,7 @@ def test_what_cannot_be_remembered_is_said_once_in_the_answer(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows may refuse, which is told as above")
-def test_notebooks_that_remember_at_once_leave_a_whole_file(file) -> None:
+def test_notebooks_that_remember_at_once_leave_a_whole_file(file):
     solved("1.1")
     with ThreadPoolExecutor(8) as notebooks:
         done = notebooks.map(solved, exercise_numbers() * 5)

@@ -1,5 +1,3 @@
-"""Faults of checkpoints and of saved notebooks: killed while writing, damaged, from elsewhere."""
-
 import hashlib
 import io
 import os
@@ -33,9 +31,6 @@ def checkpoint(tmp_path):
     return path
 
 
-# Damaged files, and files from elsewhere
-
-
 def expect_refusal(path, said):
     other = trained(seed=1)
     before = state_of(*other)
@@ -60,7 +55,7 @@ def test_a_file_that_was_changed_anywhere_or_is_of_another_kind_is_refused(check
         expect_refusal(checkpoint, "is damaged, or was not written by this version of save_chec")
 
 
-def test_a_training_that_was_saved_on_a_graphics_card_goes_on_without_one(tmp_path, monkeypatch):
+def test_a_training_saved_on_a_graphics_card_goes_on_without(tmp_path, monkeypatch):
     path, saved, resumed = tmp_path / "network.pt", trained(), trained(seed=1)
     with monkeypatch.context() as patch:
         # What torch writes beside each tensor that lies on a card.
@@ -91,16 +86,13 @@ def test_code_in_a_file_never_runs(checkpoint, tmp_path):
     assert folder.exists()
 
 
-# Places that refuse
-
-
 def expect_failure(path, error):
     said = r"could not be written .*before is as it was.*save elsewhere"
     with pytest.raises(error, match=rf"The checkpoint \S*{path.name} {said}"):
         save_checkpoint(path, *trained(seed=1))
 
 
-def test_a_folder_that_may_not_be_written_is_named_with_what_to_do(checkpoint):
+def test_a_folder_that_may_not_be_written_is_named(checkpoint):
     before = checkpoint.read_bytes()
     with read_only(checkpoint.parent):
         expect_failure(checkpoint, PermissionError)
@@ -127,13 +119,8 @@ def test_a_folder_in_the_files_place_is_kept_and_a_missing_one_not_made(tmp_path
     assert list(tmp_path.rglob("*")) == [tmp_path / "network.pt"]
 
 
-# Processes that are killed
-
-
 @needs_fork
-def test_a_process_killed_while_it_saves_leaves_a_whole_checkpoint_and_the_next_save_tidies_up(
-    checkpoint,
-):
+def test_a_killed_save_leaves_the_old_checkpoint(checkpoint):
     before, other = checkpoint.read_bytes(), trained(seed=1)
 
     def save():
@@ -149,9 +136,6 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_checkpoint_and_the_next_
     assert checkpoint.read_bytes() != before
 
 
-# Notebooks
-
-
 @pytest.fixture
 def lesson(tmp_path):
     path = tmp_path / "01_a lesson.ipynb"
@@ -162,7 +146,7 @@ def lesson(tmp_path):
 
 
 @needs_fork
-def test_a_run_that_is_killed_while_it_saves_a_notebook_leaves_the_old_one(lesson, monkeypatch):
+def test_a_run_killed_while_it_saves_leaves_the_old_notebook(lesson, monkeypatch):
     old, new = lesson.read_bytes(), "print('new')" + 50_000 * " "
 
     def fill(notebook, folder):

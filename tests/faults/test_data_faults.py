@@ -1,5 +1,3 @@
-"""Faults of the data: damaged archives and files, odd folders, full disks, killed processes."""
-
 from concurrent.futures import ThreadPoolExecutor
 import contextlib
 import errno
@@ -25,18 +23,20 @@ SMALL = NAMES[3]
 RECORD, LOCK = ".verified.json", ".lock"
 
 
-def raw(root):
-    return root / "MNIST" / "raw"
+@pytest.fixture
+def raw(own_digits):
+    return own_digits / "MNIST" / "raw"
 
 
-def names_in(root):
-    return {path.name for path in raw(root).iterdir()} - {RECORD, LOCK}
+def files_in(root):
+    paths = (root / "MNIST" / "raw").iterdir()
+    return {path.name: path for path in paths if path.name not in (RECORD, LOCK)}
 
 
 def is_whole(root, expected=MNIST_FILES):
     """Whether the files, and nothing else, lie there. Looked at without the package's help."""
-    found = {name: (raw(root) / name).read_bytes() for name in names_in(root)}
-    return {name: hashlib.sha256(one).hexdigest() for name, one in found.items()} == expected
+    found = files_in(root).items()
+    return {name: hashlib.sha256(one.read_bytes()).hexdigest() for name, one in found} == expected
 
 
 def refused(*words):
@@ -50,7 +50,6 @@ def flipped(content, place):
 
 
 def spoilt(content, fault):
-    """What may be found in place of a file's content."""
     return {
         "empty": b"",
         "cut off": content[:1000],
@@ -62,8 +61,7 @@ def spoilt(content, fault):
 
 
 def replace(path, content):
-    """Put another file in the place of one that is a link to a file of all tests."""
-    path.unlink()
+    path.unlink()  # a link to a file of all tests
     path.write_bytes(content)
 
 
@@ -87,7 +85,7 @@ def test_an_archive_that_is_not_mnists_makes_no_wrong_digit(empty_folder, tmp_pa
         if content is not None:
             archive.write_bytes(content)
         refused(archive, "is missing or damaged", "git checkout -- mnist_helpers/archives")
-        assert names_in(empty_folder) == set()
+        assert files_in(empty_folder) == {}
     for place in range(35):  # the header, which holds a time and a name, for example
         archive.write_bytes(flipped(whole, place))
         with contextlib.suppress(DataError):
@@ -106,22 +104,21 @@ DAMAGE = [
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_files_that_are_not_mnists_are_rebuilt_and_a_line_each_says_so(own_digits, caplog, damage):
+def test_files_that_are_not_mnists_are_rebuilt_and_told(raw, own_digits, caplog, damage):
     expected = []
-    for name, fault in zip(NAMES, damage, strict=True):
+    for path, fault in zip(map(raw.joinpath, NAMES), damage, strict=True):
+        content, times = path.read_bytes(), path.stat()
         if fault == "whole":
             continue
-        path = raw(own_digits) / name
-        content, times = path.read_bytes(), path.stat()
         path.unlink()
         if fault == "a link to nowhere":
             link(path, "nowhere")
         elif fault == "unreadable":
             path.touch(0)
-            expected.append(f"{name} in {raw(own_digits)} could not be read")
+            expected.append(f"{path.name} in {raw} could not be read")
         elif fault != "missing":
             path.write_bytes(spoilt(content, fault))
-            expected.append(f"{name} in {raw(own_digits)} did not match its checksum")
+            expected.append(f"{path.name} in {raw} did not match its checksum")
         if fault == "cut off":
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     umask = os.umask(0o077)
@@ -129,62 +126,59 @@ def test_files_that_are_not_mnists_are_rebuilt_and_a_line_each_says_so(own_digit
         assert load_datasets()[0].targets[:5].tolist() == [5, 0, 4, 1, 9]
     os.umask(umask)
     assert is_whole(own_digits)
-    for record, said in zip(caplog.records, expected, strict=True):
-        assert record.getMessage().startswith(said)
-    assert all((raw(own_digits) / name).stat().st_mode & 0o444 == 0o444 for name in NAMES)
+    for message, said in zip(caplog.messages, expected, strict=True):
+        assert message.startswith(said)
+    assert all((raw / name).stat().st_mode & 0o444 == 0o444 for name in NAMES)
 
 
-def test_whole_files_are_kept_with_new_times_or_a_damaged_record(own_digits, caplog, monkeypatch):
-    replace(raw(own_digits) / SMALL, (raw(own_digits) / SMALL).read_bytes())
-    before = [(raw(own_digits) / name).stat().st_ino for name in NAMES]
-    for content in (None, b"", b"{", b"[]", b"\xff\xfe"):
-        if content is not None:
-            (raw(own_digits) / RECORD).write_bytes(content)
+def test_whole_files_are_kept_with_new_times_or_a_damaged_record(raw, caplog, monkeypatch):
+    replace(raw / SMALL, (raw / SMALL).read_bytes())
+    before = [(raw / name).stat().st_ino for name in NAMES]
+    for content in ((raw / RECORD).read_bytes(), b"", b"{", b"[]", b"\xff\xfe"):
+        (raw / RECORD).write_bytes(content)
         data_root()
-        assert set(json.loads((raw(own_digits) / RECORD).read_bytes())) == set(NAMES)
-    assert [(raw(own_digits) / name).stat().st_ino for name in NAMES] == before
+        assert set(json.loads((raw / RECORD).read_bytes())) == set(NAMES)
+    assert [(raw / name).stat().st_ino for name in NAMES] == before
     assert not caplog.records
     monkeypatch.delattr(hashlib, "file_digest")
     monkeypatch.delattr(data, "FileLock")
-    assert data_root() == own_digits, "the next call reads no file and takes no lock"
+    data_root()  # reads no file and takes no lock
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows refuses the move: see the next test")
-def test_who_reads_a_file_while_it_is_rebuilt_reads_the_old_one(own_digits):
-    path = raw(own_digits) / NAMES[2]
-    damaged = spoilt(path.read_bytes(), "one bit")
-    replace(path, damaged)
-    with path.open("rb") as stream:
-        start = stream.read(4000)
+def test_who_reads_a_file_while_it_is_rebuilt_reads_the_old_one(raw, own_digits):
+    damaged = spoilt((raw / SMALL).read_bytes(), "one bit")
+    replace(raw / SMALL, damaged)
+    with (raw / SMALL).open("rb", buffering=0) as stream:
         data_root()
-        assert start + stream.read() == damaged
+        assert stream.read() == damaged
     assert is_whole(own_digits)
 
 
 @pytest.mark.parametrize("how", ["a folder", "in use"])
-def test_a_file_that_cannot_be_replaced_is_named_and_kept(own_digits, monkeypatch, how):
-    path = raw(own_digits) / SMALL
+def test_a_file_that_cannot_be_replaced_is_named_and_kept(raw, own_digits, monkeypatch, how):
+    path = raw / SMALL
     kept = path / "kept" if how == "a folder" else path
     if how == "in use":  # as Windows has it, where a file that is open cannot be replaced
         error = PermissionError(errno.EACCES, "It is in use", str(path))
         monkeypatch.setattr(os, "replace", Mock(side_effect=error))
-        (raw(own_digits) / RECORD).unlink()
+        (raw / RECORD).unlink()
         assert data_root() == own_digits, "no more than the record of whole files was refused"
     path.unlink()
     kept.parent.mkdir(exist_ok=True)
     kept.write_bytes(b"kept")
     refused(f"in the folder {own_digits}: ", path, "MNIST_DATA_DIR")
     assert kept.read_bytes() == b"kept"
-    assert names_in(own_digits) == set(NAMES)
+    assert set(files_in(own_digits)) == set(NAMES)
 
 
-def test_a_lock_that_is_never_released_is_named(own_digits, monkeypatch):
-    (raw(own_digits) / RECORD).unlink()
+def test_a_lock_that_is_never_released_is_named(raw, own_digits, monkeypatch):
+    (raw / RECORD).unlink()
     monkeypatch.setattr(data, "_LONGEST_WAIT", 0.2)
-    with FileLock(raw(own_digits) / LOCK):
+    with FileLock(raw / LOCK):
         assert data_root() == own_digits
-        (raw(own_digits) / SMALL).unlink()
-        refused(f"another process has held {raw(own_digits) / LOCK}", "MNIST_DATA_DIR")
+        (raw / SMALL).unlink()
+        refused(f"another process has held {raw / LOCK}", "MNIST_DATA_DIR")
 
 
 def test_who_comes_in_the_middle_waits_and_shares(empty_folder, monkeypatch):
@@ -198,15 +192,15 @@ def test_who_comes_in_the_middle_waits_and_shares(empty_folder, monkeypatch):
 
 
 @pytest.mark.parametrize("lacking", [[], [RECORD], [RECORD, LOCK]])
-def test_a_read_only_folder_will_do_when_whole(own_digits, monkeypatch, lacking):
+def test_a_read_only_folder_will_do_when_whole(raw, own_digits, monkeypatch, lacking):
     for name in lacking:
-        (raw(own_digits) / name).unlink()
+        (raw / name).unlink()
     with dying.read_only(own_digits):
         assert data_root() == own_digits
-    replace(raw(own_digits) / SMALL, b"")
+    replace(raw / SMALL, b"")
     with dying.read_only(own_digits):
         refused(f"in the folder {own_digits}: ", "Permission denied", "MNIST_DATA_DIR")
-        assert names_in(own_digits) == set(NAMES)
+        assert set(files_in(own_digits)) == set(NAMES)
         monkeypatch.setenv("MNIST_DATA_DIR", str(own_digits / "new"))
         refused(f"in the folder {own_digits / 'new'}: ", "Permission denied", "MNIST_DATA_DIR")
 
@@ -226,9 +220,7 @@ def test_what_is_in_a_folders_place_is_named_and_kept(tmp_path, monkeypatch, pla
 
 
 @pytest.mark.parametrize("form", ["{0}", "~/{0.name}", "{0.name}", "link"])
-def test_a_folder_of_chinese_characters_may_be_named_in_each_way(
-    digits, tmp_path, monkeypatch, form
-):
+def test_an_odd_folder_may_be_named_in_each_way(digits, tmp_path, monkeypatch, form):
     for home in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(home, str(digits.parent))
     monkeypatch.chdir(tmp_path if form == "link" else digits.parent)
@@ -264,7 +256,7 @@ def test_a_disk_that_fills_up_keeps_what_is_whole(empty_folder, monkeypatch):
         patch.setattr(os, "fsync", Mock(side_effect=[None, None, full]))
         patch.setattr(shutil, "disk_usage", Mock(return_value=Mock(free=7e6)))
         refused(f"in the folder {empty_folder}: the disk is full: 7 MB are free", "MNIST_DATA_DIR")
-    assert names_in(empty_folder) == set(NAMES[:2])
+    assert set(files_in(empty_folder)) == set(NAMES[:2])
     data_root()
     assert is_whole(empty_folder)
 
@@ -276,8 +268,9 @@ def test_of_killed_preparations_whole_files_stay_and_nothing_else(empty_folder, 
     deaths = [half_way, (dying.die_at_call, "replace"), *[(dying.die_at_call, "replace", 2)] * 4]
     for count, death in zip([0, 0, 1, 2, 3, 4], deaths, strict=True):
         assert dying.ended(dying.forked(data_root, *death)) < 0, "killed by a signal"
-        assert len(names_in(empty_folder) & set(NAMES)) == count
-        assert len(names_in(empty_folder) - set(NAMES)) == 1, "only its own unfinished file"
+        names = set(files_in(empty_folder))
+        assert len(names & set(NAMES)) == count
+        assert len(names - set(NAMES)) == 1, "only its own unfinished file"
     data_root()
     assert is_whole(empty_folder)
 
