@@ -54,9 +54,8 @@ def log(monkeypatch):
 
 
 def test_a_real_run_of_every_recipe_goes_from_the_digits_to_the_json(run, capsys):
-    status, records = run("--seeds=2")
-    assert (status, [record["recipe"] for record in records]) == (0, NAMES)
-    *recipes, loading = records
+    status, (*recipes, loading) = run("--seeds=2")
+    assert (status, [record["recipe"] for record in (*recipes, loading)]) == (0, NAMES)
     for record in recipes:
         assert record["ratio"] == pytest.approx(record["seconds"] / recipes[0]["seconds"], 0.1)
         assert record["settings"] == repr(RECIPES[record["recipe"]])
@@ -148,11 +147,8 @@ def test_training_alone_is_timed_and_what_it_returns_judged():
             other.output[1].bias.data = 99 * torch.eye(10)[1]
             return other
 
-    def slow_to_make():
-        time.sleep(1)
-        return CNN()
-
-    run = program._measure_training(Answering1(slow_to_make), 5, digits(24), digits(15))
+    recipe = Answering1(lambda: time.sleep(1) or CNN())
+    run = program._measure_training(recipe, 5, digits(24), digits(15))
     assert run.accuracy == (digits(15).targets == 1).sum() / 15
     assert 0.3 < run.seconds < 1
     assert run.peak_mb > before + 150

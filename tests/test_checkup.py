@@ -45,9 +45,8 @@ def test_a_whole_set_up_gets_a_line_each_and_exit_status_0():
 
 def test_a_broken_torch_costs_its_own_lines_and_no_others(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart is not there')\n")
-    lines, last, status = run_as_a_learner(
-        PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
-    )
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    lines, last, status = run_as_a_learner(PYTHONPATH=path)
     broken = [line for line in lines if line.startswith("!!")]
     assert {line.split()[1] for line in broken} == {"device", "precision", "data", "disk"}
     mend = "libcudart is not there In the repository's folder: rm -rf .venv, then make lab."
@@ -79,13 +78,12 @@ def test_another_python_will_do_where_it_finds_the_package(monkeypatch, tmp_path
         other.chmod(0o755)
     manager = "jupyter_client.manager.KernelManager.format_kernel_cmd"
     monkeypatch.setattr(manager, lambda self: [str(other), "-m", "ipykernel_launcher"])
+    found = told("kernel")
     if status == 0:
-        found = f"OK  notebooks run on {other}, which finds mnist_helpers too"
-        assert told("kernel") == found
+        assert found == f"OK  notebooks run on {other}, which finds mnist_helpers too"
     else:
-        found = f"!!  notebooks run on {other}, which has no mnist_helpers: an old kernel"
-        assert told("kernel").startswith(found)
-        assert "jupyter kernelspec remove python3" in told("kernel")
+        assert found.startswith(f"!!  notebooks run on {other}, which has no mnist_helpers: an old")
+        assert "jupyter kernelspec remove python3" in found
 
 
 def test_missing_widgets_disk_and_memory_are_told(monkeypatch, told):

@@ -1,14 +1,7 @@
 import itertools
 
-from mnist_helpers.models import (
-    CNN,
-    MLP,
-    BatchNormCNN,
-    SmallCNN,
-    WideCNN,
-    convolution_block,
-    make_cnn,
-)
+from mnist_helpers import models
+from mnist_helpers.models import CNN, MLP, BatchNormCNN, SmallCNN, WideCNN, make_cnn
 import pytest
 import torch
 from torch import nn
@@ -69,7 +62,7 @@ def test_the_parts_keep_their_names_for_old_checkpoints(network, sizes):
 
 
 def test_a_block_that_pools_early_answers_as_if_it_pooled_last():
-    block = convolution_block(4, 16, pool=True)
+    block = models.convolution_block(4, 16, pool=True)
     convolution, pooling, norm, relu = block
     images = torch.randn(20, 4, 14, 14)
     block(images + 1)  # so that the statistics are not those of a new network

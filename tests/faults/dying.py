@@ -1,5 +1,3 @@
-"""Processes that are killed at a known point while they write, and file modes that root obeys."""
-
 from collections.abc import Callable, Iterator
 import contextlib
 import ctypes
@@ -11,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from unittest.mock import DEFAULT, Mock
 
 import pytest
 
@@ -20,14 +19,20 @@ CAPABILITIES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
 PR_SET_SECUREBITS, SECBIT_NOROOT = 28, 1
 
 
-def forked(
-    work: Callable, die: Callable = lambda: None, *arguments: object
-) -> multiprocessing.Process:
-    """Start a process that works, and dies where `die` says. (A new Python would need seconds to
-    import torch. In a fork, torch must not reckon: its threads are missing there.)"""
+def forked(work: Callable, name: str = "", count: int = 1) -> multiprocessing.Process:
+    """Start a process that works, and is killed in place of the given call of a function of `os`.
+
+    A fork, because a new Python needs seconds to import torch; whose threads are missing in it.
+    """
 
     def run() -> None:
-        die(*arguments)
+        calls = itertools.count(1)
+
+        def count_and_die(*arguments: object) -> object:
+            return os.kill(os.getpid(), signal.SIGKILL) if next(calls) == count else DEFAULT
+
+        if name:
+            setattr(os, name, Mock(wraps=getattr(os, name), side_effect=count_and_die))
         work()
 
     process = multiprocessing.get_context("fork").Process(target=run, daemon=True)
@@ -36,30 +41,9 @@ def forked(
 
 
 def ended(process: multiprocessing.Process) -> int:
-    """Return a process's exit status at its end, less than 0 where a signal killed it."""
+    """Wait for a process, and return its exit status: less than 0 where a signal killed it."""
     process.join(60)
     return process.exitcode
-
-
-def die_when_a_file_has(size: int) -> None:
-    """Have the system kill this process at so many bytes of a file: nothing can be tidied up."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-def die_at_call(name: str, count: int = 1) -> None:
-    """Have this process killed in place of the given call of a function of `os`."""
-    function, calls = getattr(os, name), itertools.count(1)
-
-    def count_and_die(*arguments: object) -> object:
-        if next(calls) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments)
-
-    setattr(os, name, count_and_die)
 
 
 @contextlib.contextmanager

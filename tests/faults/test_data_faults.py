@@ -12,7 +12,7 @@ import shutil
 import sys
 from unittest.mock import Mock
 
-import dying
+from dying import ended, forked, needs_fork, obeying_modes, read_only
 from filelock import FileLock
 from mnist_helpers import data
 from mnist_helpers.data import MNIST_FILES, DataError, data_root, load_datasets
@@ -77,6 +77,7 @@ def test_an_archive_that_is_not_mnists_makes_no_wrong_digit(empty_folder, tmp_pa
     monkeypatch.setattr(data, "MNIST_FILES", {SMALL: MNIST_FILES[SMALL]})
     archive = tmp_path / "archives" / f"{SMALL}.gz"
     archive.parent.mkdir()
+    monkeypatch.chdir(archive.parent)
     whole = (Path(data.__file__).parent / "archives" / archive.name).read_bytes()
     contents = [spoilt(whole, fault) for fault in ("empty", "cut off", "a web page")]
     contents += [gzip.compress(spoilt(gzip.decompress(whole), "Fashion-MNIST's"))]
@@ -86,12 +87,16 @@ def test_an_archive_that_is_not_mnists_makes_no_wrong_digit(empty_folder, tmp_pa
             archive.write_bytes(content)
         refused(archive, "is missing or damaged", "git checkout -- mnist_helpers/archives")
         assert files_in(empty_folder) == {}
-    for place in range(35):  # the header, which holds a time and a name, for example
-        archive.write_bytes(flipped(whole, place))
+    # The header holds a time, for example, and a name, which some programs unpack to.
+    packed = gzip.compress(gzip.decompress(whole))
+    named = packed[:3] + b"\x08" + packed[4:10] + b"../elsewhere\0" + packed[10:]
+    for content in [named, *(flipped(whole, place) for place in range(35))]:
+        archive.write_bytes(content)
         with contextlib.suppress(DataError):
             data_root()
             assert is_whole(empty_folder, data.MNIST_FILES)
             shutil.rmtree(empty_folder)
+    assert not list(tmp_path.rglob("elsewhere*"))
 
 
 DAMAGE = [
@@ -122,7 +127,7 @@ def test_files_that_are_not_mnists_are_rebuilt_and_told(raw, own_digits, caplog,
         if fault == "cut off":
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
     umask = os.umask(0o077)
-    with dying.obeying_modes():
+    with obeying_modes():
         assert load_datasets()[0].targets[:5].tolist() == [5, 0, 4, 1, 9]
     os.umask(umask)
     assert is_whole(own_digits)
@@ -195,10 +200,10 @@ def test_who_comes_in_the_middle_waits_and_shares(empty_folder, monkeypatch):
 def test_a_read_only_folder_will_do_when_whole(raw, own_digits, monkeypatch, lacking):
     for name in lacking:
         (raw / name).unlink()
-    with dying.read_only(own_digits):
+    with read_only(own_digits):
         assert data_root() == own_digits
     replace(raw / SMALL, b"")
-    with dying.read_only(own_digits):
+    with read_only(own_digits):
         refused(f"in the folder {own_digits}: ", "Permission denied", "MNIST_DATA_DIR")
         assert set(files_in(own_digits)) == set(NAMES)
         monkeypatch.setenv("MNIST_DATA_DIR", str(own_digits / "new"))
@@ -261,13 +266,12 @@ def test_a_disk_that_fills_up_keeps_what_is_whole(empty_folder, monkeypatch):
     assert is_whole(empty_folder)
 
 
-@dying.needs_fork
+@needs_fork
 def test_of_killed_preparations_whole_files_stay_and_nothing_else(empty_folder, monkeypatch):
-    half_way = (dying.die_when_a_file_has, 20_000_000)
-    # In the middle of the first file; with it written and not yet moved; then with one more each.
-    deaths = [half_way, (dying.die_at_call, "replace"), *[(dying.die_at_call, "replace", 2)] * 4]
+    # With the first file written; with it not yet moved; then each time with one more.
+    deaths = [("fsync",), ("replace",), *[("replace", 2)] * 4]
     for count, death in zip([0, 0, 1, 2, 3, 4], deaths, strict=True):
-        assert dying.ended(dying.forked(data_root, *death)) < 0, "killed by a signal"
+        assert ended(forked(data_root, *death)) < 0, "killed by a signal"
         names = set(files_in(empty_folder))
         assert len(names & set(NAMES)) == count
         assert len(names - set(NAMES)) == 1, "only its own unfinished file"
@@ -275,13 +279,12 @@ def test_of_killed_preparations_whole_files_stay_and_nothing_else(empty_folder, 
     assert is_whole(empty_folder)
 
     monkeypatch.setenv("MNIST_DATA_DIR", str(empty_folder / "second"))
-    deaths = [half_way, *((dying.die_at_call, "replace", count) for count in (1, 3, 5))]
-    doomed = [dying.forked(data_root, *death) for death in deaths]
+    doomed = [forked(data_root, "replace", count) for count in (1, 2, 3, 5)]
     # Whichever of them is first at the lock dies; from then on the others are there, too.
     wait([one.sentinel for one in doomed])
-    others = [dying.forked(data_root) for _ in range(4)]
-    statuses = sorted(map(dying.ended, doomed))
+    others = [forked(data_root) for _ in range(4)]
+    statuses = sorted(map(ended, doomed))
     assert statuses[0] < 0, "killed by a signal"
     assert statuses[-1] <= 0, "killed too, or served by what another prepared"
-    assert list(map(dying.ended, others)) == [0] * 4
+    assert list(map(ended, others)) == [0] * 4
     assert is_whole(empty_folder / "second")

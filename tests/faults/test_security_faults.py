@@ -1,4 +1,3 @@
-import gzip
 import json
 import os
 import re
@@ -12,8 +11,6 @@ import urllib.request
 
 from jupyter_server.serverapp import list_running_servers
 from makefile import dry_run
-from mnist_helpers import data
-from mnist_helpers.data import MNIST_FILES, data_root
 import psutil
 import pytest
 from run_notebooks import ROOT
@@ -43,22 +40,6 @@ def test_code_that_runs_what_a_file_holds_fails_make_lint():
     found = [(one["code"], one["location"]["row"]) for one in json.loads(done.stdout)]
     refused = {row for code, row in found if re.match(r"S\d|TID251", code)}
     assert refused >= set(range(2, DANGERS.count("\n") + 1)), done.stdout
-
-
-def test_an_archive_is_unpacked_into_its_own_place(empty_folder, tmp_path, monkeypatch):
-    name = list(MNIST_FILES)[3]
-    archive = tmp_path / "archives" / f"{name}.gz"
-    archive.parent.mkdir()
-    content = gzip.decompress((ROOT / "mnist_helpers" / "archives" / archive.name).read_bytes())
-    with archive.open("wb") as file, gzip.GzipFile("../elsewhere", "wb", fileobj=file) as packed:
-        packed.write(content)
-    assert b"elsewhere" in archive.read_bytes(), "some programs unpack to the name in the header"
-    monkeypatch.chdir(archive.parent)
-    monkeypatch.setattr(data.resources, "files", lambda package: tmp_path)
-    monkeypatch.setattr(data, "MNIST_FILES", {name: MNIST_FILES[name]})
-    data_root()
-    assert (empty_folder / "MNIST" / "raw" / name).read_bytes() == content
-    assert not list(tmp_path.rglob("elsewhere*"))
 
 
 def status(address: str, **headers: str) -> int | None:
