@@ -75,7 +75,7 @@ def test_what_lay_at_a_place_goes_where_the_numbers_drawn_say(given, place):
     images = random_affine(blobs(*place), generator=ours, **given)
     turn, *stretch, right, down = 2 * torch.rand(5, 100, generator=theirs) - 1
     slant = 2 * torch.rand(100, generator=theirs) - 1 if amounts["shear"] else 0
-    assert torch.equal(ours.get_state(), theirs.get_state()), "what is drawn next is the same too"
+    assert torch.equal(ours.get_state(), theirs.get_state())
     assert torch.equal(torch.get_rng_state(), before)
     # Backwards, from where it is (its centre) to where it was: slanted, stretched, turned, moved.
     shares = images / images.sum(dim=(1, 2, 3), keepdim=True)

@@ -53,13 +53,13 @@ def log(monkeypatch):
     return log
 
 
-def test_a_real_run_of_every_recipe_goes_from_the_digits_to_the_json(run, capsys):
+def test_a_real_run_goes_from_the_digits_to_the_json(run, capsys):
     status, (*recipes, loading) = run("--seeds=2")
     assert (status, [record["recipe"] for record in (*recipes, loading)]) == (0, NAMES)
     for record in recipes:
         assert record["ratio"] == pytest.approx(record["seconds"] / recipes[0]["seconds"], 0.1)
         assert record["settings"] == repr(RECIPES[record["recipe"]])
-        assert record["accuracy"] % 5 == 0, "of ten digits, twice"
+        assert record["accuracy"] % 5 == 0
         assert (record["seeds"], record["peak_mb"] > 50) == (2, True)
     assert list(loading) == list(load_results("recipes")[0])
     assert loading["accuracy"] is loading["accuracy_sd"] is loading["settings"] is None
@@ -77,7 +77,7 @@ def test_a_real_run_of_the_steps_writes_what_lesson_05_reads(run):
     for record in records:
         assert list(record) == list(load_results("steps")[0])
         [accuracy] = record["validation_accuracy"]
-        assert accuracy in [round(100 * right / 7, 2) for right in range(8)], "on the split"
+        assert accuracy in [round(100 * right / 7, 2) for right in range(8)]
 
 
 def test_the_recorded_results_are_those_of_these_recipes():
@@ -96,7 +96,7 @@ def test_the_recorded_results_are_those_of_these_recipes():
 def test_recipes_seeds_and_epochs_can_be_chosen(run, log):
     _, records = run("--quick")
     assert [(seed, epochs) for _, seed, epochs in log] == [(0, 1), (0, 0.75), *[(0, 1)] * 3]
-    assert [record["ratio"] for record in records[:2]] == [0.1, 0.075], "to ten epochs"
+    assert [record["ratio"] for record in records[:2]] == [0.1, 0.075]
     log.clear()
     names = ("--recipe=shuffled", "--recipe=best", "--recipe=loading")
     _, records = run(*names, "--epochs=3", "--seeds=2")
@@ -120,12 +120,12 @@ def test_ctrl_c_prints_and_writes_what_is_finished(run, capsys, log):
     status, records = run()
     assert status == 130
     assert [record["seeds"] for record in records] == [3, 5, 5, 5, 7, 5]
-    assert [seed for _, seed, _ in log] == sorted(seed for _, seed, _ in log), "in turn"
+    assert [seed for _, seed, _ in log] == sorted(seed for _, seed, _ in log)
     trained, told = capsys.readouterr().out.split("Interrupted. What is finished:\n")
     assert "\nfast, seed 0: 1.50 s, accuracy 11.35%  STUCK\n" in trained
     *rows, loading, stuck = told.splitlines()
     assert stuck == "fast: 1 of 5 seeds stuck"
-    assert len(loading.split()) == 6, "blanks, where there is no accuracy"
+    assert len(loading.split()) == 6
     assert rows[:3] == [
         "recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB",
         "classic              3      10    20.00     1.00    98.00 ± 0.00      400",
@@ -223,5 +223,5 @@ def test_the_validation_split_is_always_the_same_10_000():
     assert [len(part) for part in parts] == [30, 10_000]
     assert torch.equal(torch.cat([part.targets for part in parts]).sort().values, whole.targets)
     for part, again in zip(parts, program._validation_split(whole), strict=True):
-        assert torch.equal(part.data, whole.data[part.targets]), "digit and label stay together"
+        assert torch.equal(part.data, whole.data[part.targets])
         assert torch.equal(part.targets, again.targets)

@@ -31,7 +31,7 @@ def write(table, *rows, end="\r\n"):
     table.path.write_bytes(("\r\n".join([HEADER, *rows]) + end).encode())
 
 
-def test_a_setting_is_named_by_what_differs_and_comes_back_as_it_was(table):
+def test_a_setting_is_named_by_what_differs(table):
     odd = Setting(5, 8, 3, "strided", "Tanh", "SGD", 0.1 + 0.2)
     for setting in (odd, DEEP, Setting()):
         table.run(setting, Training(), seeds=1)
@@ -51,21 +51,18 @@ def test_each_training_is_a_line_before_the_next_one_begins(table):
     assert lines(table) == [HEADER, f"{start},0,91.00", f"{start},1,91.25"]
     training = Training()
     assert table.run(Setting(), training) == [91.0, 91.25, 91.5]
-    assert training.seeds == [2], "what is there already is not trained again"
+    assert training.seeds == [2]
     assert table.run(DEEP, training, seeds=1) == [92.0]
     assert table.run(Setting(), training, seeds=1) == [91.0]
     assert training.seeds == [2, 0]
     assert len(lines(table)) == 5
 
 
-def test_a_missing_folder_costs_no_training(table, tmp_path):
+def test_a_missing_folder_costs_no_training(tmp_path):
     training = Training()
     with pytest.raises(FileNotFoundError):
         ExperimentTable(tmp_path / "not there" / "my.csv").run(Setting(), training)
     assert training.seeds == []
-    with pytest.raises(TypeError):
-        table.run(Setting(), lambda setting, seed: None)
-    assert table.results() == {}
 
 
 def test_a_written_table_has_means_spreads_and_differences(table):

@@ -20,8 +20,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock, and a network whose step takes a second, or `float32` of them in float32; the first
-    of each kind takes 50 more."""
+    """A network's step takes a second, or `float32` of them; the first of each kind 50 more."""
 
     def step(*_):
         kind = torch.is_autocast_enabled("cpu")
@@ -65,7 +64,7 @@ def test_bfloat16_is_chosen_where_it_is_faster_by_a_fifth(clock, seconds, name, 
     assert chosen == (getattr(torch, name), f"precision on cpu: {name} (bfloat16 {found})")
     steps = len(clock.steps)
     assert choose_precision(CPU) == chosen
-    assert len(clock.steps) == steps, "measured once in a process"
+    assert len(clock.steps) == steps
 
 
 def test_the_precision_that_is_asked_for_is_taken_unmeasured(monkeypatch, clock):
@@ -130,7 +129,7 @@ def test_only_the_layers_compute_in_the_precision_asked_for(precision):
 
 
 @pytest.mark.parametrize("spoilt", [2, 4])
-def test_a_cycle_stops_at_the_first_loss_that_is_nan_be_it_the_last(spoilt):
+def test_a_cycle_stops_at_the_first_loss_that_is_nan(spoilt):
     few, seen, model = list(batches()), [], linear()
     few[spoilt][0][5] = torch.nan
     model.register_forward_hook(lambda *_: seen.append(None))
@@ -145,7 +144,7 @@ def test_batches_that_can_be_gone_through_once_are_refused():
         fit_one_cycle(linear(), loader, 2, 0.01, progress=False)
 
 
-def test_the_fast_way_is_one_cycle_over_shuffled_batches_of_128(monkeypatch, capsys):
+def test_the_fast_way_is_one_cycle_over_shuffled_batches(monkeypatch, capsys):
     few = batches(batch_size=128, shuffle=True, seed=5)
     losses = fit_fast(linear(), digits(), 2, seed=5, precision=torch.float32, progress=False)
     assert losses == cycle(linear(), [*few, *few], 0.005, smoothing=0.1)

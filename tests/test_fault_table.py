@@ -1,5 +1,3 @@
-"""Holds the table of faults to the tests that it names."""
-
 import ast
 from pathlib import Path
 import re
@@ -23,7 +21,7 @@ def claims_something(test: ast.FunctionDef) -> bool:
     return bool(re.search(rf"\n +assert (?!True\b)|{words}", ast.unparse(test)))
 
 
-def test_every_test_that_the_table_names_is_there_and_claims_something():
+def test_every_test_that_the_table_names_claims_something():
     for file in {file for file, _ in NAMED}:
         tests = read_tests(FOLDER / file)
         assert {name for one, name in NAMED if one == file} - {""} <= set(tests), file

@@ -54,11 +54,9 @@ def test_a_network_is_the_layers_that_it_says_and_nothing_else(network, last):
     assert torch.equal(model(images), nn.Sequential(*leaves(model))(images))
 
 
-@pytest.mark.parametrize(("network", "sizes"), [(CNN, [3, 7, 4, 2]), (WideCNN, [3, 11, 2, 2])])
-def test_the_parts_keep_their_names_for_old_checkpoints(network, sizes):
+def test_the_parts_keep_their_names_for_old_checkpoints():
     names = ["block_1", "block_2", "block_3", "output"]
-    parts = [(name, len(part)) for name, part in network().named_children()]
-    assert parts == list(zip(names, sizes, strict=True))
+    assert [name for name, _ in CNN().named_children()] == names
 
 
 def test_a_block_that_pools_early_answers_as_if_it_pooled_last():

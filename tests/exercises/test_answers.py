@@ -1,6 +1,7 @@
 """Right answers in other forms than the data's, and what is told beside the mistakes there."""
 
 import copy
+import itertools
 import math
 from statistics import fmean
 
@@ -29,14 +30,6 @@ def loader(chosen=lambda targets, digits: torch.isin(targets, digits).nonzero().
     return digit_loader
 
 
-def endless(function):
-    def batches(*arguments):
-        while True:
-            yield from function(*arguments)
-
-    return batches
-
-
 ANSWERS += [
     ("1.5", loader(), "Right. "),
     ("1.1", (236, 96), "236 batches are not"),
@@ -55,7 +48,7 @@ ANSWERS += [
     ("1.5", loader(torch.isin), "true and false"),
     ("1.5", lambda *given: [(x, y.flip(0)) for x, y in loader()(*given)], "belong together"),
     ("1.5", lambda *given: iter(loader()(*given)), "second epoch"),
-    ("1.5", endless(loader()), "yours are 41 batches"),
+    ("1.5", lambda *given: itertools.cycle(loader()(*given)), "yours are 41 batches"),
     ("1.5", lambda dataset, *given: dataset, "as a DataLoader does"),
     ("1.5", lambda dataset, *given: list(dataset), "has to be a tensor; yours is"),
     ("1.5", lambda *given: [torch.zeros(2)], "holds a tensor [2] of float32 where a batch should"),
@@ -112,14 +105,6 @@ class Around(nn.Module):
         return self.function(self, images)
 
 
-def mixing(module, images):
-    return module.last(module.layers(images) - module.layers(images).mean(dim=0))
-
-
-def made_anew(module, images):
-    return nn.Linear(10, 10)(module.last(module.layers(images)))
-
-
 def one_after_another(module, images):
     for layer in module.layers:
         images = layer(images)
@@ -155,9 +140,9 @@ ANSWERS += [
     ("3.5", network()[:-1], "has to become [2, 10]: N, classes"),
     ("3.5", FLAT, "no bend"),
     ("3.5", Around(lambda module, images: module.layers(images)), "last.weight, last.bias"),
-    ("3.5", Around(mixing), "other digits of the batch"),
+    ("3.5", Around(lambda m, x: m.last(m.layers(x) - m.layers(x).mean(dim=0))), "other digits"),
     ("3.5", Around(one_after_another, list(network())), "plain Python list"),
-    ("3.5", Around(made_anew), "Make all layers in `__init__`"),
+    ("3.5", Around(lambda m, x: nn.Linear(10, 10)(m.last(m.layers(x)))), "Make all layers in"),
     ("3.5", Around(lambda module, images: images.tolist()), "returns has to be a tensor"),
     ("3.5", Around(lambda module, images: ...), "Exercise 3.5 waits"),
 ]
@@ -252,7 +237,7 @@ ANSWERS += [
     ("5.2", lambda *case: next(yielded(*case)), "It returns one pair"),
     ("5.2", lambda *case: [next(yielded(*case))], "Is the `return` inside the loop?"),
     ("5.2", lambda *case: [*yielded(*case)][:2], "The last, smaller one is missing"),
-    ("5.2", endless(yielded), "yours are [4, 4, 2, 4"),
+    ("5.2", lambda *case: itertools.cycle(yielded(*case)), "yours are [4, 4, 2, 4"),
     ("5.2", lambda x, y, size: [(x[:, None] / 255, y)] * 3, "slice images and labels as well"),
     ("5.2", batches_of(lambda x: x / 255), "add the channel axis"),
     ("5.2", batches_of(lambda x: x.unsqueeze(1)), "from 0 to 255"),
@@ -277,11 +262,6 @@ class Unused(nn.Sequential):
         return images.relu()
 
 
-def padded_on_two_sides(in_channels, out_channels):
-    convolution = nn.Conv2d(in_channels, out_channels, 3, stride=2, bias=False)
-    return nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), convolution, nn.ReLU(inplace=True))
-
-
 def block_of(*after, before=(), **settings):
     settings = {"kernel_size": 3, "stride": 2, "padding": 1} | settings
     return lambda i, o: nn.Sequential(*before, nn.Conv2d(i, o, **settings), *after)
@@ -297,7 +277,7 @@ def best_if_it_stops(losses, patience):
 
 ANSWERS += [
     ("6.4", halving_block, "Right. "),
-    ("6.4", padded_on_two_sides, "Right. "),
+    ("6.4", block_of(nn.ReLU(), before=[nn.ZeroPad2d((0, 1, 0, 1))], padding=0), "Right. "),
     ("6.4", lambda i, o: block_of(nn.BatchNorm2d(o), nn.ReLU())(i, o), "Right. "),
     ("6.3", lambda images, order: images[..., order], "has 784 columns"),
     ("6.3", lambda *case: RIGHT["6.3"](*case).double(), "float32"),

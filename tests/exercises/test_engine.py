@@ -1,5 +1,3 @@
-"""The engine, on small exercises of its own; and what holds for every exercise, from its data."""
-
 import math
 import re
 from unittest.mock import Mock
@@ -51,6 +49,8 @@ NONSENSE = [
     *(torch.zeros(3, device="meta"), torch.zeros(3, 3).to_sparse(), torch.full((28, 28), math.nan)),
     *(np.zeros((3, 3)), np.array(["a"]), lambda: 1, lambda *_: 1 / 0, lambda *given: given),
 ]
+RETURNED = [Hostile(), (Hostile(), 1), "text", 10**400, iter("ab"), {}, 1j, nn.Identity()]
+RETURNED += [one for one in NONSENSE if isinstance(one, torch.Tensor)]
 
 
 @pytest.mark.parametrize(("number", "sentence", "answer"), list(mistakes()))
@@ -85,7 +85,7 @@ def test_an_unfinished_answer_waits_and_tells_of_the_hint(number, capsys):
 @pytest.mark.filterwarnings("ignore")  # torch's, of tensors that are not yet all they will be
 @each_exercise
 def test_nonsense_is_neither_right_nor_raises(number):
-    for answer in [*NONSENSE, *(lambda *_, value=value: value for value in NONSENSE)]:
+    for answer in [*NONSENSE, *(lambda *_, value=value: value for value in RETURNED)]:
         right, message = judge(number, answer)
         assert not right
         assert message.startswith(("Not yet. ", f"Exercise {number} waits"))
@@ -132,11 +132,11 @@ VALUES = Values(
         ([np.int64(30_000), torch.tensor([0.25]), ROW.double(), "abcde"], "Right. Well counted."),
         ({"row": ROW, "share": 0.255, "height": 30_000, "width": 5}, "Right. Well counted."),
         ((5, 0.25, ROW, 30_000), "in the wrong order: (height, share, row, width)."),
-        ((5, 0.25, ROW, 5), "Not yet. Five?"),
-        ((-4000, 0.25, ROW, 5), "Not yet. -4,000 is no height."),
-        ((30_001, 0.25, ROW, 5), "Not yet. Your height is not 30,001."),
-        ((30_000, 25, ROW, 5), "Not yet. Your height is right. Those are per cent."),
-        ((30_000, 0.27, ROW, 5), "Not yet. Your height is right. Your share is not 0.27."),
+        ((5, 0.25, ROW, 5), "Five?"),
+        ((-4000, 0.25, ROW, 5), "-4,000 is no height."),
+        ((30_001, 0.25, ROW, 5), "Your height is not 30,001."),
+        ((30_000, 25, ROW, 5), "Your height is right. Those are per cent."),
+        ((30_000, 0.27, ROW, 5), "Your height is right. Your share is not 0.27."),
         ((30_000, 0.25, ROW + 1, 5), "Your share is right. Other numbers."),
         ((30_000, 0.25), "a tuple of 2; give a value for each, in this order: (height, share, row"),
         ({"height": 30_000, "share": 0.25}, "Not yet. The entry 'row' is missing."),
@@ -156,19 +156,14 @@ SCALED = Code(
     hint="multiply",
     praise="Well scaled.",
     cases=[(torch.arange(4.0), 2), (torch.arange(5.0), 3)],
-    right=lambda image, factor: image * factor,
+    right=lambda x, k: x * k,
     mistakes={
-        "You add.": lambda image, factor: image + factor,
-        "The sign is lost.": lambda image, factor: image * abs(factor),
-        "Turned round.": lambda image, factor: image.flip(0).view(4),  # fits the first case only
+        "You add.": lambda x, k: x + k,
+        "The sign is lost.": lambda x, k: x * abs(k),
+        "Turned round.": lambda x, k: x.flip(0).view(4),  # fits the first case only
     },
     clue="Multiply each pixel.",
-    later={
-        "Right for factors above 0. Negative ones turn signs.": [
-            (torch.full((2,), 2.0), -1),
-            (torch.full((2,), 3.0), -2),
-        ]
-    },
+    later={"Negative factors turn signs.": [(torch.ones(2), -1), (torch.ones(2), -2)]},
     advice={"must match": "Use the image's own length.", "None": "Return it."},
     tidy=lambda result: result[0] if isinstance(result, list) else result,
     remark=lambda function: " Quick, too." if function is torch.mul else "",
@@ -187,22 +182,22 @@ def into_one_tensor(image, factor, memory=torch.zeros(5)):  # noqa: B008
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda image, factor: [image.double() * factor], "Right. Well scaled."),
+        (lambda x, k: [x.double() * k], "Right. Well scaled."),
         (torch.mul, "Right. Well scaled. Quick, too."),
         (into_one_tensor, "Right. Well scaled."),
-        (lambda image, factor: image * factor**2, "has 4 at [1] with yours, and should have 2. Mu"),
-        (lambda image, factor: image * abs(factor), "Negative ones turn signs. The sign is lost."),
-        (lambda image, factor: image * max(0, factor), "with yours, and should have -2."),
-        (lambda image, factor: (image * factor).numpy(), "What scaled(tensor([0, 1, 2, 3]), 2) re"),
-        (lambda image, factor: None, "returns None. Return it."),
-        (lambda image, factor: image * torch.ones(3), "raises RuntimeError: The size of tensor a"),
-        (lambda image, factor: image * torch.ones(3), "\nUse the image's own length."),
-        (lambda image: image, "\nMake such a call in a cell of its own"),
+        (lambda x, k: x * k**2, "has 4 at [1] with yours, and should have 2. Mu"),
+        (lambda x, k: x * abs(k), "Negative factors turn signs. The sign is lost."),
+        (lambda x, k: x * max(0, k), "with yours, and should have -1."),
+        (lambda x, k: (x * k).numpy(), "What scaled(tensor([0, 1, 2, 3]), 2) re"),
+        (lambda x, k: None, "returns None. Return it."),
+        (lambda x, k: x * torch.ones(3), "raises RuntimeError: The size of tensor a"),
+        (lambda x, k: x * torch.ones(3), "\nUse the image's own length."),
+        (lambda x: x, "\nMake such a call in a cell of its own"),
         (in_place, "Not yet. What you return is right, but your function changes what it is given"),
-        (lambda image, factor: in_place(image, 5), "And your function changes what it is given"),
+        (lambda x, k: in_place(x, 5), "And your function changes what it is given"),
         (torch.ones(4), "Give the function itself, without calling it: `scaled`."),
         (nn.ReLU, "Your answer is the class ReLU. Give the function itself"),
-        (lambda image, factor: (image, ...), "Exercise 9.2 waits"),
+        (lambda x, k: (x, ...), "Exercise 9.2 waits"),
     ],
 )
 def test_a_function_is_judged_by_what_it_does(answer, message):
@@ -212,9 +207,8 @@ def test_a_function_is_judged_by_what_it_does(answer, message):
 
 def test_long_lines_are_wrapped_between_words_and_not_in_code(capsys, monkeypatch):
     code = "scaled(tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]]), 2)"
-    message = (
-        f"{'word ' * 9}{code} and `a = b + c`, (x, y). {'long-word ' * 20}\n  two  spaces\n\nend"
-    )
+    words = f"{'word ' * 9}{code} and `a = b + c`, (x, y). {'long-word ' * 20}"
+    message = f"{words}\n  two  spaces\n\nend"
     monkeypatch.setattr(exercises, "judge", lambda *_: Verdict(False, message))
     check("1.1", 0)
     lines = capsys.readouterr().out.splitlines()

@@ -18,7 +18,7 @@ def file(tmp_path, monkeypatch):
     return tmp_path / "digits" / "progress.json"
 
 
-def test_what_is_right_is_remembered_and_shown_but_where_it_is_off(file, capsys, monkeypatch):
+def test_what_is_right_is_remembered_and_shown(file, capsys, monkeypatch):
     for number, answer in [("2.3", (14, 3)), ("1.1", (235, 96)), ("1.5", ...), ("3.1", 0)]:
         progress()
         check(number, answer)
@@ -51,7 +51,7 @@ def test_what_cannot_be_remembered_is_said_once(file, capsys, monkeypatch, place
     assert (printed.count("Right."), printed.count(NOT_KEPT)) == (1, 1)
     progress()
     assert (NOT_KEPT in (shown := capsys.readouterr().out)) != ("1 of 5" in shown)
-    assert file.read_bytes() == b'["2.3"]', "and the file is as it was"
+    assert file.read_bytes() == b'["2.3"]'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows may refuse, which is told as above")

@@ -1,10 +1,8 @@
-from collections.abc import Callable, Iterator
 import contextlib
 import ctypes
 import itertools
 import multiprocessing
 import os
-from pathlib import Path
 import signal
 import subprocess
 import sys
@@ -19,16 +17,16 @@ CAPABILITIES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
 PR_SET_SECUREBITS, SECBIT_NOROOT = 28, 1
 
 
-def forked(work: Callable, name: str = "", count: int = 1) -> multiprocessing.Process:
+def forked(work, name="", count=1):
     """Start a process that works, and is killed in place of the given call of a function of `os`.
 
     A fork, because a new Python needs seconds to import torch; whose threads are missing in it.
     """
 
-    def run() -> None:
+    def run():
         calls = itertools.count(1)
 
-        def count_and_die(*arguments: object) -> object:
+        def count_and_die(*arguments):
             return os.kill(os.getpid(), signal.SIGKILL) if next(calls) == count else DEFAULT
 
         if name:
@@ -40,14 +38,14 @@ def forked(work: Callable, name: str = "", count: int = 1) -> multiprocessing.Pr
     return process
 
 
-def ended(process: multiprocessing.Process) -> int:
+def ended(process):
     """Wait for a process, and return its exit status: less than 0 where a signal killed it."""
     process.join(60)
     return process.exitcode
 
 
 @contextlib.contextmanager
-def obeying_modes() -> Iterator[None]:
+def obeying_modes():
     """Refuse this thread, and what it starts, what a file's mode refuses, even to root."""
     if sys.platform != "linux":
         yield
@@ -67,7 +65,7 @@ def obeying_modes() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def read_only(*folders: Path) -> Iterator[None]:
+def read_only(*folders):
     """Let nobody write in these folders; skip the test on a system where that cannot be."""
     if os.name == "nt":
         pytest.skip("a mode keeps nobody from writing in a folder")

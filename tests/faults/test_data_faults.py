@@ -54,7 +54,7 @@ def spoilt(content, fault):
         "empty": b"",
         "cut off": content[:1000],
         "one bit": flipped(content, len(content) // 2),
-        "a web page": b"<!DOCTYPE html>\n<html><body>Sign in to this network</body></html>",
+        "a web page": b"<!DOCTYPE html>",
         # Of the same name and size, and with the same header.
         "Fashion-MNIST's": content[:16] + random.Random(0).randbytes(len(content) - 16),
     }[fault]
@@ -136,7 +136,7 @@ def test_files_that_are_not_mnists_are_rebuilt_and_told(raw, own_digits, caplog,
     assert all((raw / name).stat().st_mode & 0o444 == 0o444 for name in NAMES)
 
 
-def test_whole_files_are_kept_with_new_times_or_a_damaged_record(raw, caplog, monkeypatch):
+def test_whole_files_are_kept(raw, caplog, monkeypatch):
     replace(raw / SMALL, (raw / SMALL).read_bytes())
     before = [(raw / name).stat().st_ino for name in NAMES]
     for content in ((raw / RECORD).read_bytes(), b"", b"{", b"[]", b"\xff\xfe"):
@@ -151,7 +151,7 @@ def test_whole_files_are_kept_with_new_times_or_a_damaged_record(raw, caplog, mo
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows refuses the move: see the next test")
-def test_who_reads_a_file_while_it_is_rebuilt_reads_the_old_one(raw, own_digits):
+def test_who_reads_a_file_reads_the_old_one(raw, own_digits):
     damaged = spoilt((raw / SMALL).read_bytes(), "one bit")
     replace(raw / SMALL, damaged)
     with (raw / SMALL).open("rb", buffering=0) as stream:
@@ -267,14 +267,14 @@ def test_a_disk_that_fills_up_keeps_what_is_whole(empty_folder, monkeypatch):
 
 
 @needs_fork
-def test_of_killed_preparations_whole_files_stay_and_nothing_else(empty_folder, monkeypatch):
+def test_of_killed_preparations_only_whole_files_stay(empty_folder, monkeypatch):
     # With the first file written; with it not yet moved; then each time with one more.
     deaths = [("fsync",), ("replace",), *[("replace", 2)] * 4]
     for count, death in zip([0, 0, 1, 2, 3, 4], deaths, strict=True):
-        assert ended(forked(data_root, *death)) < 0, "killed by a signal"
+        assert ended(forked(data_root, *death)) < 0
         names = set(files_in(empty_folder))
         assert len(names & set(NAMES)) == count
-        assert len(names - set(NAMES)) == 1, "only its own unfinished file"
+        assert len(names - set(NAMES)) == 1
     data_root()
     assert is_whole(empty_folder)
 
@@ -284,7 +284,7 @@ def test_of_killed_preparations_whole_files_stay_and_nothing_else(empty_folder, 
     wait([one.sentinel for one in doomed])
     others = [forked(data_root) for _ in range(4)]
     statuses = sorted(map(ended, doomed))
-    assert statuses[0] < 0, "killed by a signal"
-    assert statuses[-1] <= 0, "killed too, or served by what another prepared"
+    assert statuses[0] < 0
+    assert statuses[-1] <= 0
     assert list(map(ended, others)) == [0] * 4
     assert is_whole(empty_folder / "second")

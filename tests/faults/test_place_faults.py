@@ -138,5 +138,5 @@ def test_make_lab_offers_its_own_kernel_beside_an_old_one(environment, tmp_path,
     (tmp_path / "jupyterlab.py").write_text(FOUND)
     environment["PYTHONPATH"] = str(tmp_path)
     kernel, folders = json.loads(run(["make", "--silent", "lab"], environment, repository))
-    assert kernel == "python", "the name stands for the Python that runs JupyterLab"
+    assert kernel == "python"
     assert old in folders

@@ -43,7 +43,7 @@ def test_an_interrupted_training_goes_on(count, epoch, done, left, progress):
     assert told == list(range(epoch, 4))
 
 
-def test_an_interruption_in_the_validation_leaves_the_history_even():
+def test_an_interrupted_validation_leaves_the_history_even():
     (model, optimizer), history = learner(), History()
     validation = map(interrupt_at(1), [None])
     with pytest.raises(KeyboardInterrupt, match="after 5 of its 5 batches"):
