@@ -1,5 +1,4 @@
 import ast
-from pathlib import Path
 import re
 
 from run_notebooks import ROOT
@@ -10,13 +9,13 @@ ROWS = [line for line in TABLE.splitlines() if re.match(r"\| (?!---|fault \|)", 
 NAMED = re.findall(r"`([\w./]+\.py)(?:::(\w+))?`", "\n".join(ROWS))
 
 
-def read_tests(path: Path) -> dict[str, ast.FunctionDef]:
+def read_tests(path):
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
     return {one.name: one for one in functions if one.name.startswith("test_")}
 
 
-def claims_something(test: ast.FunctionDef) -> bool:
+def claims_something(test):
     words = r"(assert|raises|refused|fail|expect)\w*\("
     return bool(re.search(rf"\n +assert (?!True\b)|{words}", ast.unparse(test)))
 

@@ -24,7 +24,7 @@ SOURCES = {
 }
 
 
-def imported(module: str, source: str) -> set[str]:
+def imported(module, source):
     names = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -36,7 +36,7 @@ def imported(module: str, source: str) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("mnist_helpers.")}
 
 
-def python(code: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
+def python(code, *arguments, **variables):
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     command = [sys.executable, "-B", "-c", code, *arguments]
     options = {"capture_output": True, "text": True, "check": True, "timeout": 120}
@@ -44,7 +44,7 @@ def python(code: str, *arguments: str, **variables: str) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("module", SOURCES)
-def test_a_module_imports_only_lower_floors(module: str):
+def test_a_module_imports_only_lower_floors(module):
     own = module.split(".")[1]
     [floor] = [number for number, names in enumerate(FLOORS) if own in names]
     assert imported(module, SOURCES[module]) <= {own}.union(*FLOORS[:floor])

@@ -1,4 +1,4 @@
-"""Right answers in other forms than the data's, and what is told beside the mistakes there."""
+"""Right answers in other forms, and what is told beside the mistakes of the data."""
 
 import copy
 import itertools
@@ -160,7 +160,7 @@ def through_lists(logits, labels):
     return fmean(-math.log(row[y] / sum(row)) for row, y in zip(powers, labels, strict=True))
 
 
-steps = lesson_04._RIGHT_STEP
+steps, step_of = lesson_04._RIGHT_STEP, lesson_04._step_of
 
 
 def loss_after_the_step(model, images, labels, loss_function, optimizer):
@@ -169,9 +169,7 @@ def loss_after_the_step(model, images, labels, loss_function, optimizer):
 
 
 def with_sgd_alone(model, images, labels, loss_function, optimizer):
-    loss = lesson_04._step_of("zero_grad", "backward")(
-        model, images, labels, loss_function, optimizer
-    )
+    loss = step_of("zero_grad", "backward")(model, images, labels, loss_function, optimizer)
     for weight in model.parameters():
         weight.data -= 0.5 * weight.grad
     return loss
@@ -188,14 +186,14 @@ ANSWERS += [
     ("4.3", through_lists, "Right. It agrees with PyTorch's."),
     ("4.3", F.cross_entropy, "Right. It agrees with PyTorch's. And it stays finite"),
     ("4.4", steps, "Right. "),
-    ("4.4", lesson_04._step_of("backward", "step", "zero_grad"), "Right. "),
+    ("4.4", step_of("backward", "step", "zero_grad"), "Right. "),
     ("4.5", lambda *case: RIGHT["4.5"](*case).tolist(), "Right. "),
     ("4.5", lambda *case: dict(enumerate(RIGHT["4.5"](*case).tolist())), "Right. "),
     ("4.1", (0.69, 5.0), "loss at 0.01 is not 5"),
     ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="none"), "for each digit"),
     *[("4.4", wrong, said) for said, wrong in lesson_04._WRONG_STEPS.items()],
-    ("4.4", lesson_04._step_of("backward", "zero_grad", "step"), "Nothing moves"),
-    ("4.4", lesson_04._step_of("zero_grad", "backward", "step", "step"), "each once"),
+    ("4.4", step_of("backward", "zero_grad", "step"), "Nothing moves"),
+    ("4.4", step_of("zero_grad", "backward", "step", "step"), "each once"),
     ("4.4", lambda *case: torch.tensor(steps(*case)), "item()"),
     ("4.4", loss_after_the_step, "not the loss of this batch before the step"),
     ("4.4", with_sgd_alone, "each once"),
@@ -257,11 +255,6 @@ ANSWERS += [
 ]
 
 
-class Unused(nn.Sequential):
-    def forward(self, images):
-        return images.relu()
-
-
 def block_of(*after, before=(), **settings):
     settings = {"kernel_size": 3, "stride": 2, "padding": 1} | settings
     return lambda i, o: nn.Sequential(*before, nn.Conv2d(i, o, **settings), *after)
@@ -285,7 +278,7 @@ ANSWERS += [
     ("6.4", block_of(nn.ReLU(), nn.MaxPool2d(2), stride=1), "Leave the pooling out"),
     ("6.4", lambda i, o: nn.ReLU(), "finds 0 convolutions"),
     ("6.4", lambda i, o: halving_block(i, o).append(nn.Conv2d(o, o, 1)), "finds 2"),
-    ("6.4", lambda i, o: Unused(*halving_block(i, o)), "never used"),
+    ("6.4", lambda i, o: Around(lambda m, x: x.relu(), halving_block(i, o)), "never used"),
     ("6.4", block_of(nn.ReLU(), kernel_size=2, padding=0), "(2, 2). It has to be 3×3"),
     ("6.4", block_of(nn.ReLU(), stride=1), "stride=2"),
     ("6.4", block_of(nn.ReLU(), padding="same"), "1 for a 3×3"),

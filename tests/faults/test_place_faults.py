@@ -96,7 +96,7 @@ def test_make_notebooks_works_in_an_odd_place(environment, tmp_path):
     repository = make_repository(tmp_path / "a folder 文件夹" / "手写数字 mnist")
     path = make_lesson(repository / "notebooks")
     del environment["HOME"]
-    # Else Jupyter would write to the real home, and matplotlib look for fonts, which takes seconds.
+    # Else Jupyter would write to the real home, and matplotlib look for fonts.
     places = {name: str(tmp_path / name) for name in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
     environment |= {"MPLCONFIGDIR": matplotlib.get_cachedir(), **places}
     environment |= {"LC_ALL": "C", "JUPYTER_PATH": make_old_kernel(tmp_path / "old")}

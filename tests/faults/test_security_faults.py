@@ -42,8 +42,7 @@ def test_code_that_runs_what_a_file_holds_fails_make_lint():
     assert refused >= set(range(2, DANGERS.count("\n") + 1)), done.stdout
 
 
-def status(address: str, **headers: str) -> int | None:
-    """Return what a server answers; None where none listens."""
+def status(address, **headers):
     try:
         return urllib.request.urlopen(urllib.request.Request(address, headers=headers)).status
     except urllib.error.HTTPError as error:
