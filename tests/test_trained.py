@@ -11,7 +11,7 @@ import torch
 
 @pytest.fixture
 def first(tmp_path, monkeypatch):
-    """The file and the network of a first call, trained for real on one in 250 of the digits."""
+    """A first call, on few digits."""
     monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
     monkeypatch.setattr(trained, "load_datasets", lambda: (digits(60_000 // 250), None))
     monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(count // 250))
@@ -19,7 +19,7 @@ def first(tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_DEVICE", "cpu")
     before = torch.get_rng_state()
     model = trained_cnn(progress=False)
-    assert torch.equal(torch.get_rng_state(), before), "the caller's random numbers go on"
+    assert torch.equal(torch.get_rng_state(), before)
     [path] = tmp_path.iterdir()
     return path, model
 
@@ -38,7 +38,7 @@ def test_the_recipe_is_what_pytorch_makes_of_it_by_hand(first):
     assert weights(first[1]) == weights(by_hand)
 
 
-def test_the_next_call_loads_what_was_kept_in_evaluation_mode_and_says_so(first, capsys):
+def test_the_next_call_loads_what_was_kept(first, capsys):
     path, model = first
     before = path.read_bytes()
     again = trained_cnn()
@@ -56,7 +56,7 @@ def test_the_next_call_loads_what_was_kept_in_evaluation_mode_and_says_so(first,
         (lambda path: path.unlink(), ""),
     ],
 )
-def test_a_file_that_does_not_fit_is_replaced_and_the_reason_said(first, capsys, damage, reason):
+def test_a_file_that_does_not_fit_is_replaced(first, capsys, damage, reason):
     path, model = first
     damage(path)
     assert weights(trained_cnn()) == weights(model)
@@ -65,12 +65,12 @@ def test_a_file_that_does_not_fit_is_replaced_and_the_reason_said(first, capsys,
     assert said.startswith(f"trained_cnn: a network trained {when}")
     assert reason in said
     assert said.count("\n") == 1
-    assert "6/6" in bar, "three epochs of two batches"
+    assert "6/6" in bar
     assert weights(trained_cnn(progress=False)) == weights(model)
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_network_that_cannot_be_kept_is_returned_all_the_same(first, capsys):
+def test_a_network_that_cannot_be_kept_is_returned(first, capsys):
     path, _ = first
     path.unlink()
     path.mkdir()

@@ -39,8 +39,8 @@ def save_checkpoint(
 
 def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | None = None) -> int:
     """Load what `save_checkpoint` wrote, and return the number of epochs done. A file that is
-    damaged, carries code, or is another network's or optimizer's is a ValueError, and leaves the model as it was.
-    """
+    damaged, carries code, or fits another network or optimizer is a ValueError, and leaves the
+    model as it was."""
     saved = Path(path).read_bytes()
     saved, digest = saved[:-32], saved[-32:]
     if hashlib.sha256(saved).digest() != digest:

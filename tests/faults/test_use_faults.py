@@ -1,4 +1,4 @@
-"""What a learner does to a training: interrupts it, and goes on."""
+from unittest.mock import DEFAULT, Mock
 
 from by_hand import batches, digits, linear, steps, weights
 from mnist_helpers.drawing import drawn_digits
@@ -15,24 +15,15 @@ def learner():
 
 
 def interrupt_at(count):
-    """A function whose call of this number is interrupted."""
-    calls = iter(range(1, count))
-
-    def go_on_or_interrupt(*arguments, **options):
-        if next(calls, None) is None:
-            raise KeyboardInterrupt
-        return arguments[0]
-
-    return go_on_or_interrupt
+    results = [*[DEFAULT] * (count - 1), KeyboardInterrupt]
+    return Mock(wraps=lambda first, **_: first, side_effect=results)
 
 
 @pytest.mark.parametrize(
     ("count", "epoch", "done", "left", "progress"),
     [(0, 1, 0, 3, True), (7, 2, 2, 2, False), (14, 3, 4, 1, True)],
 )
-def test_an_interrupted_training_says_where_and_goes_on_from_there(
-    count, epoch, done, left, progress
-) -> None:
+def test_an_interrupted_training_goes_on(count, epoch, done, left, progress):
     model, optimizer = learner()
     on_batch, told = interrupt_at(count + 1), []
     with pytest.raises(TrainingInterrupted) as caught:
@@ -52,7 +43,7 @@ def test_an_interrupted_training_says_where_and_goes_on_from_there(
     assert told == list(range(epoch, 4))
 
 
-def test_an_interruption_in_the_validation_leaves_the_history_even() -> None:
+def test_an_interrupted_validation_leaves_the_history_even():
     (model, optimizer), history = learner(), History()
     validation = map(interrupt_at(1), [None])
     with pytest.raises(KeyboardInterrupt, match="after 5 of its 5 batches"):
@@ -60,9 +51,7 @@ def test_an_interruption_in_the_validation_leaves_the_history_even() -> None:
     assert history == History()
 
 
-def test_an_interrupted_cycle_cannot_be_gone_on_with_and_trained_cnn_keeps_nothing_of_it(
-    tmp_path, monkeypatch
-) -> None:
+def test_an_interrupted_cycle_says_so_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
     monkeypatch.setattr(trained, "load_datasets", lambda: (digits(120), None))
     monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(8))
@@ -88,7 +77,7 @@ print(len(fit(model, batches(), optimizer, 1, history=history, progress=False).l
 """
 
 
-def test_a_kernel_that_is_interrupted_in_an_epoch_trains_on() -> None:
+def test_a_kernel_that_is_interrupted_in_an_epoch_trains_on():
     cells = [nbformat.v4.new_code_cell(source) for source in (INTERRUPTED, GO_ON)]
     cells[0].metadata["tags"] = ["raises-exception"]
     execute(nbformat.v4.new_notebook(cells=cells), ROOT / "tests")
