@@ -1,6 +1,7 @@
 """A figure for each thing worth seeing: each function takes what it draws, and returns a `Figure`.
 
-In a notebook a figure is shown once, wherever the call stands; ``figure.savefig("name.png")`` keeps it.
+In a notebook a figure is shown once, wherever the call stands; ``figure.savefig("name.png")``
+keeps it.
 """
 
 # ruff: noqa: F403
