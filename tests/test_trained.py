@@ -84,8 +84,9 @@ def test_a_network_that_cannot_be_kept_is_returned_all_the_same(first, capsys):
     ("digit", "strokes"),
     [
         (0, "50 10, 30 20, 20 55, 30 90, 48 95, 70 80, 78 50, 70 20, 50 10 / 85 -10, 12 112"),
+        (1, "-5 45, 40 25, 78 0, 76 50, 74 100"),
         (1, "0 55, 30 30, 55 0, 52 60, 45 95, 20 100, 95 98"),
-        (4, "0 0, -2 50, 8 60, 22 42, 26 10, 25 60, 22 100"),
+        (4, "0 5, 0 50, 8 58, 15 45, 20 0, 16 50, 10 100"),
     ],
 )
 def test_forms_that_mnist_has_few_of_are_read(digit, strokes):
