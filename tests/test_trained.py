@@ -2,7 +2,7 @@ import functools
 
 from by_hand import cycle, digits, weights
 from mnist_helpers.batches import TensorBatches, random_affine
-from mnist_helpers.drawing import drawn_digits
+from mnist_helpers.drawing import drawn_digits, predict
 from mnist_helpers.models import CNN, WideCNN
 from mnist_helpers.training import save_checkpoint, trained, trained_cnn
 import pytest
@@ -25,7 +25,7 @@ def first(tmp_path, monkeypatch):
 
 
 def test_the_recipe_is_what_pytorch_makes_of_it_by_hand(first):
-    mnist, (images, labels) = digits(240), drawn_digits(12)
+    mnist, (images, labels) = digits(240), drawn_digits(24)
     images, labels = torch.cat([mnist.data, images]), torch.cat([mnist.targets, labels])
     batches = TensorBatches(images, labels, batch_size=128, shuffle=True, seed=0)
     generator = torch.Generator().manual_seed(0)
@@ -65,7 +65,7 @@ def test_a_file_that_does_not_fit_is_replaced(first, capsys, damage, reason):
     assert said.startswith(f"trained_cnn: a network trained {when}")
     assert reason in said
     assert said.count("\n") == 1
-    assert "6/6" in bar
+    assert "9/9" in bar, "three epochs of three batches"
     assert weights(trained_cnn(progress=False)) == weights(model)
     assert capsys.readouterr() == ("", "")
 
@@ -78,3 +78,17 @@ def test_a_network_that_cannot_be_kept_is_returned(first, capsys):
     said = capsys.readouterr().out
     assert "but not kept for the next call (IsADirectoryError in the folder of the data)" in said
     assert list(path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("digit", "strokes"),
+    [
+        (0, "50 10, 30 20, 20 55, 30 90, 48 95, 70 80, 78 50, 70 20, 50 10 / 85 -10, 12 112"),
+        (1, "-5 45, 40 25, 78 0, 76 50, 74 100"),
+        (1, "0 55, 30 30, 55 0, 52 60, 45 95, 20 100, 95 98"),
+        (4, "0 5, 0 50, 8 58, 15 45, 20 0, 16 50, 10 100"),
+    ],
+)
+def test_forms_that_mnist_has_few_of_are_read(digit, strokes):
+    pens = [[tuple(map(int, p.split())) for p in pen.split(", ")] for pen in strokes.split(" / ")]
+    assert predict(trained_cnn(progress=False), pens).argmax() == digit
