@@ -273,7 +273,6 @@ ANSWERS += [
     ("6.4", block_of(nn.ReLU(), before=[nn.ZeroPad2d((0, 1, 0, 1))], padding=0), "Right. "),
     ("6.4", lambda i, o: block_of(nn.BatchNorm2d(o), nn.ReLU())(i, o), "Right. "),
     ("6.3", lambda images, order: images[..., order], "has 784 columns"),
-    ("6.3", lambda *case: RIGHT["6.3"](*case).double(), "float32"),
     ("6.4", halving_block(1, 8), "the function itself"),
     ("6.4", block_of(nn.ReLU(), nn.MaxPool2d(2), stride=1), "Leave the pooling out"),
     ("6.4", lambda i, o: nn.ReLU(), "finds 0 convolutions"),
@@ -289,7 +288,7 @@ ANSWERS += [
     ("6.4", block_of(nn.ReLU(), before=[nn.ReLU()]), "before the convolution"),
     ("6.4", block_of(nn.LeakyReLU()), "is not the ReLU of"),
     ("6.5", best_if_it_stops, "after the loop"),
-    ("6.5", lambda losses, patience: 1, "is 1 with yours, and should be 2. Training ends"),
+    ("6.5", lambda losses, patience: 1, "is 1 with yours, and should be 2. Hint: go through"),
 ]
 
 
@@ -328,7 +327,6 @@ ANSWERS += [
     ("7.3", lambda *case: occluded_by_loops(*case, lambda *_: True), "Go from max(row, 0)"),
     ("7.3", lambda *case: occluded_by_loops(*case, lambda i, n: i < n), "A negative index"),
     ("7.3", lambda x, r, c, n: RIGHT["7.3"](x, min(r, 9 - n), c, n), "cut off there"),
-    ("7.3", lambda *case: RIGHT["7.3"](*case).double(), "float32"),
     ("7.4", lambda image: image[0] * torch.arange(image.shape[1]), "its own axis"),
     ("7.4", lambda image: image[0, 0, 0, 0], "image[0] has two"),
     ("7.4", lambda image: RIGHT["7.4"](image)[0], "(row, column)"),
