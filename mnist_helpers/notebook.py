@@ -8,8 +8,9 @@ from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
+from PIL import Image
 
-from .plots.shown import figure_html, figure_png
+from .plots.shown import figure_html, figure_png, image_html
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # What stands first below a folder of libraries, or below Python's own; and this package.
@@ -29,6 +30,7 @@ def start_lesson() -> None:
     shell.enable_matplotlib("inline")
     formatters = shell.display_formatter.formatters
     formatters["text/html"].for_type(Figure, figure_html)
+    formatters["text/html"].for_type(Image.Image, image_html)
     formatters["image/png"].for_type(Figure, figure_png)
 
 

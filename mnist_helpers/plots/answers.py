@@ -96,7 +96,7 @@ def plot_watched(
     _require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
-    figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.7))
+    figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.55))
     samples = zip(images, labels.tolist(), probabilities.tolist(), strict=True)
     for number, (image, label, row) in enumerate(samples):
         left, answer = 12 * number, row.index(max(row))

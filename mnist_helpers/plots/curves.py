@@ -62,7 +62,7 @@ def plot_live_losses(losses: Sequence[float], batches: int) -> Figure:
     length = max(1, math.ceil((count - 100) / 200))
     edges = [*range(min(count, 100)), *range(100, count, length), count]
     means = [statistics.fmean(losses[start:end]) for start, end in itertools.pairwise(edges)]
-    figure, [ax] = _figure("A falling loss", 1, 1, (0.13, 0.2, 0.96, 0.97), figsize=(7, 3))
+    figure, [ax] = _figure("A falling loss", 1, 1, (0.13, 0.24, 0.96, 0.97), figsize=(7, 2.5))
     ax.axhline(math.log(10), **_DOTTED)
     ax.plot(edges[1:], means, color=BLUE)
     # The last epochs' losses differ by thousandths.

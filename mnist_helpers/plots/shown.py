@@ -30,6 +30,12 @@ def figure_html(figure: FigureBase) -> str | None:
     return png and img(png, describe(figure), Image.open(io.BytesIO(png)).width // 2)
 
 
+def image_html(picture: Image.Image) -> str:
+    """Return one of Pillow's images as HTML, with its size in words."""
+    width, height = picture.size
+    return img(picture._repr_png_(), f"A picture of {width}×{height} pixels", width)
+
+
 def figure_png(figure: FigureBase, format: str = "png") -> bytes | None:
     """Return a figure as a PNG of 256 colours, half as large as one of all; None if it is empty."""
     if not (png := print_figure(figure, format)):
