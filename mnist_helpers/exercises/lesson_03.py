@@ -56,9 +56,7 @@ def _judge_halving(answer: object) -> str:
         )
     size = (28, 28)
     for _, layer, output in layer_outputs(module, _images(1)):
-        idle = (
-            "The pooling does nothing: as many pixels come out of it as went in. Let it do a part."
-        )
+        idle = "The pooling does nothing: as many pixels come out as go in. Let it do a part."
         refuse({idle: _is_pooling(layer) and output.shape[2:] == size})
         size = output.shape[2:]
     ways = "There are several ways: a large pooling, or a stride in the convolution."
@@ -150,12 +148,9 @@ EXERCISES["3.4"] = Code(
     cases=[
         (torch.tensor([[9.0, 9.0, 8.0], [0.0, 0.0, 5.0], [6.0, 4.0, 4.0]]),),
         (torch.tensor([[1.0, 0.0], [-1.0, -4.0], [7.0, 7.5]]),),
-        # The largest gap of logits, then of probabilities, or the least spread of the others, or
-        # the logits that lie furthest apart, is in the other row.
-        (torch.tensor([[3.0, 0, 0, 0, 0], [2.5, 0, -9, -9, -9]]),),
+        # Here a gap between the two largest, then how alike the others are, leads to the other row.
         (torch.tensor([[0.5, 0, -9, -9, -9], [1.5, 0, 0, 0, 0]]),),
         (torch.tensor([[0.5, 0, -9, -9, -9], [2.2, 0, 0, 0, 0]]),),
-        (torch.tensor([[2.0, 0, 0, 0, -20], [3.0, 0, 0, 0, 0]]),),
         (_logits(8, 10),),
     ],
     right=lambda logits: _place_of_largest(logits.softmax(dim=1)),
@@ -216,9 +211,10 @@ def _judge_logits(module: nn.Module) -> None:
     alone = torch.cat([_output(module, image[None]) for image in images])
     weights = {name: one for name, one in module.named_parameters() if one.requires_grad}
     stopped = "No gradient reaches the weights, so nothing can be learned. Leave `no_grad` out."
-    refuse({stopped: not (weights and logits.requires_grad)})
+    refuse({stopped: not logits.requires_grad})
     gradients = torch.autograd.grad(logits.sum(), list(weights.values()), allow_unused=True)
     unused = [name for name, one in zip(weights, gradients, strict=True) if one is None]
+    refuse({f"Never used: {', '.join(unused)}. `forward` leaves that layer out.": unused})
     refuse(
         {
             "The same batch gets other logits when it comes a second time. Does `forward` make a "
@@ -232,7 +228,6 @@ def _judge_logits(module: nn.Module) -> None:
             ),
             "A digit's logits depend on the other digits of the batch: something in your network "
             "runs over the axis N.": not torch.allclose(logits, alone, atol=1e-4),
-            f"Never used: {', '.join(unused)}. `forward` leaves that layer out.": unused,
             "There is no bend in it: without ReLU between them, layers in a row can do no more "
             "than one. Add some.": _is_affine(module),
         }
@@ -243,7 +238,7 @@ def _bends_its_end(module: nn.Module, images: Tensor) -> bool:
     """Return whether the logits change by something else when what the last layer with weights puts
     out is raised than when it is lowered by as much."""
     ran = layer_outputs(module, images)
-    last, output = [(layer, output) for _, layer, output in ran if _size(layer)][-1]
+    last, output = next((layer, output) for _, layer, output in reversed(ran) if _size(layer))
     move = 10 * _logits(*output.shape[:2], *[1] * (output.ndim - 2)).to(output)
     moved = []
     for sign in (1, -1, 0):

@@ -107,7 +107,7 @@ ANSWERS = [
     ("3.2", halving(1), "not made smaller"),
     ("3.2", halving(3), "becomes [2, 8, 9, 9], and has to become [2, 8, 7, 7]. Work"),
     ("3.2", halving().append(nn.Flatten()), "leave flatten out"),
-    ("3.2", halving((2, 4)), "becomes [2, 8, 14, 7], and has to become [2, 8, 7, 7]. Work"),
+    ("3.2", halving((4, 2)), "becomes [2, 8, 7, 14], and has to become [2, 8, 7, 7]. Work"),
     ("3.2", nn.Conv2d(1, 8, 4, stride=4), "Of convolutions yours has 1, of poolings 0."),
     ("3.2", halving(1, kernel_size=4, padding=0, stride=4), "The pooling does nothing"),
     ("3.2", WRONG_INPUT, "A digit has one"),
