@@ -184,7 +184,7 @@ def _judge_network(answer: object) -> str:
 
 
 def _judge_layers(module: nn.Module) -> None:
-    for count in (2, 1, 7):
+    for count in (2, 1):
         shape, right = list(_output(module, _images(count)).shape), [count, 10]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}: N, classes."
         refuse({becomes: shape != right})

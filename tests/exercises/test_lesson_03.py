@@ -124,6 +124,7 @@ ANSWERS = [
     ("3.5", network(nn.ReLU()), "behind the last layer"),
     ("3.5", network(flatten=nn.Flatten(start_dim=0)), "is the first number N"),
     ("3.5", network()[:-1], "has to become [2, 10]: N, classes"),
+    ("3.5", Around(lambda module, images: module.layers(images).squeeze()), "becomes [10], and"),
     ("3.5", FLAT, "no bend"),
     ("3.5", RELU_FIRST, "no bend"),
     ("3.5", network().requires_grad_(False), "No gradient"),
