@@ -24,13 +24,12 @@ def report() -> int:
     """Print a line for each question, and a last one that sums up; return the exit status."""
     wrong = 0
     for name, find in _FINDERS.items():
-        sign = "OK"
         try:
-            text = find()
-        except Exception as error:  # whatever is broken, the other lines have to be printed
+            sign, text = "OK", find()
+        except _Broken as error:
             sign, text = "!!", f"{error}"
-            if not isinstance(error, _Broken):
-                text = f"{type(error).__name__}: {text}{_SET_UP_AGAIN}"
+        except Exception as error:  # whatever is broken, the other lines have to be printed
+            sign, text = "!!", f"{type(error).__name__}: {error}{_SET_UP_AGAIN}"
         wrong += sign == "!!"
         print(f"{sign}  {name:<9}  {text}", flush=True)
     print(f"{wrong} of {len(_FINDERS)} to be mended." if wrong else "All is well.")
@@ -46,9 +45,10 @@ def _find_packages() -> str:
     for one in needed:
         try:
             version = metadata.version(one.name)
+            right = one.specifier.contains(version, prereleases=True)
         except metadata.PackageNotFoundError:
-            version = "missing"
-        if version == "missing" or not one.specifier.contains(version, prereleases=True):
+            version, right = "missing", False
+        if not right:
             wrong.append(f"{one.name} is {version}, and has to be {one.specifier}")
     if wrong:
         raise _Broken(f"{'; '.join(wrong)}.{_SET_UP_AGAIN}")
@@ -102,15 +102,12 @@ def _find_precision() -> str:
 
 
 def _find_data() -> str:
-    from .data import DataError, data_root, faults
+    from .data import DataError, data_root
 
     try:
-        root = data_root()
+        return f"{data_root(verify=True)}: whole"
     except DataError as error:
         raise _Broken(error) from error
-    if wrong := "; ".join(f"{name} {fault}" for name, fault in faults(root).items()):
-        raise _Broken(f"{wrong}. Delete the folder {root / 'MNIST'}, and run this again.")
-    return f"{root}: whole"
 
 
 def _find_disk() -> str:

@@ -3,6 +3,7 @@
 Nothing is downloaded: ``MNIST(root=data_root(), download=True)`` finds its files in place.
 """
 
+import contextlib
 import errno
 import gzip
 import hashlib
@@ -37,68 +38,67 @@ class DataError(RuntimeError):
     """MNIST could not be prepared. The message names the folder, the cause and what to do."""
 
 
-def data_root() -> Path:
+def data_root(verify: bool = False) -> Path:
     """Return a folder that torchvision's ``MNIST(root=...)`` can read, preparing it on first use.
 
     It is ``$MNIST_DATA_DIR`` where that is set, else ``mnist_helpers`` in the user's cache folder,
     and takes 55 MB. The first call verifies each file's SHA-256 and unpacks those that are missing
-    or differ; later calls, in any process, look only at sizes and modification times. Processes
-    that call it at once wait for each other. Raises a DataError where it cannot be prepared.
+    or differ; so does a call with `verify`. Others, in any process, look only at sizes and
+    modification times. Processes that call it at once wait for each other. Raises a DataError where
+    it cannot be prepared.
     """
-    root = root_folder()
+    root = _root_folder()
     raw = root / "MNIST" / "raw"
-    if _is_recorded(raw):
+    if _is_recorded(raw) and not verify:
         return root
     try:
         raw.mkdir(parents=True, exist_ok=True)
         with FileLock(raw / ".lock", timeout=_LONGEST_WAIT):
-            if not _is_recorded(raw):
-                for name, fault in faults(root).items():
-                    _write_whole(raw / name, _unpack(name))
-                    if fault != "was missing":
-                        line = f"{name} in {raw} {fault}; it has been rebuilt."
+            if verify or not _is_recorded(raw):
+                for name in _not_whole(raw):
+                    if (raw / name).exists():
+                        line = f"{name} in {raw} is damaged, and is made again."
                         logging.getLogger(__name__).warning(line)
-                _write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
+                    write_whole(raw / name, _unpack(name))
+                write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
     except OSError as error:
         # A shared folder may be whole and refuse the lock file: to read it is all a lesson needs.
-        if faults(root):
+        if _not_whole(raw):
             raise DataError(_explain(root, error)) from error
     return root
-
-
-def faults(root: Path) -> dict[str, str]:
-    """Return what is wrong with each file that is not whole under a `data_root`, by name:
-    ``{"t10k-labels-idx1-ubyte": "did not match its checksum"}``. It takes half a second."""
-    found = {}
-    for name, sha256 in MNIST_FILES.items():
-        try:
-            with (root / "MNIST" / "raw" / name).open("rb") as stream:
-                if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
-                    found[name] = "did not match its checksum"
-        except FileNotFoundError:
-            found[name] = "was missing"
-        except OSError as error:
-            found[name] = f"could not be read ({error.strerror})"
-    return found
 
 
 def load_datasets() -> tuple[MNIST, MNIST]:
     """Return MNIST's training set (60,000 digits) and its test set (10,000). Each item is
     ``(image, label)``: float32 ``[1, 28, 28]`` with values in [0, 1], and an int."""
-    train_set = MNIST(root=data_root(), train=True, download=True, transform=ToTensor())
-    test_set = MNIST(root=data_root(), train=False, download=True, transform=ToTensor())
-    return train_set, test_set
+    options = {"root": data_root(), "download": True, "transform": ToTensor()}
+    return MNIST(train=True, **options), MNIST(train=False, **options)
 
 
 def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoader, DataLoader]:
     """Return loaders for the training and the test set, of batches ``(images, labels)``: float32
-    ``[N, 1, 28, 28]`` with values in [0, 1], and int64 ``[N]``. `shuffle` draws a new order of the
-    training set for each epoch; the test set's never changes."""
+    ``[N, 1, 28, 28]`` in [0, 1], and int64 ``[N]``. Only the training set is shuffled, each epoch
+    anew."""
     train_set, test_set = load_datasets()
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
 
 
-def root_folder() -> Path:
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that whoever looks at `path` sees the old one or the new one, whole."""
+    beside = path.with_name(f".{path.name}.part")
+    beside.unlink(missing_ok=True)  # what a process left that was killed while it wrote
+    try:
+        with beside.open("xb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())  # or, without power, the move may be made and not the content
+        beside.chmod(0o644)  # the folder may be shared
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _root_folder() -> Path:
     chosen = os.environ.get("MNIST_DATA_DIR", "")
     try:
         folder = chosen or platformdirs.user_cache_dir("mnist_helpers", appauthor=False)
@@ -109,6 +109,17 @@ def root_folder() -> Path:
             f"Where to keep the digits is not known: MNIST_DATA_DIR is {chosen!r} ({error}). "
             "Set it to the full path of a folder that you can write to."
         ) from error
+
+
+def _not_whole(raw: Path) -> list[str]:
+    """Return the names of the files that are missing or damaged; it takes half a second."""
+
+    def is_whole(name: str) -> bool:
+        with contextlib.suppress(OSError), (raw / name).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == MNIST_FILES[name]
+        return False
+
+    return [name for name in MNIST_FILES if not is_whole(name)]
 
 
 def _signatures(raw: Path) -> dict[str, list[int]]:
@@ -136,21 +147,6 @@ def _unpack(name: str) -> bytes:
             "`git checkout -- mnist_helpers/archives`; elsewhere, install the package again."
         ) from error
     return content
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks at `path` sees it whole or not at all; under the lock."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.unlink(missing_ok=True)  # what a process left that was killed while it wrote
-    try:
-        with beside.open("xb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.chmod(0o644)  # the folder may be shared
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _explain(root: Path, error: OSError) -> str:

@@ -7,27 +7,25 @@ from jaxtyping import Float, Int64, Integer
 import torch
 from torch import Tensor, nn
 
-from .shapes import Patch, layer_outputs, layer_views, seen_patch
+from .shapes import layer_outputs, layer_views, seen_patch
 
 
-class ExcitingPatch(NamedTuple):
+class _ExcitingPatch(NamedTuple):
     """A unit of a channel that answers strongly to an image, and the patch that the unit sees."""
 
     index: int  # of the image
     row: int  # of the unit, 0 where the channel is a single number
     column: int
     activation: float
-    patch: Patch
+    patch: tuple[int, int, int, int]  # top, left, height and width, as `seen_patch` returns them
 
 
-class Projection(NamedTuple):
-    """Features on their principal components, and the components' shares of the variance, of 1."""
-
+class _Projection(NamedTuple):
     points: Float[Tensor, "N components"]
-    shares: Float[Tensor, " components"]
+    shares: Float[Tensor, " components"]  # of the variance, in all 1
 
 
-class ReliabilityBin(NamedTuple):
+class _ReliabilityBin(NamedTuple):
     """The digits on which a network's confidence, its largest probability, is over `low` and at
     most `high`: how many, their mean confidence and their accuracy, NaN where there is none."""
 
@@ -41,8 +39,7 @@ class ReliabilityBin(NamedTuple):
 def confusion_matrix(
     labels: Integer[Tensor, " N"], predictions: Integer[Tensor, " N"], classes: int = 10
 ) -> Int64[Tensor, "classes classes"]:
-    """Count how often each label (row) is read as each class (column). Raises a ValueError where
-    one is not from 0 to `classes` - 1."""
+    """Count how often each label (row) is read as each class (column)."""
     for name, values in (("labels", labels), ("predictions", predictions)):
         if ((values < 0) | (values >= classes)).any():
             raise ValueError(
@@ -87,12 +84,9 @@ def predict_all(model: nn.Module, images: Float[Tensor, "N 1 H W"]) -> Float[Ten
 
 def top_patches(
     model: nn.Module, layer: str, channel: int, images: Float[Tensor, "N 1 H W"], count: int = 9
-) -> list[ExcitingPatch]:
-    """Return where on images one channel of a layer answers most strongly, the strongest first.
-
-    `layer` is a name in ``model.named_modules()``, such as ``"block_2.2"``. Of each image only the
-    strongest place counts, so that no image appears twice. The model is left in its mode.
-    """
+) -> list[_ExcitingPatch]:
+    """Return where on images one channel of a layer, such as ``"block_2.2"``, answers most
+    strongly, the strongest first. Of each image only the strongest place counts."""
     views = {view.title.rpartition(" ")[0]: view for view in layer_views(model, images[0])}
     maps = []
     for batch in images.split(500):
@@ -103,7 +97,7 @@ def top_patches(
     for index in activations.argsort(descending=True, stable=True)[:count].tolist():
         row, column = divmod(places[index].item(), maps[0].shape[-1])
         patch = seen_patch(views[layer], images[index], (row, column))
-        found.append(ExcitingPatch(index, row, column, activations[index].item(), patch))
+        found.append(_ExcitingPatch(index, row, column, activations[index].item(), patch))
     return found
 
 
@@ -113,7 +107,7 @@ def occlusion_map(
     """Return how probable a label still is to a model with a black square around each pixel.
 
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014,
-    arXiv:1311.2901), section 4.2. At the edge a part of the square lies outside the image.
+    arXiv:1311.2901), section 4.2.
     """
     height, width = image.shape[1:]
     covered = image.detach().repeat(height * width, 1, 1, 1)
@@ -123,12 +117,12 @@ def occlusion_map(
     return predict_all(model, covered)[:, label].reshape(height, width)
 
 
-def pca(features: Float[Tensor, "N D"], components: int = 2) -> Projection:
+def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
     """Return features on their principal components, the directions in which they vary most.
 
     The method is that of Halko, Martinsson and Tropp, "Finding structure with randomness" (2011,
-    arXiv:0909.4061), always with the same random start. Nothing determines the sign of a component:
-    here its entry with the largest absolute value is positive.
+    arXiv:0909.4061), always with the same random start. Nothing determines a component's sign: here
+    its largest entry is positive.
     """
     centred = features.detach().cpu().float()
     centred = centred - centred.mean(dim=0)
@@ -140,12 +134,12 @@ def pca(features: Float[Tensor, "N D"], components: int = 2) -> Projection:
     axes = axes[:, :components]  # [D, components]
     largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
     shares = lengths[:components].square() / centred.square().sum()
-    return Projection(centred @ (axes * largest.sign()), shares)
+    return _Projection(centred @ (axes * largest.sign()), shares)
 
 
 def reliability(
     probabilities: Float[Tensor, "N classes"], labels: Integer[Tensor, " N"], bins: int = 10
-) -> list[ReliabilityBin]:
+) -> list[_ReliabilityBin]:
     """Compare how sure a network is with how often it is right, in bins of one width from 0 to 1.
 
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (2017,
@@ -160,11 +154,11 @@ def reliability(
         inside = numbers == number
         means = confidence[inside].double().mean().item(), right[inside].mean().item()
         low, high = number / bins, (number + 1) / bins
-        found.append(ReliabilityBin(low, high, inside.sum().item(), *means))
+        found.append(_ReliabilityBin(low, high, inside.sum().item(), *means))
     return found
 
 
-def expected_calibration_error(bins: Sequence[ReliabilityBin]) -> float:
+def expected_calibration_error(bins: Sequence[_ReliabilityBin]) -> float:
     """Return by how much confidence and accuracy differ, the mean over all digits, from 0 to 1:
     equation 3 of Guo et al. (2017)."""
     off = sum(part.count * abs(part.accuracy - part.confidence) for part in bins if part.count)

@@ -1,7 +1,6 @@
 """What layers do to a digit: output sizes, one place of a convolution, tables, receptive fields."""
 
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from typing import NamedTuple
 
 from jaxtyping import Float
@@ -34,15 +33,13 @@ class ConvolutionStep(NamedTuple):
     padding: int
 
 
-class LayerShape(NamedTuple):
-    """A layer's name and kind, its output's shape without the batch axis, and its parameters."""
-
-    layer: str
-    output_shape: tuple[int, ...]
+class _LayerShape(NamedTuple):
+    layer: str  # name and kind
+    output_shape: tuple[int, ...]  # without the batch axis
     parameters: int
 
 
-class ReceptiveField(NamedTuple):
+class _ReceptiveField(NamedTuple):
     """Unit number i along an axis, from 0, sees `size` pixels from ``start + i * jump`` on; those
     outside the picture are padding."""
 
@@ -52,16 +49,16 @@ class ReceptiveField(NamedTuple):
     start: int
 
 
-class LayerView(NamedTuple):
-    """What a layer makes of one digit; `field` is None where each unit sees the whole image."""
+class _LayerView(NamedTuple):
+    """What a layer makes of one digit."""
 
     title: str
     output: Float[Tensor, "C H W"] | Float[Tensor, " features"]
     parameters: int
-    field: ReceptiveField | None
+    field: _ReceptiveField | None  # None where each unit sees the whole image
 
 
-class Patch(NamedTuple):
+class _Patch(NamedTuple):
     """A rectangle of pixels on an image; it may reach over the edge, into the padding."""
 
     top: int
@@ -71,7 +68,6 @@ class Patch(NamedTuple):
 
 
 def kernels() -> dict[str, Float[Tensor, "3 3"]]:
-    """Return a few well-known kernels by name."""
     return {
         "vertical edges": torch.tensor([[-1.0, 0, 1], [-1, 0, 1], [-1, 0, 1]]),
         "horizontal edges": torch.tensor([[-1.0, -1, -1], [0, 0, 0], [1, 1, 1]]),
@@ -83,8 +79,8 @@ def kernels() -> dict[str, Float[Tensor, "3 3"]]:
 def conv_output_size(
     input_size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> int:
-    """Return the length of a convolution's or pooling's output along one axis, in pixels, by the
-    formula of ``torch.nn.Conv2d``'s documentation. A kernel that does not fit raises ValueError."""
+    """Return the length of a convolution's or pooling's output along one axis, by the formula of
+    ``torch.nn.Conv2d``'s documentation. A kernel that does not fit is a ValueError."""
     padded = input_size + 2 * padding
     covered = dilation * (kernel_size - 1) + 1
     if covered > padded:
@@ -120,33 +116,34 @@ def layer_outputs(
     """Send a batch through a model in evaluation mode, and return each layer's name, the layer and
     its output, in the order in which they ran. A layer is a module without modules inside."""
     names = {module: name for name, module in model.named_modules()}
+    layers = [module for module in names if not list(module.children())]
     training = [module for module in names if module.training]
     outputs = []
 
     def keep(module: nn.Module, _: object, output: Tensor) -> None:
         outputs.append((names[module], module, output.clone()))  # the next may work in place
 
-    with ExitStack() as hooks, torch.no_grad():
-        for module in names:
-            if not list(module.children()):
-                hooks.enter_context(module.register_forward_hook(keep))
-        try:
-            model.eval()
+    hooks = [layer.register_forward_hook(keep) for layer in layers]
+    try:
+        model.eval()
+        with torch.no_grad():
             model(images.to(next(model.parameters(), images).device))
-        finally:
-            for module in training:
-                module.training = True
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module in training:
+            module.training = True
     return outputs
 
 
-def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[LayerShape]:
+def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[_LayerShape]:
     """Send one blank input, such as (1, 28, 28) for C, H, W, through a model, and return a row for
     each layer that ran. Parameters that are used twice are counted once."""
     rows, counted = [], set()
     for name, module, output in layer_outputs(model, _blank(model, input_size)):
         fresh = set(module.parameters()) - counted
         counted |= fresh
-        rows.append(LayerShape(_title(name, module), tuple(output.shape[1:]), _count(fresh)))
+        rows.append(_LayerShape(_title(name, module), tuple(output.shape[1:]), _count(fresh)))
     return rows
 
 
@@ -161,7 +158,7 @@ def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
     )
 
 
-def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveField]:
+def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[_ReceptiveField]:
     """Return which patch of the input one unit of each layer sees, up to ``Flatten`` or ``Linear``:
     from there on it sees everything. A model's layers are taken in the order of holding them.
 
@@ -179,25 +176,21 @@ def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[ReceptiveFi
         if isinstance(layer, (nn.Flatten, nn.Linear)):
             break
         if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-            covered = _square(layer, "dilation") * (_square(layer, "kernel_size") - 1)
-            padding = _square(layer, "padding")
-            # Of an odd number of pixels, "same" adds the last one on the right and at the bottom.
-            padding = {"valid": 0, "same": covered // 2}.get(padding, padding)
-            start -= padding * jump
-            size += covered * jump
+            start -= _square(layer, "padding") * jump
+            size += _square(layer, "dilation") * (_square(layer, "kernel_size") - 1) * jump
             jump *= _square(layer, "stride")
         elif not isinstance(layer, _PIXELWISE):
             raise ValueError(f"{kind}: which pixels such a layer sees is not known here.")
-        rows.append(ReceptiveField(kind, size, jump, start))
+        rows.append(_ReceptiveField(kind, size, jump, start))
     return rows
 
 
-def layer_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[LayerView]:
+def layer_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[_LayerView]:
     """Return what each layer of a model makes of a digit, but for ``Flatten``, which changes none.
     The receptive fields are right for models that run their layers in the order of holding them."""
     fields = dict(enumerate(receptive_field(model)))
     return [
-        LayerView(
+        _LayerView(
             _title(name, module), output[0].cpu(), _count(module.parameters()), fields.get(number)
         )
         for number, (name, module, output) in enumerate(layer_outputs(model, image[None]))
@@ -205,12 +198,12 @@ def layer_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[LayerVi
     ]
 
 
-def seen_patch(view: LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, int]) -> Patch:
+def seen_patch(view: _LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, int]) -> _Patch:
     """Return the patch of an image that the unit at (row, column) of a layer's output sees."""
     if view.field is None:
-        return Patch(0, 0, *image.shape[1:])
+        return _Patch(0, 0, *image.shape[1:])
     top, left = (view.field.start + place * view.field.jump for place in unit)
-    return Patch(top, left, view.field.size, view.field.size)
+    return _Patch(top, left, view.field.size, view.field.size)
 
 
 def _blank(model: nn.Module, input_size: Sequence[int]) -> Tensor:
@@ -226,11 +219,11 @@ def _title(name: str, module: nn.Module) -> str:
     return f"{name} {type(module).__name__}".strip()
 
 
-def _square(layer: nn.Module, name: str) -> int | str:
+def _square(layer: nn.Module, name: str) -> int:
     """Return a layer's kernel_size, stride, padding or dilation; of a pair of equals, one."""
     value = getattr(layer, name, 1)
-    if not isinstance(value, tuple):
-        return value
-    if len(set(value)) > 1:
-        raise ValueError(f"{type(layer).__name__} has {name}={value}, not a square one.")
-    return value[0]
+    height, width = value if isinstance(value, tuple) else (value, value)
+    if isinstance(value, str) or height != width:
+        kind = type(layer).__name__
+        raise ValueError(f"{kind} has {name}={value!r}, not one number of pixels for both axes.")
+    return height

@@ -60,7 +60,7 @@ def log(monkeypatch):
         if seed == 7:
             raise KeyboardInterrupt
         log.append((recipe.network, seed, recipe.epochs))
-        return program._Run(2 * recipe.epochs, 400.4, 0.1135 if len(log) == 2 else 0.98)
+        return program._Run(2 * recipe.epochs, 0.1135 if len(log) == 2 else 0.98)
 
     monkeypatch.setattr(program, "_measure_training", train)
     return log
@@ -74,7 +74,7 @@ def test_a_real_run_of_every_recipe_goes_from_the_digits_to_the_json(run, capsys
         assert record["ratio"] == pytest.approx(record["seconds"] / recipes[0]["seconds"], 0.1)
         assert record["settings"] == repr(RECIPES[record["recipe"]])
         assert record["accuracy"] % 5 == 0, "of ten digits, twice"
-        assert (record["seeds"], record["peak_mb"] > 50) == (2, True)
+        assert record["seeds"] == 2
     assert list(loading) == list(load_results("recipes")[0])
     assert loading["accuracy"] is loading["accuracy_sd"] is loading["settings"] is None
     assert loading["ratio"] > 0
@@ -139,26 +139,24 @@ def test_ctrl_c_prints_and_writes_what_is_finished(run, capsys, log):
     assert "\nfast, seed 0: 1.50 s, accuracy 11.35%  STUCK\n" in trained
     *rows, loading, stuck = told.splitlines()
     assert stuck == "fast: 1 of 5 seeds stuck"
-    assert len(loading.split()) == 6, "blanks, where there is no accuracy"
+    assert len(loading.split()) == 5, "blanks, where there is no accuracy"
     assert rows == [
-        "recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB",
-        "classic              3      10    20.00     1.00    98.00 ± 0.00      400",
-        "fast                 5    0.75     1.50   1/13.3   80.67 ± 38.75      400",
-        "fast99               5       1     2.00   1/10.0    98.00 ± 0.00      400",
-        "best                 5      20    40.00     2.00    98.00 ± 0.00      400",
-        "speedrun             7       1     2.00   1/10.0    98.00 ± 0.00      400",
+        "recipe           seeds  epochs  seconds    ratio     accuracy, %",
+        "classic              3      10    20.00     1.00    98.00 ± 0.00",
+        "fast                 5    0.75     1.50   1/13.3   80.67 ± 38.75",
+        "fast99               5       1     2.00   1/10.0    98.00 ± 0.00",
+        "best                 5      20    40.00     2.00    98.00 ± 0.00",
+        "speedrun             7       1     2.00   1/10.0    98.00 ± 0.00",
     ]
 
 
 def test_the_making_of_a_network_is_not_timed_and_the_one_that_comes_back_is_judged():
-    _, _, before = program._watched(lambda: None)
     begun = []
 
     class Answering1(Recipe):
         def train(self, model, train_set, seed):
-            kept = torch.ones(50_000_000)  # 200 MB
             time.sleep(0.3)
-            begun.extend((model.output[1].bias.data, kept[0]))
+            begun.append(model.output[1].bias.data)
             model.output[1].bias.data = 99 * torch.eye(10)[0]
             other = CNN()
             other.output[1].bias.data = 99 * torch.eye(10)[1]
@@ -171,7 +169,6 @@ def test_the_making_of_a_network_is_not_timed_and_the_one_that_comes_back_is_jud
     run = program._measure_training(Answering1(slow_to_make), 5, Digits(24), Digits(15))
     assert run.accuracy == 7 / 15
     assert 0.3 < run.seconds < 1
-    assert run.peak_mb > before + 150
     torch.manual_seed(5)
     assert torch.equal(begun[0], CNN().output[1].bias)
 

@@ -159,17 +159,11 @@ def test_both_networks_are_named_where_they_differ(tmp_path, make, difference):
     assert weights(model) == before
 
 
-def test_an_optimizer_that_was_not_saved_is_named_and_the_model_left_as_it_was(tmp_path):
+def test_an_optimizer_that_does_not_fit_leaves_the_model_as_it_was(tmp_path):
     model = network(seed=1)
     before = weights(model)
     groups = [{"params": model[0].parameters()}, {"params": model[1].parameters()}]
     save_checkpoint(tmp_path / "Adam.pt", *started())
-    save_checkpoint(tmp_path / "none.pt", network())
-    for name, optimizer, said in [
-        ("none.pt", Adam(model.parameters()), "with no optimizer and does not fit"),
-        ("Adam.pt", SGD(model.parameters()), "with Adam and does not fit this SGD"),
-        ("Adam.pt", Adam(groups), "parameter group"),
-    ]:
-        with pytest.raises(ValueError, match=said):
-            load_checkpoint(tmp_path / name, model, optimizer)
-        assert weights(model) == before
+    with pytest.raises(ValueError, match="parameter group"):
+        load_checkpoint(tmp_path / "Adam.pt", model, Adam(groups))
+    assert weights(model) == before

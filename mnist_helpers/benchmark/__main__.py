@@ -1,9 +1,8 @@
 """Train the classic recipe and ours, in turn, and say how long each takes and how it ends.
 
 The accuracy is the final epoch's on the test set, the mean over the seeds; nothing was chosen by
-it. Times are compared within one run: the ratio is to ten epochs of the classic recipe, reckoned
-from those that were trained; for `loading` to a DataLoader with ToTensor. Ctrl-C ends early, and
-prints what is finished.
+it. The ratio is to the time of ten epochs of the classic recipe, reckoned from those that were
+trained; for `loading` to a DataLoader's. Ctrl-C ends early, and prints what is finished.
 """
 
 import argparse
@@ -16,11 +15,9 @@ from pathlib import Path
 import platform
 from statistics import mean, stdev
 import sys
-import threading
 import time
 from typing import NamedTuple
 
-import psutil
 import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader
@@ -30,7 +27,6 @@ from tqdm.auto import tqdm
 from ..batches import TensorBatches, split_indices
 from ..data import load_datasets
 from ..training import choose_precision, evaluate, get_device, keep_freed_memory
-from . import fraction
 from .recipes import RECIPES, STEPS, Recipe
 
 _ROWS = ("classic", "fast", "fast99", "best", "speedrun", "loading")
@@ -40,7 +36,6 @@ class _Run(NamedTuple):
     """One training; or, without an accuracy, one pass over the training set."""
 
     seconds: float
-    peak_mb: float
     accuracy: float | None = None  # in [0, 1]
     loader_seconds: float | None = None  # a DataLoader's for the same pass
 
@@ -99,16 +94,15 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m mnist_helpers.benchmark", description=__doc__)
-    told = f"repeatable; {', '.join(_ROWS)} where none is named"
-    parser.add_argument("--recipe", action="append", choices=RECIPES, help=told)
-    told = "how many for each recipe, from 0 (default: 5; 3 for classic, 10 for speedrun)"
-    parser.add_argument("--seeds", type=int, help=told)
-    parser.add_argument("--epochs", type=int, help="for each recipe, instead of its own number")
-    told = "one seed, and one epoch of classic and of best: under two minutes on two cores"
-    parser.add_argument("--quick", action="store_true", help=told)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there, too")
-    told = "compare instead, on a validation split, the steps of lesson 05 (twenty minutes)"
-    parser.add_argument("--steps", action="store_true", help=told)
+    add = parser.add_argument
+    named = f"repeatable; {', '.join(_ROWS)} where none is named"
+    add("--recipe", action="append", choices=RECIPES, help=named)
+    add("--seeds", type=int, help="for each recipe (default: 5; 3 for classic, 10 for speedrun)")
+    add("--epochs", type=int, help="for each recipe, instead of its own number")
+    add("--quick", action="store_true", help="one seed, at most one epoch; under two minutes")
+    add("--json", type=Path, metavar="FILE", help="write the results there, too")
+    steps = "compare instead, on a validation split, the steps of lesson 05 (twenty minutes)"
+    add("--steps", action="store_true", help=steps)
     options = parser.parse_args()
     if any(number is not None and number < 1 for number in (options.seeds, options.epochs)):
         parser.error("--seeds and --epochs are numbers from 1 up")
@@ -139,44 +133,27 @@ def _measure_training(recipe: Recipe, seed: int, train_set: MNIST, test_set: MNI
     """Train one network, and evaluate it once, at the end. Its making is not timed."""
     torch.manual_seed(seed)
     model = recipe.network().to(get_device())
-    trained, seconds, peak_mb = _watched(lambda: recipe.train(model, train_set, seed))
+    trained, seconds = _timed(lambda: recipe.train(model, train_set, seed))
     test_batches = TensorBatches(test_set.data, test_set.targets, batch_size=1000)
     _, accuracy = evaluate(trained, test_batches, F.cross_entropy)
-    return _Run(seconds, peak_mb, accuracy)
+    return _Run(seconds, accuracy)
 
 
 def _measure_loading(train_set: MNIST) -> _Run:
     loader = DataLoader(train_set, batch_size=64)
     batches = TensorBatches(train_set.data, train_set.targets, batch_size=64)
-    _, loader_seconds, _ = _watched(lambda: deque(loader, maxlen=0))
-    _, seconds, peak_mb = _watched(lambda: deque(batches, maxlen=0))
+    _, loader_seconds = _timed(lambda: deque(loader, maxlen=0))
+    _, seconds = _timed(lambda: deque(batches, maxlen=0))
     for theirs, ours in zip(loader, batches, strict=True):
         if not all(map(torch.equal, theirs, ours)):
             raise RuntimeError("The batches sliced from tensors differ from the DataLoader's.")
-    return _Run(seconds, peak_mb, loader_seconds=loader_seconds)
+    return _Run(seconds, loader_seconds=loader_seconds)
 
 
-def _watched(work: Callable[[], object]) -> tuple[object, float, float]:
-    """Return what `work` returns, its seconds, and the most memory held meanwhile, in MB: of a
-    graphics card what PyTorch took, else the whole process's, looked at 50 times a second."""
+def _timed(work: Callable[[], object]) -> tuple[object, float]:
     keep_freed_memory()
-    on_card = get_device().type == "cuda"
-    if on_card:
-        torch.cuda.reset_peak_memory_stats()
-    held, ended = [], threading.Event()
-
-    def look() -> None:
-        while not held or not ended.wait(0.02):
-            held.append(psutil.Process().memory_info().rss)
-
-    watch = threading.Thread(target=look, daemon=True)
-    watch.start()
     start = time.perf_counter()
-    result = work()
-    seconds = time.perf_counter() - start
-    ended.set()
-    watch.join()
-    return result, seconds, (torch.cuda.max_memory_allocated() if on_card else max(held)) / 1e6
+    return work(), time.perf_counter() - start
 
 
 def _row(name: str, recipe: Recipe, runs: list[_Run], ten_epochs: float | None) -> dict:
@@ -193,21 +170,25 @@ def _row(name: str, recipe: Recipe, runs: list[_Run], ten_epochs: float | None) 
         "ratio": round(seconds / reference, 5) if reference else None,
         "accuracy": round(mean(accuracies), 3) if accuracies else None,
         "accuracy_sd": round(stdev(accuracies), 3) if len(accuracies) > 1 else None,
-        "peak_mb": round(max(run.peak_mb for run in runs)),
         "settings": repr(recipe) if recipe.network else None,
     }
 
 
 def _print_table(rows: list[dict]) -> None:
-    print("recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB")
+    print("recipe           seeds  epochs  seconds    ratio     accuracy, %")
     for row in rows:
-        ratio = "" if row["ratio"] is None else fraction(row["ratio"])
+        ratio = "" if row["ratio"] is None else _fraction(row["ratio"])
         values = [row[key] for key in ("accuracy", "accuracy_sd") if row[key] is not None]
         accuracy = " ± ".join(f"{value:.2f}" for value in values)
         print(
             f"{row['recipe']:<16}{row['seeds']:>6}{row['epochs']:>8.3g}{row['seconds']:>9.2f}"
-            f"{ratio:>9}{accuracy:>16}{row['peak_mb']:>9}"
+            f"{ratio:>9}{accuracy:>16}"
         )
+
+
+def _fraction(ratio: float) -> str:
+    """Return a ratio of times as it is read best: 0.05 as ``1/20.0``, 0.93 as ``0.93``."""
+    return f"1/{1 / ratio:.1f}" if 0 < ratio < 0.5 else f"{ratio:.2f}"
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ The exercises are in ``lesson_01`` to ``lesson_07``, as data; `engine` judges. W
 an answer does, not how it is written: code is tried on several inputs.
 """
 
+import contextlib
+import json
+import os
+from pathlib import Path
+import tempfile
 import textwrap
 
-from ..data import DataError
+from ..data import DataError, data_root
 from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07
 from .engine import Verdict
-from .progress import solved
 
 _LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07)
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
@@ -17,9 +21,9 @@ _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERC
 
 def check(exercise: object, answer: object) -> None:
     """Print what `judge` says of the answer, and remember for `progress` that it is right."""
-    verdict = judge(exercise, answer)
-    _say(verdict.message)
-    if verdict.right:
+    right, message = judge(exercise, answer)
+    _say(message)
+    if right:
         _solved(exercise)
 
 
@@ -38,30 +42,34 @@ def progress() -> None:
 
 
 def judge(exercise: object, answer: object) -> Verdict:
-    """Say whether an answer is right, and why; `exercise` is its number as text, ``"2.1"``.
-
-    While an answer is, holds or returns ``...``, it waits. Raises ValueError where there is no such
-    exercise, DataError where the digits are needed and cannot be read.
-    """
+    """Say whether an answer is right, and why; while it is, holds or returns ``...``, it waits.
+    Raises ValueError for no exercise's number, DataError where the digits cannot be read."""
     if not isinstance(exercise, str) or exercise not in _EXERCISES:
-        known = ", ".join(_EXERCISES)
-        raise ValueError(
-            f"There is no exercise {exercise!r}. Write its number in quotes, one of: {known}."
-        )
+        known = f"Write its number in quotes, one of: {', '.join(_EXERCISES)}."
+        raise ValueError(f"There is no exercise {exercise!r}. {known}")
     return _EXERCISES[exercise].verdict(exercise, answer)
 
 
-def exercise_numbers() -> list[str]:
-    """Return the numbers of all exercises, in order: ``"1.1"``, ``"1.2"``, and so on."""
-    return list(_EXERCISES)
-
-
 def _solved(*new: str) -> set[str]:
+    """Return the numbers of the solved exercises, new ones added, from a file beside the digits."""
+    done = set()
+    if os.environ.get("MNIST_PROGRESS") == "off":
+        return done
     try:
-        return solved(*new)
+        file = data_root() / "progress.json"
+        # A file that is not there yet, or is damaged, counts as none.
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError, RecursionError):
+            done = {one for one in json.loads(file.read_text()) if isinstance(one, str)}
+        if not done.issuperset(new):
+            done.update(new)
+            # Another notebook reads it whole; of two that write at once, one may be forgotten.
+            with tempfile.TemporaryDirectory(dir=file.parent) as beside:
+                written = Path(beside, file.name)
+                written.write_text(json.dumps(sorted(done)))
+                os.replace(written, file)
     except (OSError, DataError) as error:
         _say(f"Solved exercises cannot be kept (MNIST_PROGRESS=off keeps none): {error}")
-        return set()
+    return done
 
 
 def _say(text: str) -> None:

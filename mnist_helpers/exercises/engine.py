@@ -1,21 +1,24 @@
 """An exercise is data: the right answer, and a sentence for each common mistake.
 
 `Values` asks for numbers or tensors, `Code` for a function, which is tried on several cases beside
-a reference, `Free` for what only a function can judge.
+a reference, `Free` for what only a function can judge. `Given` is what a learner gives: it reads it
+as a number, a tensor, a module, or says what is off.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import copy
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import permutations
+from itertools import islice, permutations
+import math
+import numbers
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from ..data import DataError
-from .given import Given, NotYet, refuse, same
 
 
 class Verdict(NamedTuple):
@@ -23,6 +26,164 @@ class Verdict(NamedTuple):
 
     right: bool
     message: str
+
+
+class _NotYet(Exception):
+    """An answer that is not right yet; the message says why. Without one it is still `...`."""
+
+
+def refuse(complaints: Mapping[str, Any]) -> None:
+    """Raise `_NotYet` with the first message whose condition holds."""
+    for message, holds in complaints.items():
+        if holds:
+            raise _NotYet(message)
+
+
+def same(one: object, other: object, tolerance: float = 1e-5) -> bool:
+    """Return whether two results are alike, but for rounding; whole numbers have to be equal."""
+    if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
+        return len(one) == len(other) and all(map(same, one, other))
+    try:
+        one, other = torch.as_tensor(one), torch.as_tensor(other)
+    except (TypeError, ValueError, RuntimeError):  # no numbers, or too large
+        return False
+    if one.shape != other.shape:
+        return False
+    if not (one.is_floating_point() or other.is_floating_point()):
+        return torch.equal(one, other)
+    one, other = one.double(), other.double()
+    return torch.allclose(one, other, rtol=1e-4, atol=tolerance, equal_nan=True)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a learner gives, with what begins a sentence about it: "Your padding". Each method
+    returns it as one thing, or raises `_NotYet`."""
+
+    value: Any
+    what: str = "Your answer"
+    advice: Mapping[str, str] = field(default_factory=dict)  # for a part of an error, or "None"
+
+    @property
+    def kind(self) -> str:
+        """What it is: ``234``, ``a tensor [3, 28] of float32``, ``of the type function``."""
+        value, name = self.value, type(self.value).__name__
+        if isinstance(value, Tensor):
+            return f"a tensor {list(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
+        if isinstance(value, type):
+            return f"the class {value.__name__}"
+        if isinstance(value, (list, tuple, dict)):
+            return f"a {name} of {len(value)}"
+        plain = value is None or isinstance(value, (bool, int, float, str))
+        return repr(value)[:60] if plain else f"of the type {name}"
+
+    def finished(self) -> "Given":
+        """Refuse ``...``, and a list, tuple or dictionary with ``...`` in it."""
+        if self.value is ...:
+            raise _NotYet
+        if isinstance(self.value, (list, tuple, Mapping)):
+            parts = self.value.values() if isinstance(self.value, Mapping) else self.value
+            for part in parts:
+                Given(part).finished()
+        return self
+
+    def call(self, *arguments: Any) -> "Given":
+        """Return what it returns; `what` is the call as a learner could write it."""
+        if isinstance(self.value, type) or not callable(self.value):
+            wanted = f"Give the function itself, without calling it: `{self.what.split('(')[0]}`."
+            raise _NotYet(f"Your answer is {self.kind}. {wanted}")
+        try:
+            result = self.value(*arguments)
+        except (_NotYet, DataError):
+            raise
+        except Exception as error:  # a learner's code can raise anything, and is to be told so
+            tip = "Make such a call in a cell of its own to see the whole traceback."
+            tip = next((tip for part, tip in self.advice.items() if part in str(error)), tip)
+            first_line = (str(error).strip() or "no message").splitlines()[0]
+            raised = f"raises {type(error).__name__}: {first_line}"
+            raise _NotYet(f"{self.what} {raised}\n{tip}") from error
+        tip = self.advice.get("None", "Does it end with `return`?")
+        refuse({f"{self.what} returns None. {tip}": result is None})
+        return Given(result, f"What {self.what} returns").finished()
+
+    def module(self) -> nn.Module:
+        if isinstance(self.value, type) and issubclass(self.value, nn.Module):
+            raise _NotYet(f"{self.what} is {self.kind}. Call it: {self.value.__name__}().")
+        if not isinstance(self.value, nn.Module):
+            wanted = "it has to be a module, such as an nn.Sequential"
+            raise _NotYet(f"{self.what} is {self.kind}; {wanted}.")
+        return self.value
+
+    def batches(self, limit: int) -> list[list[Tensor]]:
+        """Return the pairs of tensors that it holds or yields; `limit`, if it never ends."""
+        wanted = "a list of pairs (images, labels), or what yields them as a DataLoader does"
+        if not isinstance(self.value, Iterable) or isinstance(self.value, (Tensor, Mapping, str)):
+            raise _NotYet(f"{self.what} is {self.kind}; it has to be {wanted}.")
+        walk = Given(lambda: list(islice(self.value, limit)), "Walking through it")
+        batches = []
+        for batch in walk.call().value:
+            pair = batch if isinstance(batch, (list, tuple)) and len(batch) == 2 else []
+            batches.append([Given(part, "What stands in a pair").tensor() for part in pair])
+            if not pair or any(part.ndim == 0 for part in batches[-1]):
+                stands = f"holds {Given(batch).kind} where a batch should be"
+                raise _NotYet(f"{self.what} {stands}. It has to be {wanted}.")
+        return batches
+
+    def entries(self, names: Sequence[str]) -> list[Any]:
+        """Return the entries of a list, tuple, dictionary or tensor that has one for each name."""
+        value = self.value
+        if len(names) == 1 and not isinstance(value, (list, tuple, Mapping)):
+            return [value]
+        if isinstance(value, Mapping):
+            refuse({f"The entry {name!r} is missing.": name not in value for name in names})
+            return [value[name] for name in names]
+        if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 1:
+            value = value.tolist()
+        if not isinstance(value, (list, tuple)) or len(value) != len(names):
+            wanted = f"give a value for each, in this order: ({', '.join(names)})"
+            raise _NotYet(f"{self.what} is {Given(value).kind}; {wanted}.")
+        return list(value)
+
+    def like(self, right: object) -> Any:
+        """Return it as the right one is: a number, a tensor, or a tuple or list of such."""
+        if isinstance(right, tuple):
+            parts = self.entries([f"number {place + 1}" for place in range(len(right))])
+            pairs = zip(parts, right, strict=True)
+            return tuple(Given(part, self.what).like(one) for part, one in pairs)
+        if isinstance(right, list):  # of whole numbers, however many
+            what = f"An entry of {self.what.lower()}"
+            return [Given(one, what).number(whole=True) for one in self.value]
+        if not isinstance(right, Tensor):
+            return self.number(whole=isinstance(right, int))
+        value, fraction = self.tensor(), right.is_floating_point()
+        if value.dtype != right.dtype and not (fraction and value.is_floating_point()):
+            cut = ", which cuts fractions off" if fraction else ""
+            raise _NotYet(f"{self.what} is {value.dtype}{cut}. Make it {right.dtype}.")
+        return value
+
+    def tensor(self) -> Tensor:
+        if not isinstance(self.value, Tensor):
+            ways = "`torch.tensor` makes one of numbers, `torch.stack` of tensors"
+            ways += ", `torch.from_numpy` of an array"
+            raise _NotYet(f"{self.what} has to be a tensor; yours is {self.kind}. {ways}.")
+        # A copy: a learner's function may use one tensor for all that it returns.
+        return self.value.detach().cpu().clone()
+
+    def number(self, whole: bool = False) -> int | float:
+        """Return a number, an int as it is; a tensor or an array may hold just one."""
+        value = self.value
+        if isinstance(value, (Tensor, np.ndarray, np.generic)) and math.prod(value.shape) == 1:
+            value = value.item()
+        if isinstance(value, bool) or not isinstance(value, numbers.Real):
+            raise _NotYet(f"{self.what} has to be a number; yours is {Given(value).kind}.")
+        if not math.isfinite(value):
+            raise _NotYet(f"{self.what} is {value}: somewhere a logarithm of 0 or a division by 0.")
+        if isinstance(value, numbers.Integral):
+            return int(value)
+        if whole:
+            wanted = "It has to be a whole number: round it the right way, or divide with `//`."
+            raise _NotYet(f"{self.what} is {float(value)}, a float. {wanted}")
+        return float(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +196,7 @@ class _Exercise:
             # An answer may raise anything when it is looked at.
             advice = {"": f"Hint: {self.hint}"}
             judged = Given(self.judge, "Looking at your answer", advice).call(answer)
-        except NotYet as not_yet:
+        except _NotYet as not_yet:
             waits = f"Exercise {number} waits for your answer in place of each `...`."
             ask = f'For a hint: `hint("{number}")`.'
             return Verdict(False, f"Not yet. {not_yet}" if not_yet.args else f"{waits} {ask}")
@@ -68,15 +229,15 @@ class Values(_Exercise):
         if all(fits):
             return self.praise
         if any(all(map(close, given, order)) for order in permutations(rights)):
-            raise NotYet(f"What you give is right, in the wrong order: ({', '.join(names)}).")
+            raise _NotYet(f"What you give is right, in the wrong order: ({', '.join(names)}).")
         first = fits.index(False)
         wrong, shown = given[first], _shown(given[first])
         passed = "".join(f"Your {name} is right. " for name in names[:first])
         for message, mistake in self.mistakes[first].items():
             fit = _tried(mistake, wrong) if callable(mistake) else close(wrong, mistake)
             if mistake is ... or fit:
-                raise NotYet(passed + message.replace("{}", shown))
-        raise NotYet(f"{passed}Your {names[first]} is not {shown}.")
+                raise _NotYet(passed + message.replace("{}", shown))
+        raise _NotYet(f"{passed}Your {names[first]} is not {shown}.")
 
 
 _CHANGES = "your function changes what it is given. Work on a copy, by `clone()` or `list()`."
@@ -88,8 +249,8 @@ class Code(_Exercise):
 
     It is called on copies of each of `cases`, as are `right` and `mistakes`; the first mistake that
     explains all results is told. Else the first wrong result is shown beside the right one, with
-    `clue`. Once the cases are right it is tried on `later` ones, each under a sentence: "Right for
-    shifts above 0. Negative ones move up and left."
+    `clue`, or the hint. Once the cases are right it is tried on `later` ones, each under a
+    sentence: "Right for shifts above 0. Negative ones move up and left."
     """
 
     call: str  # "surest(logits)"
@@ -97,11 +258,10 @@ class Code(_Exercise):
     cases: Sequence[tuple]
     right: Callable
     mistakes: Mapping[str, Callable]
-    clue: str
+    clue: str = ""  # what the result has to be, where the hint does not say it
     later: Mapping[str, Sequence[tuple]] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)  # as that of `Given`
     tidy: Callable[[Any], Any] = lambda result: result  # makes alike what is as good; may refuse
-    exact: bool = False  # whether float64 is wrong where float32 is right
     remark: Callable[[Callable], str] = lambda function: ""  # added to the praise
 
     def judge(self, answer: object) -> str:
@@ -117,12 +277,12 @@ class Code(_Exercise):
         given, rights, refused, changed = [], [], None, False
         for case in cases:
             arguments = copy.deepcopy(case)
-            returned = Given(function, self._shown(case), advice).call(*arguments)
+            returned = Given(function, self._call_with(case), advice).call(*arguments)
             rights.append(self.right(*copy.deepcopy(case)))
             try:
                 tidied = Given(self.tidy(returned.value), returned.what)
-                given.append(tidied.like(rights[-1], self.exact))
-            except NotYet as not_yet:
+                given.append(tidied.like(rights[-1]))
+            except _NotYet as not_yet:
                 given.append(returned.value)
                 refused = refused or not_yet
             for after, before in zip(arguments, case, strict=True):
@@ -137,11 +297,11 @@ class Code(_Exercise):
         if all(fits):
             return changed
         first = fits.index(False)
-        said = f"{passed}{self._shown(cases[first])} {_difference(given[first], rights[first])}"
-        said += "" if passed else f" {self.clue}"
-        raise NotYet(f"{said} And {_CHANGES}" if changed else said)
+        said = f"{passed}{self._call_with(cases[first])} {_difference(given[first], rights[first])}"
+        said += "" if passed else f" {self.clue or f'Hint: {self.hint}'}"
+        raise _NotYet(f"{said} And {_CHANGES}" if changed else said)
 
-    def _shown(self, case: tuple) -> str:
+    def _call_with(self, case: tuple) -> str:
         """Return the call with a case: small tensors in full, larger ones by name and shape."""
         name, names = self.call.removesuffix(")").split("(")
         small = sum(one.numel() for one in case if isinstance(one, Tensor)) <= 20
@@ -179,8 +339,8 @@ def _difference(given: Any, right: Any) -> str:
     if given.shape != right.shape:
         return f"has the shape {list(given.shape)} with yours, and should have {list(right.shape)}."
     place = next(place for place in np.ndindex(right.shape) if not same(given[place], right[place]))
-    one, other = _shown(given[place].item()), _shown(right[place].item())
-    return f"has {one} at {list(place)} with yours, and should have {other}."
+    yours, wanted = _shown(given[place].item()), _shown(right[place].item())
+    return f"has {yours} at {list(place)} with yours, and should have {wanted}."
 
 
 def _shown(value: object) -> str:

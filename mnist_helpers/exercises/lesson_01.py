@@ -2,12 +2,10 @@
 
 import torch
 from torch import Tensor
-import torch.nn.functional as F
 from torch.utils.data import Dataset
 
 from ..data import load_datasets
-from .engine import Free, Values
-from .given import Given, refuse, same
+from .engine import Free, Given, Values, refuse, same
 
 EXERCISES = {}
 
@@ -95,10 +93,8 @@ def _judge_mean_picture(answer: object) -> str:
         }
     )
     train_set, _ = load_datasets()
-    labels = train_set.targets
-    sums = F.one_hot(labels, 10).float().T @ train_set.data.flatten(start_dim=1).float() / 255
-    means = (sums / labels.bincount()[:, None]).reshape(10, 28, 28)
-    of_all = sums.sum(dim=0).reshape(28, 28) / len(labels)
+    pixels, labels = train_set.data / 255, train_set.targets
+    of_all, means = pixels.mean(dim=0), [pixels[labels == digit].mean(dim=0) for digit in range(10)]
     alike = next((digit for digit in range(10) if same(picture, means[digit])), None)
     refuse(
         {

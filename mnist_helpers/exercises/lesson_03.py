@@ -4,8 +4,7 @@ import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
 
-from .engine import Code, Free, Values
-from .given import Given, refuse
+from .engine import Code, Free, Given, Values, refuse
 
 EXERCISES = {}
 
@@ -53,10 +52,8 @@ def _judge_halving(answer: object) -> str:
                 f"{becomes} Work out height and width, layer by layer.": shape != right,
             }
         )
-    return (
-        f"That fits, with {_size(module)} parameters. There are several ways: a large pooling, or "
-        f"a stride in the convolution."
-    )
+    ways = "There are several ways: a large pooling, or a stride in the convolution."
+    return f"That fits, with {_size(module)} parameters. {ways}"
 
 
 def _size(module: nn.Module) -> int:
@@ -149,7 +146,6 @@ EXERCISES["3.4"] = Code(
             logits.softmax(dim=1).max().item(),
         ),
     },
-    clue="That is the place of the largest probability, (index in the batch, answer).",
 )
 
 
@@ -193,13 +189,11 @@ def _judge_logits(module: nn.Module) -> None:
     loss = F.cross_entropy(logits, torch.arange(7, device=logits.device))
     gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
     unused = [name for name, one in zip(weights, gradients, strict=True) if one is None]
-    softmax = (logits.sum(dim=1) - 1).abs().max() < 1e-4 and logits.min() >= 0
-    log_softmax = logits.logsumexp(dim=1).abs().max() < 1e-4
+    probabilities = (logits.sum(dim=1) - 1).abs().max() < 1e-4 and logits.min() >= 0
+    softmax = probabilities or logits.logsumexp(dim=1).abs().max() < 1e-4  # or their logarithms
     refuse(
         {
-            "There is a softmax at the end. Return logits; the loss does its own.": (
-                softmax or log_softmax
-            ),
+            "There is a softmax at the end. Return logits; the loss does its own.": softmax,
             "No logit is below 0: there is a ReLU at the very end. The last layer goes without.": (
                 logits.min() >= 0 and (logits == 0).any()
             ),

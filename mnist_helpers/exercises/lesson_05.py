@@ -10,8 +10,7 @@ from torch import Tensor
 import torch.nn.functional as F
 
 from ..batches import TensorBatches
-from .engine import Code, Free
-from .given import Given, refuse, same
+from .engine import Code, Free, Given, refuse, same
 
 EXERCISES = {}
 
@@ -58,8 +57,6 @@ EXERCISES["5.1"] = Code(
         ),
         "The multiplication by `peak` is missing.": lambda *case: _one_cycle()(*case[:2], 1),
     },
-    clue="Up to step 0.3 × steps it is a straight line from peak / 10 to `peak`, then one from "
-    "`peak` to 0 at the end.",
     later={"Right but at the turn, where it is `peak`.": [(30, 100, 0.1), (6, 20, 0.5)]},
 )
 
@@ -109,19 +106,13 @@ def _judge_batches_of(answer: object) -> str:
         call = f"batches_of(images, labels, {batch_size}), with {count} images,"
         returned = Given(answer, call).call(images, labels, batch_size)
         parts = returned.value if isinstance(returned.value, (list, tuple)) else []
-        refuse(
-            {
-                "It returns one pair, not a list of pairs. Append each pair to a list and return "
-                "that after the loop, or write `yield` instead of `return`.": (
-                    len(parts) == 2 and isinstance(parts[0], Tensor)
-                )
-            }
-        )
+        one_pair = len(parts) == 2 and isinstance(parts[0], Tensor)
+        mend = "Append each pair to a list and return that after the loop"
+        mend += ", or write `yield` instead of `return`."
+        refuse({f"It returns one pair, not a list of pairs. {mend}": one_pair})
         _judge_batches(returned.batches(limit=count + 1), rights)
-    return (
-        "Bit for bit what a DataLoader with ToTensor gives. Here a batch is one slice and one "
-        "division; there each picture is taken by itself."
-    )
+    why = "Here a batch is one slice and one division; there each picture is taken by itself."
+    return f"Bit for bit what a DataLoader with ToTensor gives. {why}"
 
 
 EXERCISES["5.2"] = Free(
@@ -255,8 +246,6 @@ EXERCISES["5.5"] = Code(
             partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2)
         ),
     },
-    clue="The first is the difference of the means, second − first, the other its standard error, "
-    "sqrt(s1² / n1 + s2² / n2).",
     advice={
         "could not be broadcast": "The lists need not have the same length. Take the mean of each "
         "first.",

@@ -6,8 +6,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .engine import Code, Free, Values
-from .given import Given, refuse, same
+from .engine import Code, Free, Given, Values, refuse, same
 
 EXERCISES = {}
 
@@ -103,7 +102,6 @@ EXERCISES["6.3"] = Code(
         "out of bounds": "The pixels lie on two axes, H and W. Make one of them first: "
         "images.flatten(start_dim=1) has 784 columns, and [:, order] puts those in order."
     },
-    exact=True,
 )
 
 
@@ -160,19 +158,15 @@ EXERCISES["6.4"] = Free(
 )
 
 
-def _best_and_last(losses: list, patience: int, tie: bool = False) -> tuple[int, int]:
-    """Return the best epoch and that of the stop; `tie` says whether an equal loss is a new one."""
+def _best(losses: list, patience: int, tie: bool = False, last: bool = False) -> int:
+    """Return the best epoch, or the `last` one; with `tie` an equal loss is taken for a better."""
     best, lowest = 0, math.inf
     for epoch, loss in enumerate(losses, start=1):
         if loss < lowest or (tie and loss == lowest):
             best, lowest = epoch, loss
         elif epoch - best >= patience:
             break
-    return best, epoch
-
-
-def _best(losses: list, patience: int, tie: bool = False) -> int:
-    return _best_and_last(losses, patience, tie)[0]
+    return epoch if last else best
 
 
 EXERCISES["6.5"] = Code(
@@ -198,7 +192,7 @@ EXERCISES["6.5"] = Code(
     right=_best,
     mistakes={
         "That is the epoch at which training stops. The network kept is that of the lowest loss.": (
-            lambda losses, patience: _best_and_last(losses, patience)[1]
+            lambda losses, patience: _best(losses, patience, last=True)
         ),
         "That is the lowest of the whole list. What comes after the stop is never seen.": (
             lambda losses, patience: losses.index(min(losses)) + 1
@@ -210,8 +204,5 @@ EXERCISES["6.5"] = Code(
         ),
         "Yours counts the epochs from 0. Count from 1.": lambda *case: _best(*case) - 1,
     },
-    clue="Training ends when `patience` epochs in a row brought no new lowest loss: each is "
-    "compared with the lowest of all before it, and after a new lowest the count begins again. "
-    "Epochs are numbered from 1.",
     advice={"None": "If nothing ends the training, return the best epoch too, after the loop."},
 )

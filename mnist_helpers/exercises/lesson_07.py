@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from ..insights import confident_mistakes, confusion_matrix
-from .engine import Code
-from .given import Given, refuse, same
+from .engine import Code, Given, refuse, same
 
 EXERCISES = {}
 
@@ -108,8 +107,6 @@ EXERCISES["7.2"] = Code(
         ),
         "Give `count` of them at most.": lambda p, y, count: confident_mistakes(p, y, len(p)),
     },
-    clue="Of the digits whose answer is not the label the surest comes first; `count` indices in "
-    "all, on one axis.",
     advice={"out of range": "`topk` fails where there are fewer: take min(count, len(wrong))."},
 )
 
@@ -155,7 +152,6 @@ EXERCISES["7.3"] = Code(
     clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
     "column + size − 1 of whole pictures, and everything else has to stay.",
     advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
-    exact=True,
 )
 
 

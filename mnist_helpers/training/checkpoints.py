@@ -1,58 +1,44 @@
 """A trained network in a file: saved whole or not at all, and loaded only where it fits."""
 
-import contextlib
 import hashlib
 import io
-import os
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from ..data import write_whole
+
 
 def save_checkpoint(
     path: str | Path, model: nn.Module, optimizer: Optimizer | None = None, epoch: int = 0
 ) -> None:
     """Save the model's weights, where given the optimizer's state, and the number of epochs done.
-
-    A save that is interrupted, or fails with an OSError, leaves the old file whole.
-    """
-    path = Path(path)
+    A save that is interrupted or fails leaves the old file whole."""
     content = {
         "network": type(model).__name__,
         "model": model.state_dict(),
-        "optimizer_name": "no optimizer" if optimizer is None else type(optimizer).__name__,
         "optimizer": None if optimizer is None else optimizer.state_dict(),
         "epoch": epoch,
     }
     # In memory first: a disk that is full is an OSError then, and not an error of torch's own.
     buffer = io.BytesIO()
     torch.save(content, buffer)
-    # What a killed save leaves under this name is overwritten by the next one.
-    part = path.with_name(f".{path.name}.part")
+    saved = buffer.getvalue()
     try:
-        with part.open("wb") as stream:
-            stream.write(buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest())
-            stream.flush()
-            os.fsync(stream.fileno())  # or, without power, the move may be made and not the content
-        os.replace(part, path)
+        write_whole(Path(path), saved + hashlib.sha256(saved).digest())
     except OSError as error:
         raise OSError(  # its class follows from the number
             error.errno,
             f"The checkpoint {path} could not be written ({error.strerror}), and what was there "
             "before is as it was. Free some space, allow writing there, or save elsewhere.",
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # after the move there is none
-            part.unlink()
 
 
 def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | None = None) -> int:
-    """Load what `save_checkpoint` wrote, and return the number of epochs done.
-
-    A file that is damaged, carries code, or belongs to another network or kind of optimizer is a
-    ValueError, and leaves the model as it was.
+    """Load what `save_checkpoint` wrote, and return the number of epochs done. A file that is
+    damaged, carries code, or is another network's is a ValueError, and leaves the model as it was.
     """
     saved = Path(path).read_bytes()
     saved, digest = saved[:-32], saved[-32:]
@@ -81,13 +67,6 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
                 "load."
             )
     if optimizer is not None:
-        # torch would take over the settings of another kind, and miss its own in the next step.
-        if content["optimizer_name"] != type(optimizer).__name__:
-            raise ValueError(
-                f"{path} was saved with {content['optimizer_name']} and does not fit this "
-                f"{type(optimizer).__name__}: make the optimizer that was saved, or load without "
-                "one."
-            )
-        optimizer.load_state_dict(content["optimizer"])
+        optimizer.load_state_dict(content["optimizer"])  # first: it may refuse
     model.load_state_dict(content["model"])
     return content["epoch"]

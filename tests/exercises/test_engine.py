@@ -5,16 +5,15 @@ import re
 
 from mnist_helpers import exercises
 from mnist_helpers.data import DataError
-from mnist_helpers.exercises import check, exercise_numbers, hint, judge, lesson_01
-from mnist_helpers.exercises.engine import Code, Free, Values, Verdict
-from mnist_helpers.exercises.given import refuse
+from mnist_helpers.exercises import check, hint, judge, lesson_01
+from mnist_helpers.exercises.engine import Code, Free, Values, Verdict, refuse
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 EXERCISES = exercises._EXERCISES
-each_exercise = pytest.mark.parametrize("number", exercise_numbers())
+each_exercise = pytest.mark.parametrize("number", EXERCISES)
 
 
 def mistakes():
@@ -99,7 +98,7 @@ def test_nonsense_is_neither_right_nor_raises(number) -> None:
 
 def test_there_are_five_exercises_in_each_lesson_and_no_other() -> None:
     numbers = [f"{lesson}.{one}" for lesson in range(1, 8) for one in range(1, 6)]
-    assert exercise_numbers() == numbers
+    assert list(EXERCISES) == numbers
     for unknown in ("9.9", 2.1, None):
         with pytest.raises(ValueError, match=r"in quotes, one of: 1\.1, 1\.2"):
             check(unknown, 1)
@@ -261,7 +260,6 @@ COUNTED = Code(
     right=lambda n: (n * 10**7, torch.tensor([n / 3])),
     mistakes={"One too many.": lambda n: (n * 10**7 + 1, torch.tensor([n / 3]))},
     clue="",
-    exact=True,
 )
 
 
@@ -271,7 +269,7 @@ COUNTED = Code(
         (lambda n: [torch.tensor(n * 10**7), torch.tensor([n / 3])], "Right."),
         (lambda n: (n * 10**7 + 1, torch.tensor([n / 3])), "One too many."),
         (lambda n: (n * 1e7, torch.tensor([n / 3])), "a float. It has to be a whole number"),
-        (lambda n: (n * 10**7, torch.tensor([n / 3]).double()), "float64. Make it torch.float32"),
+        (lambda n: (n * 10**7, torch.tensor([n / 3]).double()), "Right."),
         (lambda n: n, "returns is 3; give a value for each, in this order: (number 1, number 2)"),
     ],
 )

@@ -74,7 +74,7 @@ ANSWERS = [
     ("7.3", lambda *case: occluded_by_loops(*case, lambda *_: True), "Go from max(row, 0)"),
     ("7.3", lambda *case: occluded_by_loops(*case, lambda i, n: i < n), "A negative index"),
     ("7.3", lambda x, r, c, n: occluded_by_loops(x, min(r, 9 - n), c, n), "cut off there"),
-    ("7.3", lambda *case: occluded_by_loops(*case).double(), "float32"),
+    ("7.3", lambda *case: occluded_by_loops(*case).double(), "Right. "),
     ("7.4", lambda image: image[0] * torch.arange(image.shape[1]), "its own axis"),
     ("7.4", lambda image: image[0, 0, 0, 0], "image[0] has two"),
     ("7.4", lambda image: center_by_meshgrid(image)[0], "(row, column)"),

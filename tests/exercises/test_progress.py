@@ -4,8 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 import os
 from unittest.mock import Mock
 
-from mnist_helpers.exercises import check, exercise_numbers, progress
-from mnist_helpers.exercises.progress import solved
+from mnist_helpers import data
+from mnist_helpers.exercises import _EXERCISES, check, progress
+from mnist_helpers.exercises import _solved as solved
 import pytest
 
 NONE = [f"{lesson:02}  □□□□□  0 of 5" for lesson in range(1, 8)]
@@ -15,10 +16,11 @@ NOT_KEPT = "Solved exercises cannot be kept (MNIST_PROGRESS=off keeps none): "
 
 @pytest.fixture
 def file(tmp_path, monkeypatch):
-    """Where it is remembered: in a folder that is not there yet."""
-    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "digits"))
+    """Where it is remembered: in the folder of the digits, which are not looked at here."""
+    monkeypatch.setattr(data, "_is_recorded", lambda raw: True)
+    monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("MNIST_PROGRESS")
-    return tmp_path / "digits" / "progress.json"
+    return tmp_path / "progress.json"
 
 
 def test_what_is_right_is_remembered_and_shown_but_where_it_is_off(file, capsys, monkeypatch):
@@ -38,7 +40,6 @@ def test_what_is_right_is_remembered_and_shown_but_where_it_is_off(file, capsys,
 
 @pytest.mark.parametrize("content", ["", '["1.1', "\xff", "null", "[[], 1.1]", "[" * 10**5])
 def test_a_damaged_file_costs_nothing_but_the_memory(file, content) -> None:
-    file.parent.mkdir()
     file.write_text(content, encoding="latin-1")
     assert solved() == set()
     solved("3.1")
@@ -63,6 +64,6 @@ def test_what_cannot_be_remembered_is_said_once_in_the_answer(
 def test_notebooks_that_remember_at_once_leave_a_whole_file(file) -> None:
     solved("1.1")
     with ThreadPoolExecutor(8) as notebooks:
-        done = notebooks.map(solved, exercise_numbers() * 5)
+        done = notebooks.map(solved, [*_EXERCISES] * 5)
         assert all("1.1" in numbers for numbers in done)
     assert list(file.parent.iterdir()) == [file]

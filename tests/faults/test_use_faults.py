@@ -2,7 +2,7 @@
 
 from by_hand import batches, digits, linear, steps, weights
 from mnist_helpers.drawing import drawn_digits
-from mnist_helpers.training import History, TrainingInterrupted, fit, trained, trained_cnn
+from mnist_helpers.training import History, fit, trained, trained_cnn
 import nbformat
 import pytest
 from run_notebooks import ROOT, execute
@@ -35,7 +35,7 @@ def test_an_interrupted_training_says_where_and_goes_on_from_there(
 ) -> None:
     model, optimizer = learner()
     on_batch, told = interrupt_at(count + 1), []
-    with pytest.raises(TrainingInterrupted) as caught:
+    with pytest.raises(KeyboardInterrupt) as caught:
         fit(model, batches(), optimizer, 3, on_batch=on_batch, progress=progress)
     message, history = str(caught.value), caught.value.history
     assert f"in epoch {epoch} of 3, after {done} of its 5 batches" in message
@@ -93,6 +93,6 @@ def test_a_kernel_that_is_interrupted_in_an_epoch_trains_on() -> None:
     cells[0].metadata["tags"] = ["raises-exception"]
     execute(nbformat.v4.new_notebook(cells=cells), ROOT / "tests")
     error = cells[0].outputs[-1]
-    assert error.ename == "TrainingInterrupted"
+    assert error.ename == "KeyboardInterrupt"
     assert "in epoch 1 of 50, after 0 of its 5 batches" in error.evalue
     assert [output.text for output in cells[1].outputs] == ["1\n"]
