@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 import torch.nn.functional as F
@@ -21,7 +22,9 @@ def _wrong_shapes(code: str, right: list[int]) -> dict[str, Any]:
     given = f"The shape of {code} is not {{}}."
     return {
         f"{given} A number as index drops its axis.": lambda shape: len(shape) > len(right),
-        f"{given} A slice or a colon keeps its axis.": lambda shape: len(shape) < len(right),
+        f"{given} Only a number drops its axis, all others stay.": lambda shape: (
+            len(shape) < len(right)
+        ),
         f"{given} The axes stay in their order.": lambda shape: sorted(shape) == sorted(right),
         f"{given} Go through the axes one by one: which are left, and how long is each?": ...,
     }
@@ -104,10 +107,12 @@ EXERCISES["2.4"] = Values(
     hint="at each place the window's nine pixels are multiplied by the kernel's nine numbers and "
     "added up. How much should each pixel count? Your answer is a pair, (identity, blur), each "
     "[3, 3].",
-    praise="Both sum to 1, so neither makes the picture brighter or darker. So does 2 · identity − "
-    "blur, to sharpen.",
+    praise="Each sums to 1, but for rounding, so neither makes the picture brighter or darker. So "
+    "does 2 · identity − blur, to sharpen.",
     right={"identity": _IDENTITY, "blur": _BLUR},
-    tidy=lambda kernel: kernel.float() if isinstance(kernel, Tensor) else kernel,
+    tidy=lambda kernel: (
+        torch.as_tensor(kernel).float() if isinstance(kernel, Tensor | np.ndarray) else kernel
+    ),
     mistakes=[
         {
             **_OTHER_SHAPE,
@@ -145,11 +150,15 @@ EXERCISES["2.5"] = Code(
     praise="It agrees with F.conv2d on five settings. You have written the heart of a "
     "convolutional network.",
     cases=[
-        (_rand(5, 6), _rand(3, 3), 1, 0),
-        (_rand(6, 5), _rand(3, 3), 2, 1),
-        (_rand(7, 9), _rand(2, 2), 3, 0),
-        (_rand(4, 8), _rand(3, 3), 1, 2),
-        (_rand(9, 7), _rand(4, 4), 2, 2),
+        # Numbers on both sides of 0; kernels higher than wide, and wider than high.
+        (_rand(height, width) - 0.5, _rand(*kernel) - 0.5, stride, padding)
+        for height, width, kernel, stride, padding in [
+            (5, 6, (3, 3), 1, 0),
+            (6, 5, (3, 3), 2, 1),
+            (7, 9, (2, 2), 3, 0),
+            (4, 8, (2, 4), 1, 2),
+            (9, 7, (5, 3), 2, 2),
+        ]
     ],
     right=_conv2d,
     mistakes={
@@ -163,6 +172,9 @@ EXERCISES["2.5"] = Code(
             lambda image, kernel, *settings: _conv2d(image, kernel.flip(0, 1), *settings)
         ),
         "Rows and columns of the output are swapped.": lambda *case: _conv2d(*case).T,
+        "Only the first row is filled: does `return` stand inside the outer loop?": (
+            lambda *case: F.pad(_conv2d(*case)[:1], (0, 0, 0, len(_conv2d(*case)) - 1))
+        ),
         "You padded on the top and on the left only. The border goes all around, so it counts "
         "twice.": lambda image, kernel, stride, padding: _conv2d(
             F.pad(image, (padding, 0, padding, 0)), kernel, stride
@@ -172,7 +184,9 @@ EXERCISES["2.5"] = Code(
     "width likewise; for the number at [row, column] its window starts at row · stride, column · "
     "stride of the padded image.",
     tidy=lambda result: (
-        result[0, 0] if isinstance(result, Tensor) and result.shape[:-2] == (1, 1) else result
+        result.reshape(result.shape[-2:])
+        if isinstance(result, Tensor) and {*result.shape[:-2]} == {1}
+        else result
     ),
     advice={
         "zeros()": "A size has to be a whole number: divide with `//`.",

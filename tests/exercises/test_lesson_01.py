@@ -4,7 +4,7 @@ from mnist_helpers.data import load_datasets
 from mnist_helpers.exercises import judge
 import pytest
 import torch
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader, Subset, TensorDataset
 
 
 def loader(chosen=lambda targets, digits: torch.isin(targets, digits).nonzero().flatten(), **given):
@@ -27,10 +27,26 @@ def endless(*arguments):
         yield from loader()(*arguments)
 
 
+def from_data(prepared):
+    def digit_loader(dataset, digits, batch_size):
+        chosen = torch.isin(dataset.targets, torch.tensor(digits))
+        samples = TensorDataset(prepared(dataset.data[chosen]), dataset.targets[chosen])
+        return DataLoader(samples, batch_size, shuffle=True, drop_last=True)
+
+    return digit_loader
+
+
+def cut_short(dataset, digits, batch_size):
+    chosen = torch.isin(dataset.targets, torch.tensor(digits))
+    dataset.data, dataset.targets = dataset.data[chosen], dataset.targets[chosen]
+    return DataLoader(dataset, batch_size, shuffle=True, drop_last=True)
+
+
 ANSWERS = [
     ("1.5", loader(), "Right. "),
     ("1.5", from_a_list, "Right. "),
     ("1.1", (236, 96), "236 batches are not"),
+    ("1.1", (235.0, 96), "Make it whole: `int(235.0)`"),
     ("1.1", (235, 95), "95 is not that"),
     ("1.2", 15, "A 5 stands at 15, but it is not the first"),
     ("1.2", 1, "At index 1 of the test set stands no 5"),
@@ -46,7 +62,12 @@ ANSWERS = [
     ("1.5", loader(torch.isin), "true and false"),
     ("1.5", lambda *given: from_a_list(*given, lambda i, y, d: d[i % len(d)]), "belong together"),
     ("1.5", lambda *given: iter(loader()(*given)), "second epoch"),
-    ("1.5", endless, "yours are 41 batches"),
+    ("1.5", endless, "Or does it never end?"),
+    ("1.5", from_data(lambda pixels: pixels.unsqueeze(1) / 255), "Right. "),
+    ("1.5", from_data(lambda pixels: pixels / 255), "the axis C is missing"),
+    ("1.5", from_data(lambda pixels: pixels.unsqueeze(1)), "The pixels go over 1"),
+    ("1.5", loader(lambda targets, digits: torch.isin(targets, [*digits])), "takes tensors"),
+    ("1.5", cut_short, "changes the data set"),
     ("1.5", lambda dataset, *given: dataset, "as a DataLoader does"),
     ("1.5", lambda dataset, *given: list(dataset), "has to be a tensor; yours is"),
     ("1.5", lambda *given: [torch.zeros(2)], "holds a tensor [2] of float32 where a batch should"),
@@ -65,11 +86,14 @@ def test_an_answer_made_of_the_digits_is_told_what_it_is() -> None:
     train_set, test_set = load_datasets()
     pixels, labels = train_set.data / 255, train_set.targets
     fives, threes = (test_set.targets == 5).nonzero(), pixels[labels == 3]
+    test_threes = test_set.data[test_set.targets == 3] / 255
     for exercise, answer, said in [
         ("1.2", fives[0], "Right. "),
         ("1.3", [pixels[digit == labels].mean() for digit in (1, 0)], "Right. "),
-        ("1.4", threes.double().mean(dim=0), "Right. "),
+        ("1.4", threes.double().mean(dim=0).numpy(), "Right. "),
         ("1.2", fives, "Take the first one, with [0]"),
+        ("1.2", fives.numpy(), "Take the first one, with [0]"),
+        ("1.2", test_set.targets == 5, "whether it is a 5"),
         ("1.3", (0.076, (labels == 0).float().mean()), "how frequent the digit 0 is"),
         ("1.3", (pixels[labels != 1].mean(), 0.173), "the mean of all other digits"),
         ("1.3", (pixels.mean(), 0.173), "the mean over all digits"),
@@ -77,6 +101,7 @@ def test_an_answer_made_of_the_digits_is_told_what_it_is() -> None:
         ("1.4", threes.mean(dim=0, keepdim=True), "The shape is [1, 28, 28]"),
         ("1.4", 255 * threes.mean(dim=0), "divide by 255"),
         ("1.4", pixels.mean(dim=0), "the mean of all digits"),
+        ("1.4", test_threes.mean(dim=0), "threes of the test set"),
         ("1.4", pixels[labels == 8].mean(dim=0), "the mean picture of the digit 8"),
         ("1.4", threes.median(dim=0).values, "the numbers are not the mean"),
     ]:
