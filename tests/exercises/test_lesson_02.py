@@ -1,6 +1,8 @@
 """Lesson 02's exercises: other right answers, and what is told beside the mistakes in the data."""
 
-from mnist_helpers.exercises import judge
+import matplotlib.pyplot as plt
+from mnist_helpers.exercises import check, judge
+from mnist_helpers.plots.style import Figure
 import pytest
 import torch
 import torch.nn.functional as F
@@ -18,6 +20,11 @@ def convolve_by_hand(image, kernel, stride, padding):
 
 def through_conv2d(image, kernel, stride, padding):
     return F.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)
+
+
+def in_two_lines(rows, columns):
+    column = rows[:, None]
+    return column * columns
 
 
 ANSWERS = [
@@ -51,9 +58,57 @@ ANSWERS = [
     ("2.5", lambda *case: convolve_by_hand(*case)[:-1], "without the fraction"),
     ("2.5", lambda x, k, s, p: torch.zeros(len(x) / s, 3), "divide with `//`"),
     ("2.5", lambda x, k, s, p: (x[:3, :2] * k).sum(), "Height and width can differ"),
+    ("2.A", lambda rows, columns: rows * columns[:, None], "has the shape [8, 6] with yours"),
+    ("2.A", lambda rows, columns: rows.view(-1, 1) * columns, "not `view`"),
+    ("2.A", torch.outer, "not `outer`"),
+    ("2.A", in_two_lines, "no other line"),
+    ("2.A", lambda rows, columns: torch.stack([row * columns for row in rows]), "no loop"),
+    ("2.A", lambda rows, columns: torch.einsum("i,j->ij", rows, columns), "Right. "),
+    ("2.B", lambda labels: torch.eye(10)[labels], "Right. "),
+    ("2.B", lambda labels: torch.eye(10)[labels] == 1, "Right. "),
+    ("2.B", lambda labels: torch.eye(labels.max() + 1)[labels], "has the shape [2, 4] with yours"),
+    ("2.C", lambda image: image.mT[-1 - torch.arange(image.shape[1])].mT, "Right. "),
+    ("2.C", lambda image: image.flip(1), "not `flip`"),
+    ("2.C", lambda image: image[:, [3, 2, 1, 0]], "IndexError"),
+    (
+        "2.D",
+        lambda x, steps: torch.cat([x, x], 1)[:, -steps % x.shape[1] :][:, : x.shape[1]],
+        "Right. ",
+    ),
+    ("2.D", lambda image, steps: image[:, torch.arange(image.shape[1]) - steps], "IndexError"),
+    ("2.D", lambda image, steps: torch.cat([image[:, -steps:], image[:, :-steps]], 1), "Compare"),
+    ("2.D", lambda image, steps: image[:, (torch.arange(4) - steps) % 4], "IndexError"),
+    ("2.E", lambda points, others: (points[:, None] - others).norm(dim=-1), "should have 5"),
+    (
+        "2.E",
+        lambda points, others: (
+            (points**2).sum(1, keepdim=True) - 2 * points @ others.T + (others**2).sum(1)
+        ),
+        "Right. ",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("exercise", "answer", "said"), ANSWERS)
 def test_an_answer_is_told_what_it_is(exercise, answer, said) -> None:
     assert said in judge(exercise, answer).message
+
+
+def test_a_puzzle_is_drawn_beside_what_is_wanted(monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr(Figure, "show", lambda figure: drawn.append(figure.axes))
+    for answer in (
+        lambda labels: labels == 5,
+        lambda labels: labels[:, None] == torch.arange(10),
+        lambda labels: torch.zeros(2, 2, 2),
+        lambda labels: labels.no_such_name,
+        ...,
+    ):
+        check("2.B", answer)
+    check("2.3", (14, 3))
+    shown = [[ax.get_images()[0].get_array() for ax in axes[:2]] for axes in drawn]
+    wanted = torch.eye(10)[[5, 0, 4, 1, 9, 2]].tolist()
+    assert [one.tolist() for one in shown[0]] == [wanted, [[1, 0, 0, 0, 0, 0]]]
+    assert [one.tolist() for one in shown[1]] == [wanted, wanted]
+    assert len(shown) == 2
+    plt.close("all")
