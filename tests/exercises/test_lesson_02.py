@@ -31,7 +31,7 @@ ANSWERS = [
     ("2.1", SHAPES, "Right. "),
     ("2.2", lambda photo: torch.stack([photo.movedim(2, 0)]), "Right. "),
     ("2.4", (IDENTITY.long(), torch.ones(3, 3) / 9), "Right. "),
-    ("2.4", (IDENTITY.numpy(), BLUR.double().numpy()), "Right. "),
+    ("2.4", (IDENTITY.long().numpy(), BLUR.double().numpy()), "Right. "),
     ("2.5", convolve_by_hand, "Right. "),
     ("2.5", through_conv2d, "Right. "),
     ("2.5", lambda *case: through_conv2d(*case)[0], "Right. "),
@@ -100,7 +100,7 @@ def test_a_puzzle_is_drawn_beside_what_is_wanted(monkeypatch) -> None:
     for answer in (
         lambda labels: labels == 5,
         lambda labels: labels[:, None] == torch.arange(10),
-        lambda labels: torch.zeros(2, 2, 2),
+        lambda labels: torch.zeros(1, 2, 2),
         lambda labels: labels.no_such_name,
         ...,
     ):
