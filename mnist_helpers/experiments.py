@@ -33,8 +33,8 @@ _COLUMNS = [*(field.name for field in fields(Setting)), "seed", "accuracy"]
 
 
 class ExperimentTable:
-    """The results of experiments. No line of the file is ever changed or removed, so no result is
-    lost, whatever is run again. To have one measured anew, delete its lines in the file."""
+    """The results of experiments. No line of the file is ever changed or removed: to have one
+    measured anew, delete its lines in the file."""
 
     def __init__(self, path: str | Path) -> None:
         """A relative path lies in ``$MNIST_EXPERIMENTS_DIR``, where that is set."""

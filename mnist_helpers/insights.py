@@ -159,8 +159,7 @@ def reliability(
 
 
 def expected_calibration_error(bins: Sequence[_ReliabilityBin]) -> float:
-    """Return by how much confidence and accuracy differ, the mean over all digits, from 0 to 1:
-    equation 3 of Guo et al. (2017)."""
+    """Return by how much confidence and accuracy differ on average: Guo et al.'s equation 3."""
     off = sum(part.count * abs(part.accuracy - part.confidence) for part in bins if part.count)
     return off / sum(part.count for part in bins)
 

@@ -45,10 +45,9 @@ class _Run(NamedTuple):
 
 def main() -> int:
     options = _options()
-    print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.system()} on "
-        f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
-    )
+    machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
+    threads = f"{torch.get_num_threads()} threads"
+    print(f"torch {torch.__version__}, {threads}, {platform.system()} on {machine}")
     print(choose_precision(get_device()).reason, flush=True)
     train_set, test_set = load_datasets()
     if options.steps:
@@ -157,8 +156,7 @@ def _timed(work: Callable[[], object]) -> tuple[object, float]:
 
 
 def _row(name: str, recipe: Recipe, runs: list[_Run], ten_epochs: float | None) -> dict:
-    """Sum up the runs with a recipe. The ratio is to the seconds of ten epochs of the classic one,
-    or to a DataLoader's; accuracies are in per cent."""
+    """Sum up the runs with a recipe, with accuracies in per cent."""
     seconds = mean(run.seconds for run in runs)
     reference = ten_epochs if recipe.network else mean(run.loader_seconds for run in runs)
     accuracies = [100 * run.accuracy for run in runs] if recipe.network else []

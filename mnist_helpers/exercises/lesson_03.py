@@ -33,12 +33,9 @@ def _judge_halving(answer: object) -> str:
     layers = list(module.modules())
     convolutions = sum(isinstance(layer, nn.Conv2d) for layer in layers)
     poolings = sum(isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)) for layer in layers)
-    refuse(
-        {
-            f"Yours has {convolutions} convolutions and {poolings} poolings, made with nn.Conv2d "
-            f"and nn.MaxPool2d; asked for is one of each.": (convolutions, poolings) != (1, 1)
-        }
-    )
+    made = "made with nn.Conv2d and nn.MaxPool2d; asked for is one of each."
+    found = f"Yours has {convolutions} convolutions and {poolings} poolings, {made}"
+    refuse({found: (convolutions, poolings) != (1, 1)})
     for count in (2, 1, 5):
         shape, right = list(_output(module, _images(count)).shape), [count, 8, 7, 7]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}."

@@ -101,9 +101,9 @@ def fit_one_cycle(
 ) -> list[float]:
     """Train with Adam and one cycle of the learning rate, and return the loss of every batch.
 
-    `betas` are how much of their past Adam's means of the gradient and of its square keep, and
-    `average` takes the weights in after each of the last fifth of the steps. `precision` is that of
-    the layers; the model is laid out as ``channels_last``.
+    `betas` are how much of their past Adam's means of the gradient and of its square keep;
+    `average` takes the weights in after each of the last fifth of the steps; `precision` is that
+    of the layers.
     """
     device = next(model.parameters()).device
     steps = round(epochs * len(batches))
