@@ -17,12 +17,15 @@ from .engine import Verdict
 
 _LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07)
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
+_EXERCISES |= lesson_02.PUZZLES  # which `progress` does not count
 
 
 def check(exercise: object, answer: object) -> None:
     """Print what `judge` says of the answer, and remember for `progress` that it is right."""
     right, message = judge(exercise, answer)
     _say(message)
+    if exercise in lesson_02.PUZZLES:
+        lesson_02.PUZZLES[exercise].draw(answer)
     if right:
         _solved(exercise)
 

@@ -155,7 +155,10 @@ class Given:
             return [Given(one, what).number(whole=True) for one in self.value]
         if not isinstance(right, Tensor):
             return self.number(whole=isinstance(right, int))
-        value, fraction = self.tensor(), right.is_floating_point()
+        value, fraction = self.value, right.is_floating_point()
+        if isinstance(value, np.ndarray) and value.dtype.kind in "bif":
+            value = torch.tensor(value)  # as good, where no network is to take it
+        value = Given(value, self.what).tensor()
         if value.dtype != right.dtype and not (fraction and value.is_floating_point()):
             cut = ", which cuts fractions off" if fraction else ""
             raise _NotYet(f"{self.what} is {value.dtype}{cut}. Make it {right.dtype}.")
@@ -181,8 +184,9 @@ class Given:
         if isinstance(value, numbers.Integral):
             return int(value)
         if whole:
-            wanted = "It has to be a whole number: round it the right way, or divide with `//`."
-            raise _NotYet(f"{self.what} is {float(value)}, a float. {wanted}")
+            way = "round it the right way, or divide with `//`"
+            way = f"`int({float(value)})`" if value == int(value) else way
+            raise _NotYet(f"{self.what} is {float(value)}, a float. Make it whole: {way}.")
         return float(value)
 
 

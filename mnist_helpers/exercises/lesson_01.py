@@ -1,5 +1,6 @@
 """The exercises of lesson 01: data sets, samples, means, loaders."""
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -13,8 +14,8 @@ EXERCISES["1.1"] = Values(
     right={"number of batches": 235, "number of digits in the last one": 96},
     hint="divide 60,000 by 256 with a pencil. What remains needs a batch too. Your answer is a "
     "pair, (batches, digits in the last one).",
-    praise="234 full batches hold 59,904 digits, and the other 96 make one more, smaller batch. An "
-    "epoch of these takes 235 steps, where batches of 64 took 938.",
+    praise="234 full batches hold 59,904 digits, and the other 96 make one more, smaller batch. "
+    "Batches of 64 are 938, about four times as many.",
     mistakes=[
         {
             "That is the test set, with its 10,000 digits. The training set has 60,000.": 40,
@@ -31,8 +32,14 @@ EXERCISES["1.1"] = Values(
 
 
 def _one_index(index: object) -> object:
-    several = isinstance(index, Tensor) and index.numel() > 1
-    refuse({"Those are the places of all fives. Take the first one, with [0].": several})
+    several = isinstance(index, Tensor | np.ndarray) and torch.as_tensor(index).numel() > 1
+    refuse(
+        {
+            "That says of each digit whether it is a 5. `nonzero()` lists the places of those that "
+            "are.": several and index.dtype in (torch.bool, bool),
+            "Those are the places of all fives. Take the first one, with [0].": several,
+        }
+    )
     return index
 
 
@@ -82,7 +89,7 @@ EXERCISES["1.3"] = Values(
 
 
 def _judge_mean_picture(answer: object) -> str:
-    picture = Given(answer, "Your mean picture").tensor()
+    picture = Given(answer, "Your mean picture").like(torch.zeros(28, 28))
     shape = list(picture.shape)
     refuse(
         {
@@ -92,13 +99,15 @@ def _judge_mean_picture(answer: object) -> str:
             "The pixels go over 1: divide by 255.": picture.max() > 1,
         }
     )
-    train_set, _ = load_datasets()
+    train_set, test_set = load_datasets()
+    of_test = (test_set.data[test_set.targets == 3] / 255).mean(dim=0)
     pixels, labels = train_set.data / 255, train_set.targets
     of_all, means = pixels.mean(dim=0), [pixels[labels == digit].mean(dim=0) for digit in range(10)]
     alike = next((digit for digit in range(10) if same(picture, means[digit])), None)
     refuse(
         {
             "That is the mean of all digits. Choose the threes first.": same(picture, of_all),
+            "Those are the threes of the test set.": same(picture, of_test),
             "The shape is right, the numbers are not the mean of all training threes. Draw it: "
             "what do you see?": alike is None,
             f"That is the mean picture of the digit {alike}.": alike != 3,
@@ -133,14 +142,17 @@ class _SmallSet(Dataset):
 def _judge_digit_loader(answer: object) -> str:
     for seed, (digits, batch_size) in enumerate([([3, 8], 3), ([1, 4, 7, 9], 5), ([0, 2, 5], 4)]):
         dataset = _SmallSet(seed)
-        digit_loader = Given(answer, f"digit_loader(dataset, {digits}, {batch_size})")
+        call = f"digit_loader(dataset, {digits}, {batch_size})"
+        advice = {"isin()": "`torch.isin` takes tensors: `torch.tensor(digits)`."}
+        digit_loader = Given(answer, call, advice)
         loader = digit_loader.call(dataset, list(digits), batch_size)
         indices = getattr(getattr(loader.value, "dataset", None), "indices", [])
         kinds = {getattr(index, "dtype", type(index)) for index in indices}
         wanted = "Subset wants the places where it is true: `nonzero()`, `flatten()`."
         refuse({f"Your indices are true and false. {wanted}": kinds & {bool, torch.bool}})
-        # More batches than samples can only come from something that never ends.
         first, second = loader.batches(limit=41), loader.batches(limit=41)
+        changes = "Your function changes the data set, for all who use it. Subset takes a part."
+        refuse({changes: len(dataset) != 40})
         _judge_epoch(first, dataset, digits, batch_size)
         refuse(
             {
@@ -160,10 +172,20 @@ def _judge_epoch(
 ) -> None:
     case = f"With digits={digits} and batch_size={batch_size}"
     refuse({f"{case} your loader yields no batch at all.": not batches})
+    shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
+    refuse(
+        {
+            f"{case} your loader yields more batches than there are samples. Does it use "
+            f"`dataset`, or `train_set`? Or does it never end?": len(batches) > len(dataset),
+            f"{case} the images are {shape}: the axis C is missing. `dataset[index]` has it, "
+            f"`dataset.data[index]` does not.": len(shape) == 3,
+            "The pixels go over 1. `dataset[index]` has them from 0 to 1, `dataset.data` from 0 to "
+            "255.": any((images > 1).any() for images, _ in batches),
+        }
+    )
     labels = torch.cat([labels for _, labels in batches])
     others = sorted(set(labels.tolist()) - set(digits))
     *sizes, last = [len(labels) for _, labels in batches]
-    shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
     samples = _sample_numbers(batches)
     full = torch.isin(dataset.targets, torch.tensor(digits)).sum().item() // batch_size
     refuse(

@@ -1,11 +1,17 @@
 """The exercises of lesson 02: shapes, axes, output sizes, kernels, a convolution by hand."""
 
+from collections.abc import Callable, Mapping
+import contextlib
+from dataclasses import dataclass, field
+import dis
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 import torch.nn.functional as F
 
+from ..plots import plot_images
 from .engine import Code, Values, refuse
 
 EXERCISES = {}
@@ -21,7 +27,9 @@ def _wrong_shapes(code: str, right: list[int]) -> dict[str, Any]:
     given = f"The shape of {code} is not {{}}."
     return {
         f"{given} A number as index drops its axis.": lambda shape: len(shape) > len(right),
-        f"{given} A slice or a colon keeps its axis.": lambda shape: len(shape) < len(right),
+        f"{given} Only a number drops its axis, all others stay.": lambda shape: (
+            len(shape) < len(right)
+        ),
         f"{given} The axes stay in their order.": lambda shape: sorted(shape) == sorted(right),
         f"{given} Go through the axes one by one: which are left, and how long is each?": ...,
     }
@@ -104,10 +112,12 @@ EXERCISES["2.4"] = Values(
     hint="at each place the window's nine pixels are multiplied by the kernel's nine numbers and "
     "added up. How much should each pixel count? Your answer is a pair, (identity, blur), each "
     "[3, 3].",
-    praise="Both sum to 1, so neither makes the picture brighter or darker. So does 2 · identity − "
-    "blur, to sharpen.",
+    praise="Each sums to 1, but for rounding, so neither makes the picture brighter or darker. So "
+    "does 2 · identity − blur, to sharpen.",
     right={"identity": _IDENTITY, "blur": _BLUR},
-    tidy=lambda kernel: kernel.float() if isinstance(kernel, Tensor) else kernel,
+    tidy=lambda kernel: (
+        torch.as_tensor(kernel).float() if isinstance(kernel, Tensor | np.ndarray) else kernel
+    ),
     mistakes=[
         {
             **_OTHER_SHAPE,
@@ -145,11 +155,15 @@ EXERCISES["2.5"] = Code(
     praise="It agrees with F.conv2d on five settings. You have written the heart of a "
     "convolutional network.",
     cases=[
-        (_rand(5, 6), _rand(3, 3), 1, 0),
-        (_rand(6, 5), _rand(3, 3), 2, 1),
-        (_rand(7, 9), _rand(2, 2), 3, 0),
-        (_rand(4, 8), _rand(3, 3), 1, 2),
-        (_rand(9, 7), _rand(4, 4), 2, 2),
+        # Numbers on both sides of 0; kernels higher than wide, and wider than high.
+        (_rand(height, width) - 0.5, _rand(*kernel) - 0.5, stride, padding)
+        for height, width, kernel, stride, padding in [
+            (5, 6, (3, 3), 1, 0),
+            (6, 5, (3, 3), 2, 1),
+            (7, 9, (2, 2), 3, 0),
+            (4, 8, (2, 4), 1, 2),
+            (9, 7, (5, 3), 2, 2),
+        ]
     ],
     right=_conv2d,
     mistakes={
@@ -163,6 +177,9 @@ EXERCISES["2.5"] = Code(
             lambda image, kernel, *settings: _conv2d(image, kernel.flip(0, 1), *settings)
         ),
         "Rows and columns of the output are swapped.": lambda *case: _conv2d(*case).T,
+        "Only the first row is filled: does `return` stand inside the outer loop?": (
+            lambda *case: F.pad(_conv2d(*case)[:1], (0, 0, 0, len(_conv2d(*case)) - 1))
+        ),
         "You padded on the top and on the left only. The border goes all around, so it counts "
         "twice.": lambda image, kernel, stride, padding: _conv2d(
             F.pad(image, (padding, 0, padding, 0)), kernel, stride
@@ -172,7 +189,9 @@ EXERCISES["2.5"] = Code(
     "width likewise; for the number at [row, column] its window starts at row · stride, column · "
     "stride of the padded image.",
     tidy=lambda result: (
-        result[0, 0] if isinstance(result, Tensor) and result.shape[:-2] == (1, 1) else result
+        result.reshape(result.shape[-2:])
+        if isinstance(result, Tensor) and {*result.shape[:-2]} == {1}
+        else result
     ),
     advice={
         "zeros()": "A size has to be a whole number: divide with `//`.",
@@ -180,3 +199,71 @@ EXERCISES["2.5"] = Code(
         "length for its own axis.",
     },
 )
+
+
+_READY_MADE = ("view", "reshape", "outer", "one_hot", "flip", "fliplr", "roll", "cdist")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Puzzle(Code):
+    """Asks for a function of one expression, after Sasha Rush's Tensor Puzzles (2022)."""
+
+    mistakes: Mapping[str, Callable] = field(default_factory=dict)
+    clue: str = "Compare the two pictures."
+    tidy: Callable = lambda result: result.float() if isinstance(result, Tensor) else result
+
+    def judge(self, answer: object) -> str:
+        steps = [*dis.get_instructions(answer)] if hasattr(answer, "__code__") else []
+        used = [step.argval for step in steps] or [getattr(answer, "__name__", "")]
+        refuse({f"The rule: not `{name}`.": name in used for name in _READY_MADE})
+        more = any(step.opname.startswith(("STORE_", "MAKE_FUNCTION")) for step in steps)
+        refuse({"The rule: one expression after `return`, no loop and no other line.": more})
+        return super().judge(answer)
+
+    def draw(self, answer: object) -> None:
+        """Show what is wanted of the first case, and what the answer makes of it."""
+        with contextlib.suppress(Exception):  # `judge` has told what the answer raises
+            yours = torch.atleast_2d(torch.as_tensor(answer(*self.cases[0])).float())
+            if yours.ndim == 2:
+                pair = [self.right(*self.cases[0]), yours]
+                plot_images(pair, ["wanted", "yours"], signed=True).show()
+
+
+_FLAG = torch.tensor([[1.0, 2, 2, 2], [1, 0, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]])
+PUZZLES = {
+    "2.A": Puzzle(
+        call="table(rows, columns)",
+        cases=[(torch.arange(-2, 4.0), torch.arange(1, 9.0)), (torch.ones(2), torch.ones(1))],
+        right=lambda rows, columns: rows[:, None] * columns,
+        hint="`rows` as a column, [n, 1], times `columns`, [m], is [n, m].",
+        praise="[n, 1] times [m] is [n, m]: each with each, without a loop.",
+    ),
+    "2.B": Puzzle(
+        call="one_hot(labels)",
+        cases=[(torch.tensor([5, 0, 4, 1, 9, 2]),), (torch.tensor([3, 1]),)],
+        right=lambda labels: (labels[:, None] == torch.arange(10)).float(),
+        hint="compare a column of labels, [n, 1], with the numbers 0 to 9, [10].",
+        praise="A comparison broadcasts too. Such rows are called *one-hot*.",
+    ),
+    "2.C": Puzzle(
+        call="mirror(image)",
+        cases=[(_FLAG,), (_FLAG[:, :3],)],
+        right=lambda image: image[:, -1 - torch.arange(image.shape[1])],
+        hint="an index may be a tensor. Which one picks the columns −1, −2, −3, and so on?",
+        praise="An index may be a tensor: it says which columns, and in which order.",
+    ),
+    "2.D": Puzzle(
+        call="shift(image, steps)",
+        cases=[(_FLAG, 1), (_FLAG[:, :3], 2), (_FLAG, 9), (_FLAG, -1)],
+        right=lambda x, steps: x[:, (torch.arange(x.shape[1]) - steps) % x.shape[1]],
+        hint="to column j comes column j − steps. `%` by the width brings that back to 0, 1, 2, …",
+        praise="`%` closes each row to a ring, as `torch.roll` does.",
+    ),
+    "2.E": Puzzle(
+        call="distances(points, others)",
+        cases=[(_FLAG[:, :2], _FLAG[:3, 1:3]), (_FLAG[:1, :2], _FLAG[:, :2])],
+        right=lambda points, others: ((points[:, None] - others) ** 2).sum(-1),
+        hint="[n, 1, 2] − [m, 2] is [n, m, 2]. Square that, and sum over the last axis.",
+        praise="Each with each again. So a program finds the digits that are nearest to a digit.",
+    ),
+}

@@ -94,7 +94,7 @@ def test_nonsense_is_neither_right_nor_raises(number):
 
 def test_there_are_five_exercises_in_each_lesson_and_no_other():
     numbers = [f"{lesson}.{one}" for lesson in range(1, 8) for one in range(1, 6)]
-    assert list(EXERCISES) == numbers
+    assert list(EXERCISES) == numbers + [f"2.{puzzle}" for puzzle in "ABCDE"]
     for unknown in ("9.9", 2.1, None):
         with pytest.raises(ValueError, match=r"in quotes, one of: 1\.1, 1\.2"):
             check(unknown, 1)
@@ -140,10 +140,12 @@ VALUES = Values(
         ((30_000, 0.25, ROW + 1, 5), "Your share is right. Other numbers."),
         ((30_000, 0.25), "a tuple of 2; give a value for each, in this order: (height, share, row"),
         ({"height": 30_000, "share": 0.25}, "Not yet. The entry 'row' is missing."),
-        ((3e4, 0.25, ROW, 5), "Your height is 30000.0, a float. It has to be a whole number"),
+        ((3e4, 0.25, ROW, 5), "a float. Make it whole: `int(30000.0)`."),
+        ((3.5, 0.25, ROW, 5), "Make it whole: round it the right way"),
         ((True, 0.25, ROW, 5), "Your height has to be a number; yours is True."),
         ((3, math.nan, ROW, 5), "Your share is nan: somewhere a logarithm of 0"),
-        ((3, 0.25, ROW.numpy(), 5), "yours is of the type ndarray. `torch.tensor` makes"),
+        ((30_000, 0.25, ROW.numpy(), 5), "Right. Well counted."),
+        ((3, 0.25, ROW.tolist(), 5), "yours is a list of 2. `torch.tensor` makes"),
         ((3, 0.25, ROW.long(), 5), "which cuts fractions off"),
     ],
 )
@@ -188,7 +190,8 @@ def into_one_tensor(image, factor, memory=torch.zeros(5)):  # noqa: B008
         (lambda x, k: x * k**2, "has 4 at [1] with yours, and should have 2. Mu"),
         (lambda x, k: x * abs(k), "Negative factors turn signs. The sign is lost."),
         (lambda x, k: x * max(0, k), "with yours, and should have -1."),
-        (lambda x, k: (x * k).numpy(), "What scaled(tensor([0, 1, 2, 3]), 2) re"),
+        (lambda x, k: (x * k).numpy(), "Right. Well scaled."),
+        (lambda x, k: 4.5, "What scaled(tensor([0, 1, 2, 3]), 2) returns has to"),
         (lambda x, k: None, "returns None. Return it."),
         (lambda x, k: x * torch.ones(3), "raises RuntimeError: The size of tensor a"),
         (lambda x, k: x * torch.ones(3), "\nUse the image's own length."),

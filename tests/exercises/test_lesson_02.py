@@ -1,0 +1,114 @@
+"""Lesson 02's exercises: other right answers, and what is told beside the mistakes in the data."""
+
+import matplotlib.pyplot as plt
+from mnist_helpers.exercises import check, judge
+from mnist_helpers.plots.style import Figure
+import pytest
+import torch
+import torch.nn.functional as F
+
+X = torch.zeros(64, 1, 28, 28)
+SHAPES = {"x[5]": [1, 28, 28], "x[5, 0]": (28, 28), "x[:, 0]": [64, 28, 28], "x[5:6]": X[5:6].shape}
+IDENTITY, BLUR = torch.eye(9)[4].reshape(3, 3), torch.full((3, 3), 1 / 9)
+
+
+def convolve_by_hand(image, kernel, stride, padding):
+    image = F.pad(image, (padding,) * 4)
+    windows = image.unfold(0, kernel.shape[0], stride).unfold(1, kernel.shape[1], stride)
+    return (windows * kernel).sum(dim=(2, 3))
+
+
+def through_conv2d(image, kernel, stride, padding):
+    return F.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)
+
+
+def in_two_lines(rows, columns):
+    column = rows[:, None]
+    return column * columns
+
+
+ANSWERS = [
+    ("2.1", SHAPES, "Right. "),
+    ("2.2", lambda photo: torch.stack([photo.movedim(2, 0)]), "Right. "),
+    ("2.4", (IDENTITY.long(), torch.ones(3, 3) / 9), "Right. "),
+    ("2.4", (IDENTITY.long().numpy(), BLUR.double().numpy()), "Right. "),
+    ("2.5", convolve_by_hand, "Right. "),
+    ("2.5", through_conv2d, "Right. "),
+    ("2.5", lambda *case: through_conv2d(*case)[0], "Right. "),
+    ("2.5", lambda x, k, s, p: convolve_by_hand(x, k[:, : len(k)], s, p), "shape [7, 11] with"),
+    ("2.5", lambda *case: convolve_by_hand(*case).abs(), "should have -0.1571"),
+    (
+        "2.1",
+        SHAPES | {"x[5]": [1, 1, 28, 28]},
+        "x[5] is not [1, 1, 28, 28]. A number as index drops",
+    ),
+    ("2.1", SHAPES | {"x[5:6]": [1, 28, 28]}, "Only a number drops"),
+    ("2.1", SHAPES | {"x[:, 0]": [28, 28, 64]}, "stay in their order"),
+    ("2.1", SHAPES | {"x[:, 0]": [64, 1, 28]}, "one by one"),
+    ("2.1", SHAPES | {"x[5]": X[5]}, "A shape is asked for"),
+    ("2.1", SHAPES | {"x[5]": [1.0, 28, 28]}, "An entry of your x[5] is 1.0, a float"),
+    ("2.2", lambda photo: photo.permute(2, 0, 1)[None].flip(1), "photo[row, column, channel]"),
+    ("2.3", (99, 3), "An output of 99 is not what"),
+    ("2.3", (14, -3), "Solve"),
+    ("2.4", (IDENTITY.roll(1, 0), BLUR), "turns a real picture into another"),
+    ("2.4", (IDENTITY, BLUR.long()), "cut off to 0"),
+    ("2.4", (IDENTITY, torch.full((3, 3), 0.111)), "nearly right, but rounded"),
+    ("2.4", (IDENTITY, 2 * BLUR), "not the mean of the nine"),
+    ("2.4", (IDENTITY[None, None], BLUR), "has the shape [3, 3]; yours is a tensor [1, 1, 3, 3]"),
+    ("2.5", lambda *case: convolve_by_hand(*case)[:-1], "without the fraction"),
+    ("2.5", lambda x, k, s, p: torch.zeros(len(x) / s, 3), "divide with `//`"),
+    ("2.5", lambda x, k, s, p: (x[:3, :2] * k).sum(), "Height and width can differ"),
+    ("2.A", lambda rows, columns: rows * columns[:, None], "has the shape [8, 6] with yours"),
+    ("2.A", lambda rows, columns: rows.view(-1, 1) * columns, "not `view`"),
+    ("2.A", torch.outer, "not `outer`"),
+    ("2.A", in_two_lines, "no other line"),
+    ("2.A", lambda rows, columns: torch.stack([row * columns for row in rows]), "no loop"),
+    ("2.A", lambda rows, columns: torch.einsum("i,j->ij", rows, columns), "Right. "),
+    ("2.B", lambda labels: torch.eye(10)[labels], "Right. "),
+    ("2.B", lambda labels: torch.eye(10)[labels] == 1, "Right. "),
+    ("2.B", lambda labels: torch.eye(labels.max() + 1)[labels], "has the shape [2, 4] with yours"),
+    ("2.C", lambda image: image.mT[-1 - torch.arange(image.shape[1])].mT, "Right. "),
+    ("2.C", lambda image: image.flip(1), "not `flip`"),
+    ("2.C", lambda image: image[:, [3, 2, 1, 0]], "IndexError"),
+    (
+        "2.D",
+        lambda x, steps: torch.cat([x, x], 1)[:, -steps % x.shape[1] :][:, : x.shape[1]],
+        "Right. ",
+    ),
+    ("2.D", lambda image, steps: image[:, torch.arange(image.shape[1]) - steps], "IndexError"),
+    ("2.D", lambda image, steps: torch.cat([image[:, -steps:], image[:, :-steps]], 1), "Compare"),
+    ("2.D", lambda image, steps: image[:, (torch.arange(4) - steps) % 4], "IndexError"),
+    ("2.E", lambda points, others: (points[:, None] - others).norm(dim=-1), "should have 5"),
+    (
+        "2.E",
+        lambda points, others: (
+            (points**2).sum(1, keepdim=True) - 2 * points @ others.T + (others**2).sum(1)
+        ),
+        "Right. ",
+    ),
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer", "said"), ANSWERS)
+def test_an_answer_is_told_what_it_is(exercise, answer, said) -> None:
+    assert said in judge(exercise, answer).message
+
+
+def test_a_puzzle_is_drawn_beside_what_is_wanted(monkeypatch) -> None:
+    drawn = []
+    monkeypatch.setattr(Figure, "show", lambda figure: drawn.append(figure.axes))
+    for answer in (
+        lambda labels: labels == 5,
+        lambda labels: labels[:, None] == torch.arange(10),
+        lambda labels: torch.zeros(1, 2, 2),
+        lambda labels: labels.no_such_name,
+        ...,
+    ):
+        check("2.B", answer)
+    check("2.3", (14, 3))
+    shown = [[ax.get_images()[0].get_array() for ax in axes[:2]] for axes in drawn]
+    wanted = torch.eye(10)[[5, 0, 4, 1, 9, 2]].tolist()
+    assert [one.tolist() for one in shown[0]] == [wanted, [[1, 0, 0, 0, 0, 0]]]
+    assert [one.tolist() for one in shown[1]] == [wanted, wanted]
+    assert len(shown) == 2
+    plt.close("all")
