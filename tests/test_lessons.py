@@ -29,8 +29,6 @@ class Lesson:
         self.notebook = nbformat.read(path, as_version=4)
         self.cells = self.notebook.cells
         self.code_cells = [cell for cell in self.cells if cell.cell_type == "code"]
-        first = self.code_cells[0]  # its first line is IPython's
-        first.source = first.source.removeprefix("%load_ext mnist_helpers.tracebacks\n\n")
         texts = [cell.source for cell in self.cells if cell.cell_type == "markdown"]
         self.prose = "\n\n".join(texts)
 

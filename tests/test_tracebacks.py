@@ -21,7 +21,7 @@ nn.Sequential(Network())(torch.zeros(1, 2))
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture) -> Callable[[str], str]:
     shell = InteractiveShell(colors="nocolor")
-    shell.run_cell("%load_ext mnist_helpers.tracebacks")
+    shell.run_cell("from mnist_helpers.notebook import start_lesson; start_lesson()")
 
     def run(cell: str) -> str:
         shell.run_cell(cell)

@@ -82,7 +82,7 @@ def drawn(monkeypatch):
 @each
 def test_each_control_has_a_name_and_changes_the_figure_with_its_text(make, monkeypatch) -> None:
     save = Figure.savefig
-    monkeypatch.setattr(Figure, "savefig", lambda *a, **named: save(*a, dpi=25, **named))
+    monkeypatch.setattr(Figure, "savefig", lambda *a, **named: save(*a, **named | {"dpi": 25}))
     widget, other = make(), make()
     beginning = pictures(widget)
     assert pictures(other) == beginning

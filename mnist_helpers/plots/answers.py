@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 import math
 
 from jaxtyping import Float, Int
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 import numpy as np
+import torch
 from torch import Tensor
 
-from .style import BLUE, GREY, ORANGE, Image, Images, _figure, _frame, _show, _styled
+from .style import BLUE, GREY, ORANGE, Figure, Image, Images, _figure, _frame, _show, _styled
 
 _GREY, _PALE = "#999999", "#EEEEEE"
 # Paul Tol's muted scheme, for any colour vision ("Colour schemes", 2021), and dark grey.
@@ -43,7 +43,7 @@ def plot_predictions(
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
     figsize = (11, round(11 * height / width, 1))
-    figure, [ax] = _figure(margins=(0, 0, 1, 1), figsize=figsize)
+    figure, [ax] = _figure(_read(labels, probabilities), 1, 1, (0, 0, 1, 1), figsize=figsize)
     samples = zip(images, labels.tolist(), probabilities.tolist(), strict=True)
     for number, (image, label, row) in enumerate(samples):
         left, top = 25 * (number % 3), 13 * (number // 3)
@@ -67,6 +67,13 @@ def plot_predictions(
     return figure
 
 
+def _read(labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]) -> str:
+    """Return in words what is drawn: each label, and the most probable digit."""
+    rows = zip(labels.tolist(), *(part.tolist() for part in probabilities.max(dim=1)), strict=True)
+    said = [f"{label} read as {answer} with {sure:.0%}" for label, sure, answer in rows]
+    return f"digits and their probabilities: {', '.join(said)}"
+
+
 def _bar_look(digit: int, label: int, answer: int) -> dict:
     if digit == answer != label:
         return {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
@@ -88,7 +95,8 @@ def plot_watched(
     `plot_predictions`: quick to draw, while a network is trained. Logits raise ValueError."""
     _require_probabilities(probabilities)
     count = len(images)
-    figure, [ax] = _figure(margins=(0, 0, 1, 1), figsize=(1.2 * count, 2.7))
+    alt = _read(labels, probabilities)
+    figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.55))
     samples = zip(images, labels.tolist(), probabilities.tolist(), strict=True)
     for number, (image, label, row) in enumerate(samples):
         left, answer = 12 * number, row.index(max(row))
@@ -112,7 +120,8 @@ def plot_beliefs(
     for each class, the label's framed, a column for each epoch. Logits raise ValueError."""
     _require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
-    figure, axes = _figure(rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3)
+    alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
+    figure, axes = _figure(alt, rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3)
     for ax in axes:
         ax.axis("off")
     samples = zip(images, labels.tolist(), probabilities.permute(1, 2, 0), strict=True)
@@ -130,13 +139,15 @@ def plot_beliefs(
 @_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
     """Draw a digit in [0, 1] beside each network's ten probabilities. Logits raise ValueError."""
+    _require_probabilities(torch.stack([*probabilities.values()]))
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
     margins = (0.15 / width, 0.06, 1 - 0.15 / width, 0.88, 0.16)
-    figure, axes = _figure(1, 1 + count, margins, figsize=(width, 4.4), width_ratios=ratios)
+    options = {"figsize": (width, 4.4), "width_ratios": ratios}
+    alt = "A digit, and each network's ten probabilities"
+    figure, axes = _figure(alt, 1, 1 + count, margins, **options)
     _show(axes[0], image, vmin=0, vmax=1)
     for ax, (name, values) in zip(axes[1:], probabilities.items(), strict=True):
-        _require_probabilities(values)
         answer = values.argmax().item()
         colors = [BLUE if digit == answer else _GREY for digit in range(10)]
         ax.barh(range(10), values.tolist(), color=colors)
@@ -151,9 +162,11 @@ def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "
 @_styled
 def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
     """Draw how often each label (row) is read as each digit (column), mistakes in colour."""
-    figure, [ax] = _figure(figsize=(8, 6.8))
     mistakes = matrix.double().cpu()
     most = mistakes.fill_diagonal_(0).max().item() or 1
+    label, answer = divmod(mistakes.argmax().item(), len(matrix))
+    alt = f"A table of mistakes; most often, {most:.0f} times, a {label} is read as {answer}"
+    figure, [ax] = _figure(alt, figsize=(8, 6.8))
     _show(ax, mistakes.fill_diagonal_(math.nan), cmap="Oranges", vmin=0, vmax=most)
     for label, row in enumerate(matrix.tolist()):
         for answer, times in enumerate(row):
@@ -173,7 +186,9 @@ def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
 def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> Figure:
     """Draw the bins of `insights.reliability`: above, the accuracy over the confidence; below, how
     many digits are in each. Below the dashed diagonal a network is too sure of itself."""
-    figure, (above, below) = _figure(2, 1, figsize=(9, 6.8), sharex=True, height_ratios=[2.2, 1])
+    options = {"figsize": (9, 6.8), "sharex": True, "height_ratios": [2.2, 1]}
+    alt = "How often answers are right, over how sure they are, and how many digits are that sure"
+    figure, (above, below) = _figure(alt, 2, 1, **options)
     low, high, count, confidence, accuracy = np.array(bins, dtype=float).T
     filled = count > 0
     above.plot([0, 1], [0, 1], "--", color="black", linewidth=1.5, label="as sure as right")
@@ -197,7 +212,8 @@ def plot_projection(
     """Draw samples as dots in their digit's colour; the digit stands at their median. `shares`, in
     [0, 1], of the variance lie along the axes."""
     places, digits = points.detach().cpu(), labels.cpu()
-    figure, [ax] = _figure(figsize=(10, 8))
+    alt = f"{len(labels)} dots, one for each digit, in the colour of its label"
+    figure, [ax] = _figure(alt, figsize=(10, 8))
     # All at once, in the order given: digit after digit, the last one would hide the others.
     colors = [_TEN_COLOURS[digit] for digit in digits]
     ax.scatter(*places.T, s=14, c=colors, alpha=0.7, linewidths=0)

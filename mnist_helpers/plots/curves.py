@@ -6,13 +6,10 @@ import math
 import statistics
 from typing import Any
 
-from jaxtyping import Int
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 import numpy as np
-from torch import Tensor
 
-from .style import BLUE, ORANGE, _figure, _styled
+from .style import BLUE, ORANGE, Figure, _figure, _styled
 
 _Curves = Mapping[str, Sequence[float]]
 _DOTTED = {"color": "black", "linestyle": ":", "linewidth": 1.5}
@@ -20,9 +17,11 @@ _LINES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 
 
 @_styled
-def _curves(curves: _Curves, height: float, x: Sequence = (), level: tuple = (), **axes) -> Figure:
+def _curves(
+    alt: str, curves: _Curves, height: float, x: Sequence = (), level: tuple = (), **axes
+) -> Figure:
     """Draw curves over `x`, with markers, or over the steps' numbers; `axes` as in ``ax.set``."""
-    figure, [ax] = _figure(figsize=(10, height))
+    figure, [ax] = _figure(alt, figsize=(10, height))
     looks = zip(itertools.cycle(_LINES), itertools.cycle("os^DvPX"), strict=False)
     for (name, values), (line, marker) in zip(curves.items(), looks, strict=False):
         look = {"linestyle": line, "marker": marker if x else None, "label": name}
@@ -38,18 +37,21 @@ def plot_losses(losses: _Curves) -> Figure:
     """Draw the loss of every batch of trainings, and ln 10, that of ten equal probabilities."""
     means = {name: _running_mean(values, 10) for name, values in losses.items()}
     axes = {"xlabel": "batch", "ylabel": "loss (mean of 10 batches)", "ylim": (0, None)}
-    return _curves(means, 5, level=("ln 10", math.log(10)), **axes)
+    alt = "The losses of trainings, batch by batch"
+    return _curves(alt, means, 5, level=("ln 10", math.log(10)), **axes)
 
 
 def plot_rates(rates: _Curves) -> Figure:
     """Draw learning rates over the steps of a training."""
-    return _curves(rates, 4, xlabel="step", ylabel="learning rate", ylim=(0, None))
+    axes = {"xlabel": "step", "ylabel": "learning rate", "ylim": (0, None)}
+    return _curves("Learning rates, step by step", rates, 4, **axes)
 
 
 def plot_shifts(shifts: Sequence[int], accuracies: _Curves) -> Figure:
     """Draw networks' accuracies in per cent on digits moved to the right by `shifts` pixels."""
     axes = {"xlabel": "shift to the right, pixels", "ylabel": "accuracy, %", "ylim": (0, 103)}
-    return _curves(accuracies, 5.5, shifts, ("guessing", 10), xticks=shifts, **axes)
+    alt = "Networks' accuracies on digits moved to the right"
+    return _curves(alt, accuracies, 5.5, shifts, ("guessing", 10), xticks=shifts, **axes)
 
 
 @_styled
@@ -60,7 +62,7 @@ def plot_live_losses(losses: Sequence[float], batches: int) -> Figure:
     length = max(1, math.ceil((count - 100) / 200))
     edges = [*range(min(count, 100)), *range(100, count, length), count]
     means = [statistics.fmean(losses[start:end]) for start, end in itertools.pairwise(edges)]
-    figure, [ax] = _figure(margins=(0.13, 0.2, 0.96, 0.97), figsize=(7, 3))
+    figure, [ax] = _figure("A falling loss", 1, 1, (0.13, 0.24, 0.96, 0.97), figsize=(7, 2.5))
     ax.axhline(math.log(10), **_DOTTED)
     ax.plot(edges[1:], means, color=BLUE)
     # The last epochs' losses differ by thousandths.
@@ -72,7 +74,10 @@ def plot_live_losses(losses: Sequence[float], batches: int) -> Figure:
 @_styled
 def plot_range_test(rates: Sequence[float], losses: Sequence[float], chosen: float) -> Figure:
     """Draw the loss of each step over its learning rate, pale, and its moving average, strong."""
-    figure, [ax] = _figure(figsize=(10, 5))
+    alt = (
+        f"The loss over a rising learning rate, lowest {min(losses):.2f}, at last {losses[-1]:.2f}"
+    )
+    figure, [ax] = _figure(alt, figsize=(10, 5))
     averages = itertools.accumulate(losses, lambda mean, loss: 0.85 * mean + 0.15 * loss)
     ax.semilogx(rates, losses, color=BLUE, alpha=0.3, linewidth=1)
     ax.semilogx(rates, list(averages), color=BLUE)
@@ -87,7 +92,8 @@ def plot_range_test(rates: Sequence[float], losses: Sequence[float], chosen: flo
 def plot_history(history: Any) -> Figure:
     """Draw the `History` of a training: left the loss of every batch, pale, and its mean over 100,
     strong, cut off at 1 unless the training ends above; right the accuracy."""
-    figure, (left, right) = _figure(1, 2, figsize=(13, 5))
+    alt = "A training: its losses on the left, its accuracies on the right"
+    figure, (left, right) = _figure(alt, 1, 2, figsize=(13, 5))
     losses = [*itertools.chain(*history.losses)]
     means = _running_mean(losses, 100)
     epochs = range(1, len(history.losses) + 1)
@@ -118,7 +124,8 @@ def plot_overfitting(curves: Mapping[str, tuple[Sequence[float], Sequence[float]
     """Draw each training's losses and validation losses over epochs, side by side on one scale, and
     mark the epoch with the lowest validation loss."""
     figsize = (max(7, 4.8 * len(curves)), 4.8)
-    figure, axes = _figure(1, len(curves), figsize=figsize, sharey=True)
+    alt = "The losses of trainings on what they learn from and on a validation split"
+    figure, axes = _figure(alt, 1, len(curves), figsize=figsize, sharey=True)
     for ax, (name, (training, validation)) in zip(axes, curves.items(), strict=True):
         epochs = range(1, len(training) + 1)
         ax.plot(epochs, training, color=BLUE, label="training")
@@ -135,41 +142,12 @@ def plot_overfitting(curves: Mapping[str, tuple[Sequence[float], Sequence[float]
 
 
 @_styled
-def plot_class_counts(labels: Int[Tensor, " N"]) -> Figure:
-    """Draw how many of each digit there are; a dashed line is at a tenth of all."""
-    figure, [ax] = _figure()
-    counts = labels.bincount(minlength=10).tolist()
-    ax.bar(range(10), counts, color=BLUE)
-    ax.axhline(len(labels) / 10, color="black", linestyle="--", linewidth=1.5)
-    for digit, count in enumerate(counts):
-        look = {"y": count / 2, "color": "white"}
-        if count <= len(labels) / 50:  # too low for a number inside
-            look = {"y": count, "color": "black", "va": "bottom"}
-        ax.text(digit, s=f"{count:,}", ha="center", fontsize=12, **look)
-    ax.set(xticks=range(10), xlabel="digit", ylabel="how many")
-    ax.grid(axis="x", visible=False)
-    return figure
-
-
-@_styled
-def plot_time_shares(seconds: Mapping[str, float]) -> Figure:
-    """Draw what share of the whole each part of a job takes."""
-    figure, [ax] = _figure(figsize=(10, 0.8 * len(seconds) + 1.2))
-    shares = [100 * value / sum(seconds.values()) for value in seconds.values()]
-    bars = ax.barh(list(seconds), shares, color=BLUE)
-    ax.bar_label(bars, fmt="{:.0f} %", padding=6)
-    ax.set(xlim=(0, max(shares) * 1.15), xlabel="share of the time, %")
-    ax.invert_yaxis()
-    ax.grid(axis="y", visible=False)
-    return figure
-
-
-@_styled
 def plot_before_after(
     before: Mapping[str, float], after: Mapping[str, float], names: tuple[str, str]
 ) -> Figure:
     """Draw two accuracies of each network, in per cent, side by side, named by `names`."""
-    figure, [ax] = _figure(figsize=(max(7, 2.2 * len(before) + 2), 5.5))
+    alt = f"Bars for {', '.join(before)}: {names[0]}, then {names[1]}"
+    figure, [ax] = _figure(alt, figsize=(max(7, 2.2 * len(before) + 2), 5.5))
     looks = ({"color": BLUE}, {"color": ORANGE, "hatch": "//", "edgecolor": "white"})
     for side, values, name, look in zip((-1, 1), (before, after), names, looks, strict=True):
         heights = [values[network] for network in before]
@@ -185,23 +163,12 @@ def plot_before_after(
 
 
 @_styled
-def plot_costs(costs: Mapping[str, tuple[float, float]]) -> Figure:
-    """Draw each network as a dot: its accuracy in per cent over its multiply-adds."""
-    figure, [ax] = _figure(figsize=(10, 5.5))
-    ax.set(xscale="log", xlabel="multiply-adds for one digit", ylabel="accuracy, %")
-    ax.margins(0.15)
-    ax.scatter(*zip(*costs.values(), strict=True), s=130, color=BLUE, zorder=3)
-    above = {"xytext": (0, 10), "textcoords": "offset points", "ha": "center", "va": "bottom"}
-    for name, point in costs.items():
-        ax.annotate(name, point, **above)
-    return figure
-
-
-@_styled
 def plot_spread(accuracies: _Curves) -> Figure:
     """Draw settings' accuracies in per cent: a dot for each seed, a bar for the mean, whiskers of
     one standard deviation; those below 20, which learned nothing, are counted at the right."""
-    figure, [ax] = _figure(figsize=(12, 0.55 * len(accuracies) + 1.3))
+    means = (f"{name} {statistics.mean(values):.2f}" for name, values in accuracies.items())
+    alt = f"A dot for each seed. Mean accuracies in per cent: {', '.join(means)}"
+    figure, [ax] = _figure(alt, figsize=(12, 0.55 * len(accuracies) + 1.3))
     bar = {"fmt": "|", "markersize": 20, "markeredgewidth": 3, "capsize": 5, "linewidth": 2}
     for place, values in enumerate(accuracies.values()):
         learned = [value for value in values if value >= 20]

@@ -6,7 +6,6 @@ from typing import Any
 
 from jaxtyping import Float, Real
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
 import numpy as np
@@ -16,12 +15,25 @@ import torch.nn.functional as F
 from torch.utils.data import Dataset
 from torchvision.utils import make_grid
 
-from .style import BLUE, GREEN, GREY, ORANGE, Image, Images, Place, _figure, _frame, _show, _styled
+from .style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    Figure,
+    Image,
+    Images,
+    Place,
+    _figure,
+    _frame,
+    _show,
+    _styled,
+)
 
 _Batch = Real[Tensor, "N 1 H W"]
 
 
-def plot_sample_grid(dataset: Dataset | Sequence, indices: Sequence[int]) -> Figure:
+def plot_sample_grid(dataset: Dataset | Sequence, indices: Sequence[int]) -> plt.Figure:
     """Draw nine samples of a dataset as a 3×3 grid, the label as title."""
     figure, axes = plt.subplots(3, 3, figsize=(6, 6.6))
     for ax, index in zip(axes.flat, indices, strict=True):
@@ -29,16 +41,21 @@ def plot_sample_grid(dataset: Dataset | Sequence, indices: Sequence[int]) -> Fig
         ax.imshow(image.squeeze(), cmap="gray")
         ax.set_title(label)
         ax.axis("off")
-    plt.close(figure)
     return figure
 
 
 def _grid(
-    images: Images, titles: Sequence[str], columns: int, size: tuple, bar: float = 0, **look
+    alt: str,
+    images: Images,
+    titles: Sequence[str],
+    columns: int,
+    size: tuple,
+    bar: float = 0,
+    **look,
 ) -> Figure:
     """Draw images in rows; `size` is that of one, in inches, `bar` the share of a colour bar."""
     rows = math.ceil(len(images) / columns)
-    figure, axes = _figure(rows, columns, figsize=(columns * size[0], rows * size[1]))
+    figure, axes = _figure(alt, rows, columns, figsize=(columns * size[0], rows * size[1]))
     for ax in axes[len(images) :]:
         ax.axis("off")
     for ax, image, title in zip(axes[: len(images)], images, titles, strict=True):
@@ -59,7 +76,8 @@ def plot_images(images: Images, titles: Sequence[str], signed: bool = False) -> 
     """Draw images in a row, in greys; `signed` from blue (negative) over white (0) to red."""
     aspect = max(image.shape[-1] / image.shape[-2] for image in images) ** 0.5
     look = {"bar": 0.7, **_signed(images)} if signed else {}
-    return _grid(images, titles, len(images), (3.6 * aspect, 3.6 / aspect + 0.4), **look)
+    alt = "Pictures in a row" + ", blue below 0, white 0, red above" * signed
+    return _grid(alt, images, titles, len(images), (3.6 * aspect, 3.6 / aspect + 0.4), **look)
 
 
 @_styled
@@ -67,26 +85,29 @@ def plot_gallery(images: _Batch, titles: Sequence[str], columns: int = 6) -> Fig
     """Draw images in rows, on one grey scale."""
     lines = max(title.count("\n") + 1 for title in titles)
     size = (2.1, 2.2 * images.shape[2] / images.shape[3] + 0.32 * lines)
-    return _grid(images, titles, columns, size, vmin=images.min(), vmax=images.max())
+    look = {"vmin": images.min(), "vmax": images.max()}
+    return _grid("Pictures in rows", images, titles, columns, size, **look)
 
 
 @_styled
 def plot_kernels(weight: Float[Tensor, "out_channels in_channels kH kW"]) -> Figure:
     """Draw each kernel for the first input channel: blue is negative, white zero, red positive."""
-    return _stack(weight[:, 0], "kernel", **_signed(weight[:, 0]))
+    alt = "Kernels, blue below 0, white 0, red above"
+    return _stack(alt, weight[:, 0], "kernel", **_signed(weight[:, 0]))
 
 
 @_styled
 def plot_feature_maps(feature_maps: Float[Tensor, "C H W"]) -> Figure:
     """Draw the channels of feature maps, on one grey scale."""
     low, high = feature_maps.min().item(), feature_maps.max().item()
-    return _stack(feature_maps, "channel", vmin=low, vmax=high)
+    alt = f"Feature maps, black for {low:.3g}, white for {high:.3g}"
+    return _stack(alt, feature_maps, "channel", vmin=low, vmax=high)
 
 
 @plt.rc_context({"axes.titlesize": 12})
-def _stack(stack: Float[Tensor, "C H W"], name: str, **look) -> Figure:
+def _stack(alt: str, stack: Float[Tensor, "C H W"], name: str, **look) -> Figure:
     titles = [f"{name} 0", *map(str, range(1, len(stack)))]
-    return _grid(stack, titles, min(8, len(stack)), (1.5, 1.8), bar=0.8, **look)
+    return _grid(alt, stack, titles, min(8, len(stack)), (1.5, 1.8), bar=0.8, **look)
 
 
 @_styled
@@ -94,7 +115,8 @@ def plot_variations(image: Image, changed: _Batch) -> Figure:
     """Draw a digit, framed, and after it the same digit changed; values are in [0, 1]."""
     rows = math.ceil((1 + len(changed)) / 8)
     margins = (0.01, 0.02, 0.99, 0.98, 0.06, 0.06)
-    figure, axes = _figure(rows, 8, margins, figsize=(13, 1.65 * rows + 0.1))
+    alt = f"A digit, framed, and the same one changed in {len(changed)} ways"
+    figure, axes = _figure(alt, rows, 8, margins, figsize=(13, 1.65 * rows + 0.1))
     for ax in axes:
         ax.axis("off")
     for ax, picture in zip(axes, [image, *changed], strict=False):
@@ -108,7 +130,9 @@ def plot_receptive_fields(image: Image, fields: Mapping[str, Any], unit: Place) 
     """Draw the patch that one unit of each layer sees, the unit centred next to the pixel `unit`.
     `fields` are rows of `shapes.receptive_field`."""
     titles = [f"{name}\n{field.size}×{field.size}" for name, field in fields.items()]
-    figure = _grid([image] * len(fields), titles, len(fields), (3.1, 3.9), edge="none")
+    alt = "A digit once for each layer, and a frame around the pixels that one unit sees"
+    size = (3.1, 3.9)
+    figure = _grid(alt, [image] * len(fields), titles, len(fields), size, edge="none")
     height, width = image.shape[-2:]
     for ax, field in zip(figure.axes, fields.values(), strict=True):
         middle = field.start + (field.size - 1) / 2
@@ -130,7 +154,8 @@ def plot_patches(images: _Batch, patches: Sequence[Any]) -> Figure:
         margins = (-left, right, -top, below)
         crops.append(F.pad(images[place.index, 0], margins, value=math.nan))
     titles = [f"{place.activation:.2f}" for place in patches]
-    return _grid(crops, titles, 9, (14 / 9, 1.95), edge=GREY, vmin=0, vmax=1)
+    alt = "Patches of digits under their activations"
+    return _grid(alt, crops, titles, 9, (14 / 9, 1.95), edge=GREY, vmin=0, vmax=1)
 
 
 @_styled
@@ -138,7 +163,9 @@ def plot_pixels(image: Image, rows: slice, columns: slice, pixel: Place | None =
     """Draw a digit, and the crop ``image[rows, columns]`` with its values in [0, 1]; a `pixel` is
     framed in both."""
     margins = (0.04, 0.06, 0.99, 0.92, 0.1)
-    figure, (whole, part) = _figure(1, 2, margins, figsize=(13, 5.6), width_ratios=[1, 1.25])
+    options = {"figsize": (13, 5.6), "width_ratios": [1, 1.25]}
+    alt = "A digit, and the framed part of it with the number of each pixel"
+    figure, (whole, part) = _figure(alt, 1, 2, margins, **options)
     height, width = image.shape[-2:]
     y, x = range(height)[rows], range(width)[columns]
     crop = image[..., rows, columns].reshape(len(y), len(x))
@@ -171,7 +198,8 @@ def plot_windows(input_size: int, kernel_size: int, stride: int = 1, padding: in
     first two stops are framed."""
     padded = input_size + 2 * padding
     output_size = (padded - kernel_size) // stride + 1
-    figure, (left, right) = _figure(1, 2, figsize=(9.5, 5))
+    alt = "Where a kernel stops on its input, padding hatched, and the output that it fills"
+    figure, (left, right) = _figure(alt, 1, 2, figsize=(9.5, 5))
     _draw_cells(left, padded, inner=range(padding, padding + input_size))
     _draw_cells(right, output_size, inner=range(output_size))
     looks = ((ORANGE, "-"), (BLUE, "--"))
@@ -201,7 +229,8 @@ def _draw_cells(ax: Axes, size: int, inner: range) -> None:
 def plot_convolution_step(step: Any) -> Figure:
     """Draw what `shapes.convolution_step` returns; its window and its output pixel are framed."""
     margins, ratios = (0.01, 0.02, 0.99, 0.92, 0.08), (1.5, 0.8, 0.8, 1.5)
-    figure, axes = _figure(1, 4, margins, figsize=(14, 4.6), width_ratios=ratios)
+    alt = "An image, the pixels under the window, times the kernel, and the output that is filled"
+    figure, axes = _figure(alt, 1, 4, margins, figsize=(14, 4.6), width_ratios=ratios)
     image, window, kernel, output = axes
     edge, low, high = GREY, step.image.min().item(), step.image.max().item()
     _show(image, step.image, f"image, padding {step.padding}" if step.padding else "image", edge)
@@ -226,7 +255,8 @@ def plot_layer(
     """Draw a digit with the `patch` (top, left, height, width) that a unit sees, and its layer's
     output: feature maps, the `unit` framed in each; ten logits as bars; other numbers as pixels."""
     margins = (0.01, 0.12, 0.98, 0.92, 0.1)
-    figure, (digit, layer) = _figure(1, 2, margins, figsize=(12, 6), width_ratios=[1, 3])
+    alt = "A digit with a frame around what a unit sees, and its layer's output"
+    figure, (digit, layer) = _figure(alt, 1, 2, margins, figsize=(12, 6), width_ratios=[1, 3])
     title = "what each unit sees" if unit is None else "what the framed unit sees"
     _show(digit, image, title, edge="black")
     digit.spines[["top", "right"]].set_visible(False)
@@ -267,7 +297,9 @@ def _draw_maps(ax: Axes, maps: Float[Tensor, "C H W"], unit: Place | None) -> No
 @_styled
 def plot_occlusion(image: Image, probabilities: Float[Tensor, "H W"]) -> Figure:
     """Draw a digit in [0, 1], its `insights.occlusion_map`, and that map with its outline."""
-    figure, (left, middle, right) = _figure(1, 3, figsize=(14, 4.6))
+    low, high = probabilities.min(), probabilities.max()
+    alt = f"A digit, and its label's probability, {low:.0%} to {high:.0%}, when a part is black"
+    figure, (left, middle, right) = _figure(alt, 1, 3, figsize=(14, 4.6))
     scale = {"cmap": "viridis", "vmin": 0, "vmax": 1}
     picture = _show(left, image, "the digit", vmin=0, vmax=1).get_array()
     shown = _show(middle, probabilities, "a black square around each pixel", **scale)

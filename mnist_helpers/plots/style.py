@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+from IPython.display import display
 from jaxtyping import Real
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+import matplotlib.figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
 from torch import Tensor
+
+from .shown import figure_html
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 
@@ -19,14 +22,25 @@ Place = tuple[int, int]  # row, column
 _styled = plt.style.context("mnist_helpers.lessons")
 
 
+class Figure(matplotlib.figure.Figure):
+    """A figure with words for those who do not see it. pyplot knows it, and so it is shown wherever
+    the call stands; what a notebook shows closes it, and so it is shown once."""
+
+    alt = ""
+    _repr_html_ = figure_html
+
+    def show(self, warn: bool = True) -> None:
+        display(self)
+
+
 def _figure(
-    rows: int = 1, columns: int = 1, margins: Sequence[float] = (), **options
+    alt: str, rows: int = 1, columns: int = 1, margins: Sequence[float] = (), **options
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes. With `margins` (left, bottom, right, top, between) it has no
-    layout engine, and is drawn more quickly: while a slider moves, or a network is trained."""
-    figure, _ = plt.subplots(rows, columns, layout="none" if margins else None, **options)
-    # pyplot would show it once more at the end of the cell, and, after an error, half of it.
-    plt.close(figure)
+    """Return a figure and its axes; `alt` is what it shows. With `margins` (left, bottom, right,
+    top, between) it has no layout engine, and is drawn more quickly: while a slider moves."""
+    options["layout"] = "none" if margins else None
+    figure, _ = plt.subplots(rows, columns, FigureClass=Figure, **options)
+    figure.alt = alt
     if margins:
         figure.subplots_adjust(*margins)
     return figure, figure.axes

@@ -1,6 +1,7 @@
 """A pad to draw digits on, and what a network makes of them."""
 
 import html
+import io
 from pathlib import Path
 
 import anywidget
@@ -16,7 +17,8 @@ import traitlets
 
 from .. import insights, plots, shapes
 from ..drawing import rasterize
-from .screen import img, one_at_a_time
+from ..plots.shown import img
+from .screen import one_at_a_time
 
 
 class Pad(anywidget.AnyWidget):
@@ -74,8 +76,9 @@ def _line(text: str) -> str:
 
 def _pixels(image: Float[Tensor, "H W"], text: str, width: int) -> str:
     """Return an image with values in [0, 1] as a grey picture, each pixel a square."""
-    picture = Image.fromarray((255 * image).round().to(torch.uint8).numpy())
-    return img(picture, text, f"width: {width}px; image-rendering: pixelated")
+    buffer = io.BytesIO()
+    Image.fromarray((255 * image).round().to(torch.uint8).numpy()).save(buffer, "png")
+    return img(buffer.getvalue(), text, width, "image-rendering: pixelated")
 
 
 def _bars(probabilities: Float[Tensor, "10"] | None, height: int) -> str:

@@ -2,7 +2,7 @@
 // All sizes are in pixels of the page's own 1280×720; reveal.js scales the whole page to the screen.
 
 const SMALLEST_CODE = 15; // smaller than this, the back row cannot read it
-const LARGEST_FIGURE = 1.5; // times its own size; beyond it the pixels show
+const LARGEST_FIGURE = 1.5; // times its own size, which is half its pixels
 const SMALLEST_FIGURES = [0.8, 0.65]; // before the text shrinks, and if that was not enough
 const NARROWEST_TEXT = 380; // beside a figure
 
@@ -32,7 +32,7 @@ function fit(page, height) {
 // Choose the figures' size and whether text stands beside or below, and say whether all of it is on the page.
 function fitFigures(page, height, smallestFigure) {
   page.style.height = "auto";
-  const figures = [...page.querySelectorAll(".jp-RenderedImage img")];
+  const figures = [...page.querySelectorAll("img.figure")];
   if (figures.length === 0) return page.offsetHeight <= height;
 
   const below = largestScale(page, figures, height, false);
@@ -40,7 +40,7 @@ function fitFigures(page, height, smallestFigure) {
   const scale = Math.max(below, beside);
   arrange(page, figures, scale, beside > below);
   // A figure that is wider than the page cannot be larger than the page, however small the text.
-  const widest = Math.min(...figures.map((figure) => figure.closest(".jp-Cell").clientWidth / figure.naturalWidth));
+  const widest = Math.min(...figures.map((figure) => figure.closest(".jp-Cell").clientWidth / (figure.naturalWidth / 2)));
   return scale >= Math.min(smallestFigure, widest - 0.02);
 }
 
@@ -63,5 +63,5 @@ function largestScale(page, figures, height, beside) {
 
 function arrange(page, figures, scale, beside) {
   page.classList.toggle("beside", beside);
-  figures.forEach((figure) => (figure.style.height = `${Math.floor(figure.naturalHeight * scale)}px`));
+  figures.forEach((figure) => (figure.style.height = `${Math.floor((figure.naturalHeight / 2) * scale)}px`));
 }

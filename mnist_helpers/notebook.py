@@ -1,11 +1,17 @@
-"""Errors show your own lines and the last one: ``%load_ext mnist_helpers.tracebacks``."""
+"""How a lesson shows figures and errors."""
 
 from itertools import groupby
 import re
 import sys
 from types import TracebackType
 
+from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.figure import Figure
+import matplotlib.pyplot as plt
+from PIL import Image
+
+from .plots.shown import figure_html, figure_png, image_html
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # What stands first below a folder of libraries, or below Python's own; and this package.
@@ -15,9 +21,18 @@ _LIBRARY = re.compile(
 )
 
 
-def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Show the frames of libraries as one line each; ``%tb`` shows the last error whole."""
+def start_lesson() -> None:
+    """Give figures one look, twice the pixels, and words for those who do not see them; show of an
+    error your own lines and the last one. ``%tb`` shows the last error whole."""
+    plt.style.use("mnist_helpers.lessons")
+    shell = get_ipython()
     shell.set_custom_exc((Exception,), _show)
+    # Once it is on, matplotlib changes no formatter of figures any more.
+    shell.enable_matplotlib("inline")
+    formatters = shell.display_formatter.formatters
+    formatters["text/html"].for_type(Figure, figure_html)
+    formatters["text/html"].for_type(Image.Image, image_html)
+    formatters["image/png"].for_type(Figure, figure_png)
 
 
 def _show(

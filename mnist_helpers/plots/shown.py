@@ -1,0 +1,75 @@
+"""What a page shows of a figure: a sharp picture, and words for those who do not see it."""
+
+import base64
+import html
+import io
+
+from IPython.core.pylabtools import print_figure
+from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
+from matplotlib.figure import FigureBase
+import matplotlib.pyplot as plt
+from PIL import Image
+
+# A white figure on JupyterLab's dark page would dazzle.
+_DIM = "<style>[data-jp-theme-light=false] .figure {filter: brightness(0.8)}</style>"
+
+
+def img(png: bytes, alt: str, width: int, look: str = "max-width: 100%; height: auto") -> str:
+    """Return a PNG as HTML, so many of the page's pixels wide."""
+    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+    attributes = f'class="figure" width="{width}" style="{look}" alt="{html.escape(alt)}"'
+    return f'{_DIM}<img {attributes} src="{source}">'
+
+
+def figure_html(figure: FigureBase) -> str | None:
+    """Return a figure as HTML at twice its pixels, with its words."""
+    # pyplot would show it once more at the end of the cell.
+    plt.close(figure)
+    png = figure_png(figure, "retina")
+    return png and img(png, describe(figure), Image.open(io.BytesIO(png)).width // 2)
+
+
+def image_html(picture: Image.Image) -> str:
+    """Return one of Pillow's images as HTML, with its size in words."""
+    width, height = picture.size
+    return img(picture._repr_png_(), f"A picture of {width}×{height} pixels", width)
+
+
+def figure_png(figure: FigureBase, format: str = "png") -> bytes | None:
+    """Return a figure as a PNG of 256 colours, half as large as one of all; None if it is empty."""
+    if not (png := print_figure(figure, format)):
+        return None
+    few = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    buffer = io.BytesIO()
+    few.save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
+def describe(figure: FigureBase) -> str:
+    """Return in words what a figure shows: what its function says, then axes, curves and bars."""
+    count = sum(len(ax.images) for ax in figure.axes)
+    kind = {0: "a chart", 1: "a picture"}.get(count, f"{count} pictures")
+    said = getattr(figure, "alt", "") or kind
+    words = "; ".join(filter(None, map(_described, figure.axes)))
+    said = said[0].upper() + said[1:]
+    return (f"{said}: {words}" if words else said).replace("\n", " ")
+
+
+def _described(ax: Axes) -> str:
+    axes = {ax.get_xlabel(): "across", ax.get_ylabel(): "up"}
+    words = [ax.get_title() or ax.get_title("left")]
+    words += [f"{label} {name}" for label, name in axes.items() if label]
+    for line in ax.lines:
+        if not line.get_label().startswith("_"):
+            first, last = (_number(line.get_ydata()[end]) for end in (0, -1))
+            course = f"at {first}" if first == last else f"from {first} to {last}"
+            words.append(f"{line.get_label()} {course}")
+    for bars in ax.containers:
+        if isinstance(bars, BarContainer):
+            words.append(" ".join(map(_number, bars.datavalues)))
+    return ", ".join(filter(None, words))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
