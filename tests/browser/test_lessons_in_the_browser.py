@@ -27,7 +27,7 @@ MOVES = [
     ("convolution_in_slow_motion", "padding", "(28 + 2 · 0 − 3)", "(28 + 2 · 1 − 3)"),
     ("convolution_in_slow_motion", "stride", "// 1 + 1 = 28", "// 2 + 1 = 14"),
     ("03 layer_explorer", "digit", "digit 0 of the batch, a 5", "digit 1 of the batch, a 0"),
-    ("07 layer_explorer", "digit", "digit 0 of the batch, a 7", "digit 1 of the batch, a 2"),
+    ("08 layer_explorer", "digit", "digit 0 of the batch, a 7", "digit 1 of the batch, a 2"),
     ("belief_by_epoch", "epoch", "before training:", "after epoch 1:"),
     ("digit_changer", "digit", "digit 0 is a 5; rotated", "digit 1 is a 0; rotated"),
     ("digit_changer", "rotation", "up to 10°", "up to 11°"),

@@ -1,90 +1,78 @@
 """Lesson 07's exercises: other right answers, and mistakes that its data do not hold."""
 
-import math
-
 from mnist_helpers.exercises import judge
 import pytest
 import torch
+from torch import nn
 
 
-def matrix_by_a_loop(labels, predictions):
-    matrix = torch.zeros(10, 10, dtype=torch.int64)
-    for label, prediction in zip(labels, predictions, strict=True):
-        matrix[label, prediction] += 1
-    return matrix
+def reordered_by_gather(images, order):
+    return images.view(-1, 784).gather(1, order.expand(len(images), 784)).view(-1, 1, 28, 28)
 
 
-def mistakes_by_topk(probabilities, labels, count, filled_up=False):
-    confidence, answers = probabilities.max(dim=1)
-    confidence = confidence.masked_fill(answers == labels, -1)
-    mistakes = len(labels) if filled_up else (answers != labels).sum().item()
-    return confidence.topk(min(count, mistakes)).indices
+class Unused(nn.Sequential):
+    def forward(self, images):
+        return images.relu()
 
 
-def topk_of_the_mistakes(probabilities, labels, count):
-    wrong = (probabilities.argmax(dim=1) != labels).nonzero().flatten()
-    return wrong[probabilities[wrong].amax(dim=1).topk(count).indices]
+def padded_on_two_sides(in_channels, out_channels):
+    convolution = nn.Conv2d(in_channels, out_channels, 3, stride=2, bias=False)
+    return nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), convolution, nn.ReLU(inplace=True))
 
 
-def occluded_by_loops(images, row, column, size, inside=lambda place, length: 0 <= place < length):
-    result = images.clone()
-    for i in range(row, row + size):
-        for j in range(column, column + size):
-            if inside(i, images.shape[2]) and inside(j, images.shape[3]):
-                result[:, 0, i, j] = 0
-    return result
+def block_of(*after, before=(), **settings):
+    settings = {"kernel_size": 3, "stride": 2, "padding": 1} | settings
+    return lambda i, o: nn.Sequential(*before, nn.Conv2d(i, o, **settings), *after)
 
 
-def center_by_meshgrid(image):
-    places = torch.meshgrid(*map(torch.arange, image.shape[1:]), indexing="ij")
-    return [(image[0] * place).sum() / image.sum() for place in places]
+halving_block = block_of(nn.ReLU())
 
 
-def error_by_bincount(confidences, correct, bins):
-    numbers = (confidences * bins).long().clamp(max=bins - 1)
-    gaps = (correct.float() - confidences).double()
-    return numbers.bincount(gaps, minlength=bins).abs().sum() / len(correct)
-
-
-def error_by_lists(confidences, correct, bins, mean=lambda part: sum(part) / max(1, len(part))):
-    parts = {part: [] for part in range(1, bins + 1)}
-    for confidence, right in zip(confidences.tolist(), correct.tolist(), strict=True):
-        parts[math.ceil(confidence * bins)].append(right - confidence)
-    return sum(len(part) * abs(mean(part)) for part in parts.values()) / len(correct)
-
-
-def error_without_one(confidences, correct, bins):
-    below = confidences < 1
-    return error_by_lists(confidences[below], correct[below], bins) * below.float().mean()
+def best_if_it_stops(losses, patience):
+    waited = 0
+    for epoch in range(len(losses)):
+        waited = waited + 1 if epoch and losses[epoch] >= min(losses[:epoch]) else 0
+        if waited == patience:
+            return losses.index(min(losses[:epoch])) + 1
+    return None
 
 
 ANSWERS = [
-    ("7.1", matrix_by_a_loop, "Right. "),
-    ("7.2", mistakes_by_topk, "Right. "),
-    ("7.3", occluded_by_loops, "Right. "),
-    ("7.4", lambda image: torch.stack(center_by_meshgrid(image)), "Right. "),
-    ("7.5", error_by_bincount, "Right. "),
-    ("7.5", error_by_lists, "Right. "),
-    ("7.1", lambda y, answers: (10 * y + answers).bincount().reshape(10, 10), "minlength=100"),
-    ("7.1", lambda y, answers: matrix_by_a_loop(y, answers)[: y.max() + 1], "ten rows"),
-    ("7.1", lambda y, answers: matrix_by_a_loop(y, answers).float(), "int64"),
-    ("7.2", topk_of_the_mistakes, "min(count, len(wrong))"),
-    ("7.2", lambda *case: mistakes_by_topk(*case, filled_up=True), "there are and no more"),
-    ("7.2", lambda p, y, n: mistakes_by_topk(p, y, n)[:, None], "[5, 1] with yours"),
-    ("7.3", lambda *case: occluded_by_loops(*case, lambda *_: True), "Go from max(row, 0)"),
-    ("7.3", lambda *case: occluded_by_loops(*case, lambda i, n: i < n), "A negative index"),
-    ("7.3", lambda x, r, c, n: occluded_by_loops(x, min(r, 9 - n), c, n), "cut off there"),
-    ("7.3", lambda *case: occluded_by_loops(*case).double(), "Right. "),
-    ("7.4", lambda image: image[0] * torch.arange(image.shape[1]), "its own axis"),
-    ("7.4", lambda image: image[0, 0, 0, 0], "image[0] has two"),
-    ("7.4", lambda image: center_by_meshgrid(image)[0], "(row, column)"),
-    ("7.5", lambda *case: torch.tensor(math.nan), "leave it out"),
-    ("7.5", lambda *case: error_by_lists(*case, lambda p: sum(p) / len(p)), "leave it out"),
-    ("7.5", error_without_one, "exactly 1 belongs to the last part"),
-    ("7.5", lambda c, right, n: error_by_lists(c, right, 2), "correct [70], 7) is"),
+    ("7.3", reordered_by_gather, "Right. "),
+    ("7.4", halving_block, "Right. "),
+    ("7.4", padded_on_two_sides, "Right. "),
+    ("7.4", lambda i, o: block_of(nn.BatchNorm2d(o), nn.ReLU())(i, o), "Right. "),
+    ("7.5", lambda losses, n: best_if_it_stops([*losses, *[9.0] * n], n), "Right. "),
+    ("7.3", lambda images, order: images[..., order], "has 784 columns"),
+    ("7.3", lambda images, order: reordered_by_gather(images, order).double(), "Right. "),
+    ("7.4", halving_block(1, 8), "the function itself"),
+    ("7.4", lambda i, o: [*halving_block(i, o)], "has to be a module"),
+    ("7.4", block_of(nn.ReLU(), nn.MaxPool2d(2), stride=1), "Leave the pooling out"),
+    ("7.4", lambda i, o: nn.ReLU(), "finds 0 convolutions"),
+    ("7.4", lambda i, o: halving_block(i, o).append(nn.Conv2d(o, o, 1)), "finds 2"),
+    ("7.4", lambda i, o: Unused(*halving_block(i, o)), "never used"),
+    ("7.4", block_of(nn.ReLU(), kernel_size=2, padding=0), "(2, 2). It has to be 3×3"),
+    ("7.4", block_of(nn.ReLU(), stride=1), "stride=2"),
+    ("7.4", block_of(nn.ReLU(), padding="same"), "1 for a 3×3"),
+    ("7.4", block_of(nn.ReLU(), padding=0), "Which padding makes 14 of 28"),
+    ("7.4", lambda i, o: halving_block(o, i), "Hand both on"),
+    ("7.4", lambda i, o: halving_block(i, 8), "becomes [2, 8, 5, 5], and has to become [2, 4"),
+    ("7.4", block_of(), "ReLU is missing"),
+    ("7.4", block_of(nn.ReLU(), before=[nn.ReLU()]), "before the convolution"),
+    ("7.4", block_of(nn.LeakyReLU()), "is not the ReLU of"),
+    ("7.5", best_if_it_stops, "after the loop"),
+    ("7.5", lambda losses, patience: 1, "is 1 with yours, and should be 2. Hint: go through"),
 ]
 
 
 @pytest.mark.parametrize(("exercise", "answer", "said"), ANSWERS)
 def test_an_answer_is_told_what_it_is(exercise, answer, said) -> None:
     assert said in judge(exercise, answer).message
+
+
+def test_a_learners_block_and_random_numbers_stay_as_they_were() -> None:
+    block, state = halving_block(1, 8), torch.get_rng_state()
+    judge("7.4", lambda i, o: block if i == 1 else halving_block(i, o))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert block.training
+    assert not block[0]._forward_hooks
