@@ -23,7 +23,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent / "tests"
 # What takes longest first, else one worker would begin with it when the others are done.
-LONGEST = ("04", "07", "05", "08")
+LONGEST = ("04", "07", "06", "05", "08")
 
 
 def pytest_configure(config: pytest.Config) -> None:

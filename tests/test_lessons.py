@@ -196,12 +196,17 @@ def test_the_skeleton_is_there(lesson) -> None:
     sections = re.findall(r"^## (.*)", text, flags=re.M)
     numbers = [int(title.split(".")[0]) for title in sections if title[0].isdigit()]
     assert numbers == list(range(1, len(numbers) + 1))
-    assert sections[-2:] == ["Your turn", "In short"]
-    assert len(re.findall(r"^- ", text.split("## In short")[1], flags=re.M)) == 5
+    named = [title for title in sections if not title[0].isdigit()]
+    whole = ["Before you start", "Your turn", "Do you remember?", "In short", "Read on"]
+    assert named in (whole, ["Your turn", "In short"])
+    in_short = re.split("^## ", text.split("## In short")[1], flags=re.M)[0]
+    assert len(re.findall(r"^- ", in_short, flags=re.M)) == 5
     assert text.count("**Predict") >= 5
     exercises = re.findall(rf"^\*\*{lesson.number}\.(\d)\*\*", text, flags=re.M)
     assert exercises == [str(number) for number in range(1, len(exercises) + 1)]
-    assert 3 <= len(exercises) == text.count("<details>") == text.count("</details>") <= 5
+    folded = text.count("<details>") - 2 * (named == whole)  # the answers to what is recalled
+    assert 3 <= len(exercises) == folded <= 5
+    assert text.count("<details>") == text.count("</details>")
 
 
 def test_every_section_and_every_page_of_the_slides_starts_a_cell(lesson) -> None:
@@ -287,7 +292,7 @@ def test_a_cell_that_goes_on_from_its_own_result_is_found() -> None:
 def test_links_lead_to_files_and_to_the_neighbouring_lessons(lesson) -> None:
     links = re.findall(r"\]\(([^)#]+)[^)]*\)", lesson.prose)
     for link in links:
-        assert (lesson.path.parent / link).is_file(), link
+        assert link.startswith("https://") or (lesson.path.parent / link).is_file(), link
     around = LESSONS[max(0, lesson.number - 2) : lesson.number + 1]
     assert {other.path.name for other in around if other is not lesson} <= set(links)
     assert not re.search(r"!\[\s*\]", lesson.prose), "an image without a text that describes it"
@@ -309,8 +314,9 @@ STATED = {
     1: {"13 %", "59,999", "70,000"},
     2: {"3,920"},
     3: {"10,000"},
-    4: {"10.28 %", "103,162", "60,000", "98.2 %", "98.5 %", "98.8 %"},
-    5: {"103,162", "11.24 %", "98.2 %", "99.11 %", "99.69 %"},
+    4: {"103,162", "60,000", "98.2 %"},
+    5: set(),
+    6: {"103,162", "11.24 %", "98.2 %", "99.69 %"},
     7: {"20,490"},
     8: {"60,000", "91 %", "99.9 %"},
 }

@@ -12,10 +12,10 @@ import tempfile
 import textwrap
 
 from ..data import DataError, data_root
-from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_07, lesson_08
+from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08
 from .engine import Verdict
 
-_LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_07, lesson_08)
+_LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
 
 

@@ -171,7 +171,7 @@ def fit_fast(
     progress: bool = True,
     **options: object,
 ) -> list[float]:
-    """Train the fast way that lesson 05 arrives at: as `fit_one_cycle`, which takes more `options`.
+    """Train the fast way that lesson 06 arrives at: as `fit_one_cycle`, which takes more `options`.
 
     After one epoch a `CNN` reads 99 % of the test set. The same `seed` and initial weights give the
     same network.

@@ -61,6 +61,17 @@ def by_digit(returned=lambda shares: shares, evaluating=True, grad=False):
     return accuracy_of_each_digit
 
 
+def through_the_data_set(model, loader):
+    model.eval()
+    answers = torch.cat([model(images).argmax(dim=1) for images, _ in loader])
+    labels = loader.dataset.targets
+    return labels[answers == labels].bincount(minlength=10) / labels.bincount(minlength=10)
+
+
+def without_keepdim(logits, labels):
+    return (logits.exp() / logits.exp().sum(dim=1)).log().mean()
+
+
 ANSWERS = [
     ("4.1", -torch.tensor([0.5, 0.01]).log(), "Right. "),
     ("4.2", lambda x, n: torch.tensor(x) @ torch.tensor(n).float() / sum(n), "Right. "),
@@ -71,6 +82,9 @@ ANSWERS = [
     ("4.4", step_of("backward", "step", "zero_grad"), "Right. "),
     ("4.5", by_digit(), "Right. "),
     ("4.5", by_digit(torch.Tensor.tolist), "Right. "),
+    ("4.5", by_digit(torch.Tensor.numpy), "Right. "),
+    ("4.5", through_the_data_set, "Right. "),
+    ("4.5", by_digit(grad=True), "Right. Run it on classic_model"),
     ("4.5", by_digit(lambda shares: dict(enumerate(shares.tolist()))), "Right. "),
     ("4.1", (0.69, 5.0), "loss at 0.01 is not 5"),
     ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="none"), "for each digit"),
@@ -80,10 +94,14 @@ ANSWERS = [
     ("4.4", step_of("zero_grad", "backward", "step", "step"), "each once"),
     ("4.4", step_of("zero_grad", "backward", "step", returned=lambda loss: loss), "item()"),
     ("4.4", lambda m, x, y, loss, o: steps(m, x, y, lambda *z: -loss(*z), o), "go uphill"),
+    ("4.4", step_of("zero_grad", "backward", "step", returned=torch.detach), "loss.item()."),
+    ("4.4", lambda m, x, y, loss, o: steps(m, x, y, F.cross_entropy, o), "whatever `loss_fun"),
+    ("4.3", without_keepdim, "keepdim=True"),
     ("4.4", loss_after_the_step, "not the loss of this batch before the step"),
     ("4.4", with_sgd_alone, "each once"),
     ("4.5", by_digit(evaluating=False), "model.eval()"),
     ("4.5", by_digit(grad=True), "torch.no_grad()"),
+    ("4.5", lambda model, loader: torch.zeros(10), "accuracy_of_each_digit(model, loader) has"),
     ("4.5", by_digit(lambda shares: shares[:9]), "has the shape [9]"),
 ]
 
