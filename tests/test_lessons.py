@@ -179,7 +179,8 @@ def test_the_comparison_of_definitions_sees_code_and_nothing_else() -> None:
     assert one != definitions("def f(x):\n    return x + 2")
 
 
-def test_cells_are_short(lesson) -> None:
+def test_lessons_and_cells_are_short(lesson) -> None:
+    assert len(lesson.prose.split()) <= 3_600
     lengths = [len(cell.source.splitlines()) for cell in lesson.code_cells]
     assert sorted(lengths)[len(lengths) // 2] <= 8, "the median cell"
     assert sum(length > 15 for length in lengths) <= 5

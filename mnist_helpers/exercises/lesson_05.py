@@ -125,7 +125,7 @@ EXERCISES["5.3"] = Code(
         "one pixel.": lambda n, c, h, w: (h * w * c, 1, c, w * c),
         "The pixel to the right is not the next number: this pixel's other channels stand between, "
         "and so it is with the row below.": lambda n, c, h, w: (h * w * c, 1, w, 1),
-        "The pixel below is a row further on, and each of the row's pixels holds a number for every "
+        "The pixel below is a row further on, and each pixel of a row holds a number for every "
         "channel.": lambda n, c, h, w: (h * w * c, 1, w, c),
         "That is how many numbers there are in all, not the way to the next sample.": (
             lambda n, c, h, w: (n * h * w * c, 1, w * c, c)
