@@ -16,7 +16,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 import mnist_helpers  # noqa: F401
 
 # isort: split
-from browsers import find_browser
+from hypothesis import settings
+from hypothesis.configuration import set_hypothesis_home_dir
 from jaxtyping import install_import_hook
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -34,6 +35,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(folder.cleanup)
     # Lesson 07 keeps its experiments in a file beside it. Here it finds none, and leaves none.
     os.environ["MNIST_EXPERIMENTS_DIR"] = folder.name
+    set_hypothesis_home_dir(folder.name)
+    settings.load_profile("ci")  # hypothesis' own, with the same examples in every run
     os.environ["MNIST_PROGRESS"] = "off"  # what a user has solved is neither shown nor changed
     if "MNIST_CONNECTIONS" not in os.environ:  # a worker finds it done
         guard_connections(Path(folder.name) / "connections.txt")
@@ -51,14 +54,14 @@ def guard_connections(log: Path) -> None:
     runpy.run_path(str(TESTS / "offline" / "sitecustomize.py"))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run each lesson once: where JupyterLab runs it, in a browser, nbval does not run it again."""
-    in_the_browser = set()
-    if find_browser() or os.environ.get("BROWSER_REQUIRED"):
-        in_the_browser = {lesson.name for item in items if (lesson := lesson_of(item))}
-    twice = [item for item in items if item.path.name in in_the_browser]
-    config.hook.pytest_deselected(items=twice)
-    items[:] = sorted((item for item in items if item not in twice), key=place)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=place)
+
+
+def place(item: pytest.Item) -> int:
+    lesson = item.callspec.params.get("desk") if hasattr(item, "callspec") else None
+    number = (lesson or item.path).name[:2]
+    return LONGEST.index(number) if number in LONGEST else len(LONGEST)
 
 
 class OneWorkerForEachLesson(LoadScopeScheduling):
@@ -72,16 +75,6 @@ class OneWorkerForEachLesson(LoadScopeScheduling):
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling:
     return OneWorkerForEachLesson(config, log)
-
-
-def lesson_of(item: pytest.Item) -> Path | None:
-    """Return the lesson that a test of the browser looks at."""
-    return item.callspec.params.get("desk") if hasattr(item, "callspec") else None
-
-
-def place(item: pytest.Item) -> int:
-    number = (lesson_of(item) or item.path).name[:2]
-    return LONGEST.index(number) if number in LONGEST else len(LONGEST)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

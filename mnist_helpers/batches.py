@@ -13,8 +13,7 @@ class TensorBatches:
     """Batches ``(images, labels)`` sliced from tensors: bit for bit those of a `DataLoader` with
     ``ToTensor()``, in [0, 1], and many times as fast, because no picture is touched alone.
 
-    With `shuffle`, each time through draws a new order, from a generator of its own, begun with
-    `seed`. Raises a ValueError where the images are not uint8.
+    With `shuffle`, each time through draws a new order, from a generator begun with `seed`.
     """
 
     def __init__(

@@ -24,13 +24,12 @@ def report() -> int:
     """Print a line for each question, and a last one that sums up; return the exit status."""
     wrong = 0
     for name, find in _FINDERS.items():
-        sign = "OK"
         try:
-            text = find()
-        except Exception as error:  # whatever is broken, the other lines have to be printed
+            sign, text = "OK", find()
+        except _Broken as error:
             sign, text = "!!", f"{error}"
-            if not isinstance(error, _Broken):
-                text = f"{type(error).__name__}: {text}{_SET_UP_AGAIN}"
+        except Exception as error:  # whatever is broken, the other lines have to be printed
+            sign, text = "!!", f"{type(error).__name__}: {error}{_SET_UP_AGAIN}"
         wrong += sign == "!!"
         print(f"{sign}  {name:<9}  {text}", flush=True)
     print(f"{wrong} of {len(_FINDERS)} to be mended." if wrong else "All is well.")

@@ -43,9 +43,9 @@ def data_root(verify: bool = False) -> Path:
 
     It is ``$MNIST_DATA_DIR`` where that is set, else ``mnist_helpers`` in the user's cache folder,
     and takes 55 MB. The first call verifies each file's SHA-256 and unpacks those that are missing
-    or differ; later calls, in any process, look only at sizes and modification times, but with
-    `verify`. Processes that call it at once wait for each other. Raises a DataError where it cannot
-    be prepared.
+    or differ; so does a call with `verify`. Others, in any process, look only at sizes and
+    modification times. Processes that call it at once wait for each other. Raises a DataError where
+    it cannot be prepared.
     """
     root = _root_folder()
     raw = root / "MNIST" / "raw"
@@ -71,9 +71,8 @@ def data_root(verify: bool = False) -> Path:
 def load_datasets() -> tuple[MNIST, MNIST]:
     """Return MNIST's training set (60,000 digits) and its test set (10,000). Each item is
     ``(image, label)``: float32 ``[1, 28, 28]`` with values in [0, 1], and an int."""
-    train_set = MNIST(root=data_root(), train=True, download=True, transform=ToTensor())
-    test_set = MNIST(root=data_root(), train=False, download=True, transform=ToTensor())
-    return train_set, test_set
+    options = {"root": data_root(), "download": True, "transform": ToTensor()}
+    return MNIST(train=True, **options), MNIST(train=False, **options)
 
 
 def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoader, DataLoader]:

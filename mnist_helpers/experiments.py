@@ -33,8 +33,8 @@ _COLUMNS = [*(field.name for field in fields(Setting)), "seed", "accuracy"]
 
 
 class ExperimentTable:
-    """The results of experiments. No line of the file is ever changed or removed, so no result is
-    lost, whatever is run again. To have one measured anew, delete its lines in the file."""
+    """The results of experiments. No line of the file is ever changed or removed: to have one
+    measured anew, delete its lines in the file."""
 
     def __init__(self, path: str | Path) -> None:
         """A relative path lies in ``$MNIST_EXPERIMENTS_DIR``, where that is set."""
@@ -42,9 +42,7 @@ class ExperimentTable:
 
     def results(self) -> dict[Setting, dict[int, float]]:
         """Return for each setting the accuracy of each seed, in the order in which they were run.
-
-        Raises ValueError where the file is another one, or a line of it is damaged.
-        """
+        Another file, or a damaged line, is a ValueError."""
         # "sig", because spreadsheets put a byte order mark before the first cell.
         text = self.path.read_text("utf-8-sig", "replace") if self.path.exists() else ""
         header, *lines = csv.reader(text.splitlines() or [",".join(_COLUMNS)])
@@ -70,10 +68,8 @@ class ExperimentTable:
     def run(
         self, setting: Setting, train: Callable[[Setting, int], float], seeds: int = 3
     ) -> list[float]:
-        """Train with each seed that is not in the table, add its result at once, and return all.
-
-        `train` takes the setting and a seed, and returns an accuracy in per cent.
-        """
+        """Train with each seed that is not in the table, add its result at once, and return all:
+        accuracies in per cent, as `train` returns them."""
         for seed in sorted(set(range(seeds)) - self.results().get(setting, {}).keys()):
             # Opened before the training, which would be lost where the file cannot be written.
             with self.path.open("a+", encoding="utf-8", newline="") as file:

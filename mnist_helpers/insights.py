@@ -22,7 +22,7 @@ class _ExcitingPatch(NamedTuple):
 
 class _Projection(NamedTuple):
     points: Float[Tensor, "N components"]
-    shares: Float[Tensor, " components"]  # of the variance, which is 1
+    shares: Float[Tensor, " components"]  # of the variance, in all 1
 
 
 class _ReliabilityBin(NamedTuple):
@@ -39,8 +39,7 @@ class _ReliabilityBin(NamedTuple):
 def confusion_matrix(
     labels: Integer[Tensor, " N"], predictions: Integer[Tensor, " N"], classes: int = 10
 ) -> Int64[Tensor, "classes classes"]:
-    """Count how often each label (row) is read as each class (column). Raises a ValueError where
-    one is not from 0 to `classes` - 1."""
+    """Count how often each label (row) is read as each class (column)."""
     for name, values in (("labels", labels), ("predictions", predictions)):
         if ((values < 0) | (values >= classes)).any():
             raise ValueError(
@@ -86,11 +85,8 @@ def predict_all(model: nn.Module, images: Float[Tensor, "N 1 H W"]) -> Float[Ten
 def top_patches(
     model: nn.Module, layer: str, channel: int, images: Float[Tensor, "N 1 H W"], count: int = 9
 ) -> list[_ExcitingPatch]:
-    """Return where on images one channel of a layer answers most strongly, the strongest first.
-
-    `layer` is a name in ``model.named_modules()``, such as ``"block_2.2"``. Of each image only the
-    strongest place counts, so that no image appears twice. The model is left in its mode.
-    """
+    """Return where on images one channel of a layer, such as ``"block_2.2"``, answers most
+    strongly, the strongest first. Of each image only the strongest place counts."""
     views = {view.title.rpartition(" ")[0]: view for view in layer_views(model, images[0])}
     maps = []
     for batch in images.split(500):
@@ -111,7 +107,7 @@ def occlusion_map(
     """Return how probable a label still is to a model with a black square around each pixel.
 
     Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014,
-    arXiv:1311.2901), section 4.2. At the edge a part of the square lies outside the image.
+    arXiv:1311.2901), section 4.2.
     """
     height, width = image.shape[1:]
     covered = image.detach().repeat(height * width, 1, 1, 1)
@@ -125,8 +121,8 @@ def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
     """Return features on their principal components, the directions in which they vary most.
 
     The method is that of Halko, Martinsson and Tropp, "Finding structure with randomness" (2011,
-    arXiv:0909.4061), always with the same random start. Nothing determines the sign of a component:
-    here its entry with the largest absolute value is positive.
+    arXiv:0909.4061), always with the same random start. Nothing determines a component's sign: here
+    its largest entry is positive.
     """
     centred = features.detach().cpu().float()
     centred = centred - centred.mean(dim=0)
@@ -163,8 +159,7 @@ def reliability(
 
 
 def expected_calibration_error(bins: Sequence[_ReliabilityBin]) -> float:
-    """Return by how much confidence and accuracy differ, the mean over all digits, from 0 to 1:
-    equation 3 of Guo et al. (2017)."""
+    """Return by how much confidence and accuracy differ on average: Guo et al.'s equation 3."""
     off = sum(part.count * abs(part.accuracy - part.confidence) for part in bins if part.count)
     return off / sum(part.count for part in bins)
 

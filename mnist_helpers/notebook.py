@@ -3,7 +3,6 @@
 from itertools import groupby
 import re
 import sys
-from types import TracebackType
 
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
@@ -35,17 +34,11 @@ def start_lesson() -> None:
     formatters["image/png"].for_type(Figure, figure_png)
 
 
-def _show(
-    shell: InteractiveShell,
-    kind: type[Exception],
-    error: Exception,
-    traceback: TracebackType,
-    tb_offset: int | None = None,
-) -> None:
-    # Where ``%tb`` looks.
-    sys.last_type, sys.last_value, sys.last_traceback = kind, error, traceback
-    frames = shell.InteractiveTB.structured_traceback(kind, error, traceback, tb_offset)
-    shell._showtraceback(kind, error, _folded(frames))
+def _show(shell: InteractiveShell, *raised: object, tb_offset: int | None = None) -> None:
+    """Show an error, given as its class, itself and its traceback."""
+    sys.last_type, sys.last_value, sys.last_traceback = raised  # where ``%tb`` looks
+    frames = shell.InteractiveTB.structured_traceback(*raised, tb_offset)
+    shell._showtraceback(*raised[:2], _folded(frames))
 
 
 def _folded(frames: list[str]) -> list[str]:

@@ -79,10 +79,8 @@ def kernels() -> dict[str, Float[Tensor, "3 3"]]:
 def conv_output_size(
     input_size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
 ) -> int:
-    """Return the length of a convolution's or pooling's output along one axis, in pixels.
-
-    The formula is that of ``torch.nn.Conv2d``. A kernel that does not fit is a ValueError.
-    """
+    """Return the length of a convolution's or pooling's output along one axis, by the formula of
+    ``torch.nn.Conv2d``'s documentation. A kernel that does not fit is a ValueError."""
     padded = input_size + 2 * padding
     covered = dilation * (kernel_size - 1) + 1
     if covered > padded:

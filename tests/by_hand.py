@@ -14,7 +14,6 @@ _load_datasets = functools.cache(load_datasets)
 
 
 def digits(count=300, start=0):
-    """MNIST's training set, with so many of its digits."""
     few = copy.copy(_load_datasets()[0])
     few.data = few.data[start : start + count]
     few.targets = few.targets[start : start + count]
@@ -27,7 +26,6 @@ def batches(count=300, batch_size=64, start=0, **options):
 
 
 def network(seed=0):
-    """Layers that behave in one way in training and in another in evaluation, and learn quickly."""
     torch.manual_seed(seed)
     return nn.Sequential(
         nn.Conv2d(1, 4, kernel_size=5, stride=2),
@@ -51,7 +49,6 @@ def weights(model):
 
 
 def steps(model, some_batches, optimizer, loss_function=F.cross_entropy):
-    """One step for each batch; return the losses, and how many digits were read rightly."""
     model.train()
     losses, correct = [], 0
     for images, labels in some_batches:
@@ -66,7 +63,6 @@ def steps(model, some_batches, optimizer, loss_function=F.cross_entropy):
 
 
 def cycle(model, some_batches, peak_rate, betas=(0.7, 0.9), smoothing=0.0):
-    """Adam, with one cycle of the learning rate over some batches; return the losses."""
     model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=7.0, betas=betas, fused=True)
     schedule = one_cycle(optimizer, peak_rate, len(some_batches))

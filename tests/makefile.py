@@ -1,16 +1,18 @@
 """What the Makefile's targets run."""
 
 import os
+from pathlib import Path
 import subprocess
 
 from run_notebooks import ROOT
 
 
+def make(*arguments: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess:
+    """Run make in a folder, also where these tests run under another make."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    options = {"cwd": folder, "env": kept | variables, "capture_output": True, "text": True}
+    return subprocess.run(["make", *arguments], **options)
+
+
 def dry_run(*arguments: str) -> str:
-    """Return what make would run, also where these tests run under another make."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    command = ["make", "--dry-run", *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    return done.stdout
+    return make("--dry-run", *arguments).stdout

@@ -35,7 +35,9 @@ def differences(session: pytest.Session, path: Path, fresh: list[NotebookNode]) 
 
 
 def printed(outputs: list[NotebookNode]) -> str:
-    return "".join(output.text for output in outputs if output.get("name") == "stdout")
+    """Return what a cell printed, with warnings and errors, and without tqdm's bar."""
+    texts = [output.get("text") or output.get("evalue", "") for output in outputs]
+    return "".join(text for text in texts if "batch/s" not in text)
 
 
 def figures(outputs: list[NotebookNode]) -> list[Image.Image]:

@@ -11,7 +11,6 @@ LINES = ["Python", "packages", "kernel", "widgets", "device", "precision", "data
 
 
 def run_as_a_learner(**variables):
-    """Run the program; return its lines, what comes after them, and its exit status."""
     command = [sys.executable, "-m", "mnist_helpers"]
     environment = os.environ | variables
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
@@ -25,7 +24,6 @@ def told(monkeypatch, capsys):
     finders = checkup._FINDERS
 
     def told(name):
-        """Return the line that one finder gets, without its name."""
         monkeypatch.setattr(checkup, "_FINDERS", {name: finders[name]})
         wrong = checkup.report()
         line, last = capsys.readouterr().out.splitlines()
@@ -47,9 +45,8 @@ def test_a_whole_set_up_gets_a_line_each_and_exit_status_0():
 
 def test_a_broken_torch_costs_its_own_lines_and_no_others(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart is not there')\n")
-    lines, last, status = run_as_a_learner(
-        PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
-    )
+    path = os.pathsep.join([str(tmp_path), os.environ["PYTHONPATH"]])
+    lines, last, status = run_as_a_learner(PYTHONPATH=path)
     broken = [line for line in lines if line.startswith("!!")]
     assert {line.split()[1] for line in broken} == {"device", "precision", "data", "disk"}
     mend = "libcudart is not there In the repository's folder: rm -rf .venv, then make lab."
@@ -81,16 +78,15 @@ def test_another_python_will_do_where_it_finds_the_package(monkeypatch, tmp_path
         other.chmod(0o755)
     manager = "jupyter_client.manager.KernelManager.format_kernel_cmd"
     monkeypatch.setattr(manager, lambda self: [str(other), "-m", "ipykernel_launcher"])
+    found = told("kernel")
     if status == 0:
-        found = f"OK  notebooks run on {other}, which finds mnist_helpers too"
-        assert told("kernel") == found
+        assert found == f"OK  notebooks run on {other}, which finds mnist_helpers too"
     else:
-        found = f"!!  notebooks run on {other}, which has no mnist_helpers: an old kernel"
-        assert told("kernel").startswith(found)
-        assert "jupyter kernelspec remove python3" in told("kernel")
+        assert found.startswith(f"!!  notebooks run on {other}, which has no mnist_helpers: an old")
+        assert "jupyter kernelspec remove python3" in found
 
 
-def test_missing_widgets_a_full_disk_and_too_little_memory_are_told(monkeypatch, told):
+def test_missing_widgets_disk_and_memory_are_told(monkeypatch, told):
     monkeypatch.setattr("jupyter_core.paths.jupyter_path", lambda *names: [os.devnull])
     lacks = "!!  JupyterLab lacks @jupyter-widgets/jupyterlab-manager and anywidget. In the"
     assert told("widgets").startswith(lacks)
@@ -103,9 +99,7 @@ def test_missing_widgets_a_full_disk_and_too_little_memory_are_told(monkeypatch,
         assert ("up to 1.5 GB. Close" in told("memory")) == (sign == "!!")
 
 
-def test_a_changed_bit_that_nothing_betrays_is_found_and_mended(
-    tmp_path, monkeypatch, told, caplog
-):
+def test_a_changed_bit_is_found_and_mended(tmp_path, monkeypatch, told, caplog):
     monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path))
     file = data_root() / "MNIST" / "raw" / list(MNIST_FILES)[3]
     times = file.stat()

@@ -1,5 +1,3 @@
-"""The digits as lessons get them. What goes wrong with them: faults/test_data_faults.py."""
-
 import hashlib
 from pathlib import Path
 import sys
@@ -13,7 +11,7 @@ from torchvision.datasets import MNIST
 ARCHIVES = Path(data.__file__).parent / "archives"
 
 
-def test_the_archives_are_those_that_torchvision_would_download_and_their_list_is_right():
+def test_the_archives_are_torchvisions():
     packed = {f"{name}.gz": (ARCHIVES / f"{name}.gz").read_bytes() for name in MNIST_FILES}
     md5 = {name: hashlib.md5(content).hexdigest() for name, content in packed.items()}
     assert md5 == dict(MNIST.resources)
@@ -24,7 +22,7 @@ def test_the_archives_are_those_that_torchvision_would_download_and_their_list_i
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there XDG_CACHE_HOME has a say")
 @pytest.mark.parametrize("chosen", [None, ""])
-def test_without_the_variable_the_folder_lies_in_the_users_cache(tmp_path, monkeypatch, chosen):
+def test_the_folder_lies_in_the_users_cache(tmp_path, monkeypatch, chosen):
     monkeypatch.setattr(data, "_is_recorded", lambda raw: True)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("MNIST_DATA_DIR", "")
@@ -43,7 +41,7 @@ def test_the_datasets_are_torchvisions_with_digits_as_tensors():
         assert (type(label), label) == (int, first_label)
 
 
-def test_the_loaders_cut_all_digits_into_batches_in_the_files_order():
+def test_the_loaders_keep_the_files_order():
     for loader, last in zip(make_loaders(), (32, 16), strict=True):
         indices = list(loader.batch_sampler)
         assert (len(indices[0]), len(indices[-1])) == (64, last)
@@ -54,7 +52,7 @@ def test_the_loaders_cut_all_digits_into_batches_in_the_files_order():
         assert torch.equal(labels, loader.dataset.targets[:64])
 
 
-def test_shuffling_draws_a_new_order_for_each_epoch_and_the_same_from_the_same_seed():
+def test_shuffling_draws_a_new_order_for_each_epoch():
     orders = []
     for seed in (7, 7, 8):
         torch.manual_seed(seed)

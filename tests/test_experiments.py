@@ -13,8 +13,6 @@ def table(tmp_path, monkeypatch):
 
 
 class Training:
-    """Stands for a training: notes its seeds; each setting and seed has its own accuracy."""
-
     def __init__(self, fails_at=None):
         self.seeds, self.fails_at = [], fails_at
 
@@ -33,19 +31,18 @@ def write(table, *rows, end="\r\n"):
     table.path.write_bytes(("\r\n".join([HEADER, *rows]) + end).encode())
 
 
-def test_a_setting_is_named_by_what_differs_and_comes_back_as_it_was(table) -> None:
+def test_a_setting_is_named_by_what_differs(table):
     odd = Setting(5, 8, 3, "strided", "Tanh", "SGD", 0.1 + 0.2)
     for setting in (odd, DEEP, Setting()):
         table.run(setting, Training(), seeds=1)
     assert list(table.results()) == [odd, DEEP, Setting()]
-    everything = (
-        "kernel_size 5, channels 8, depth 3, pooling strided, activation Tanh, optimizer SGD"
-    )
-    odd_name = f"{everything}, learning_rate {0.1 + 0.2}"
-    assert table.accuracies() == {odd_name: [93.0], "depth 2": [92.0], "baseline": [91.0]}
+    first, *others = table.accuracies().items()
+    name = "kernel_size 5, channels 8, depth 3, pooling strided, activation Tanh, optimizer SGD"
+    assert first == (f"{name}, learning_rate {0.1 + 0.2}", [93.0])
+    assert others == [("depth 2", [92.0]), ("baseline", [91.0])]
 
 
-def test_each_training_is_a_line_before_the_next_one_begins(table) -> None:
+def test_each_training_is_a_line_before_the_next_one_begins(table):
     assert str(table) == "no experiment yet"
     for number in (0, 2):
         with pytest.raises(KeyboardInterrupt):
@@ -54,24 +51,21 @@ def test_each_training_is_a_line_before_the_next_one_begins(table) -> None:
     assert lines(table) == [HEADER, f"{start},0,91.00", f"{start},1,91.25"]
     training = Training()
     assert table.run(Setting(), training) == [91.0, 91.25, 91.5]
-    assert training.seeds == [2], "what is there already is not trained again"
+    assert training.seeds == [2]
     assert table.run(DEEP, training, seeds=1) == [92.0]
     assert table.run(Setting(), training, seeds=1) == [91.0]
     assert training.seeds == [2, 0]
     assert len(lines(table)) == 5
 
 
-def test_a_missing_folder_costs_no_training_and_no_number_leaves_no_line(table, tmp_path) -> None:
+def test_a_missing_folder_costs_no_training(tmp_path):
     training = Training()
     with pytest.raises(FileNotFoundError):
         ExperimentTable(tmp_path / "not there" / "my.csv").run(Setting(), training)
     assert training.seeds == []
-    with pytest.raises(TypeError):
-        table.run(Setting(), lambda setting, seed: None)
-    assert table.results() == {}
 
 
-def test_a_written_table_has_means_spreads_and_differences_from_the_baseline(table) -> None:
+def test_a_written_table_has_means_spreads_and_differences(table):
     table.run(DEEP, Training())
     table.run(Setting(), Training(), seeds=1)
     assert str(table) == (
@@ -84,7 +78,7 @@ def test_a_written_table_has_means_spreads_and_differences_from_the_baseline(tab
 @pytest.mark.parametrize(
     "line", ["", "3,16", LINE + ",7", LINE.replace("16", "many"), LINE[: -len(",98.76")]]
 )
-def test_a_damaged_line_is_refused_by_its_number_and_nothing_is_trained(table, line) -> None:
+def test_a_damaged_line_is_refused_by_its_number(table, line):
     write(table, LINE, line, LINE)
     before, training = table.path.read_bytes(), Training()
     with pytest.raises(ValueError, match=r"^Line 3 of experiments\.csv does not hold"):
@@ -93,7 +87,7 @@ def test_a_damaged_line_is_refused_by_its_number_and_nothing_is_trained(table, l
 
 
 @pytest.mark.parametrize("content", [b"name,age\n", b"\xff\xfe\x00", b'"'])
-def test_another_file_is_refused_and_left_as_it_is(table, content) -> None:
+def test_another_file_is_refused_and_left_as_it_is(table, content):
     table.path.write_bytes(content)
     with pytest.raises(ValueError, match=r"^experiments\.csv is not a table of experiments"):
         table.run(Setting(), Training())
@@ -102,9 +96,7 @@ def test_another_file_is_refused_and_left_as_it_is(table, content) -> None:
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_a_table_that_a_spreadsheet_or_an_editor_has_saved_still_reads_and_grows(
-    table, end, mark
-) -> None:
+def test_a_table_that_a_spreadsheet_has_saved_still_grows(table, end, mark):
     write(table, LINE, end=end)
     table.path.write_text(mark + table.path.read_text(encoding="utf-8"), encoding="utf-8")
     assert table.run(Setting(), Training(), seeds=2) == [98.76, 91.25]

@@ -1,5 +1,3 @@
-"""What an import of the package does, and which module may import which."""
-
 import ast
 from importlib.util import resolve_name
 import json
@@ -26,8 +24,7 @@ SOURCES = {
 }
 
 
-def imported(module: str, source: str) -> set[str]:
-    """Return the modules of the package that a module imports, inside functions too."""
+def imported(module, source):
     names = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -39,7 +36,7 @@ def imported(module: str, source: str) -> set[str]:
     return {name.split(".")[1] for name in names if name.startswith("mnist_helpers.")}
 
 
-def python(code: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
+def python(code, *arguments, **variables):
     environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
     command = [sys.executable, "-B", "-c", code, *arguments]
     options = {"capture_output": True, "text": True, "check": True, "timeout": 120}
@@ -47,19 +44,19 @@ def python(code: str, *arguments: str, **variables: str) -> subprocess.Completed
 
 
 @pytest.mark.parametrize("module", SOURCES)
-def test_a_module_imports_only_lower_floors(module: str) -> None:
+def test_a_module_imports_only_lower_floors(module):
     own = module.split(".")[1]
     [floor] = [number for number, names in enumerate(FLOORS) if own in names]
     assert imported(module, SOURCES[module]) <= {own}.union(*FLOORS[:floor])
 
 
-def test_every_form_of_import_is_seen() -> None:
+def test_every_form_of_import_is_seen():
     forms = (
-        "from ..data import x; from .. import models; import mnist_helpers.shapes as s, torch.nn"
+        "from .strokes import y; from .. import data; import mnist_helpers.shapes as s, torch.nn"
     )
     inside = "def f():\n from mnist_helpers import training; from mnist_helpers.plots import g"
-    seen = imported("mnist_helpers.widgets.pad", f"from .strokes import y; {forms}\n{inside}")
-    assert seen == {"widgets", "data", "models", "shapes", "training", "plots"}
+    seen = imported("mnist_helpers.widgets.pad", f"{forms}\n{inside}")
+    assert seen == {"widgets", "data", "shapes", "training", "plots"}
 
 
 # Imports what the modules import from outside, and then themselves, under observation.
@@ -99,7 +96,7 @@ print(json.dumps([seen, printed.getvalue()]))
 """
 
 
-def test_importing_opens_starts_trains_changes_and_prints_nothing() -> None:
+def test_importing_does_nothing_else():
     nodes = [node for source in SOURCES.values() for node in ast.walk(ast.parse(source))]
     outside = [
         ast.unparse(node)
@@ -112,13 +109,13 @@ def test_importing_opens_starts_trains_changes_and_prints_nothing() -> None:
 
 
 @pytest.mark.parametrize(("given", "expected"), [({}, "3000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
-def test_the_spinning_of_threads_is_shortened_before_torch_unless_chosen(given, expected) -> None:
+def test_the_spinning_of_threads_is_shortened_before_torch(given, expected):
     print_both = "print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules)"
     done = python(f"import mnist_helpers, os, sys; {print_both}", **given)
     assert done.stdout.split() == [expected, "False"]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems bring another OpenMP library")
-def test_the_threads_of_torch_take_the_short_spin() -> None:
+def test_the_threads_of_torch_take_the_short_spin():
     done = python("import mnist_helpers, torch", OMP_DISPLAY_ENV="VERBOSE")
     assert "GOMP_SPINCOUNT = '3000'" in done.stderr

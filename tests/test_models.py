@@ -1,14 +1,7 @@
 import itertools
 
-from mnist_helpers.models import (
-    CNN,
-    MLP,
-    BatchNormCNN,
-    SmallCNN,
-    WideCNN,
-    convolution_block,
-    make_cnn,
-)
+from mnist_helpers import models
+from mnist_helpers.models import CNN, MLP, BatchNormCNN, SmallCNN, WideCNN, make_cnn
 import pytest
 import torch
 from torch import nn
@@ -61,15 +54,13 @@ def test_a_network_is_the_layers_that_it_says_and_nothing_else(network, last):
     assert torch.equal(model(images), nn.Sequential(*leaves(model))(images))
 
 
-@pytest.mark.parametrize(("network", "sizes"), [(CNN, [3, 7, 4, 2]), (WideCNN, [3, 11, 2, 2])])
-def test_the_parts_keep_their_names_or_no_checkpoint_would_load_any_more(network, sizes):
+def test_the_parts_keep_their_names_for_old_checkpoints():
     names = ["block_1", "block_2", "block_3", "output"]
-    parts = [(name, len(part)) for name, part in network().named_children()]
-    assert parts == list(zip(names, sizes, strict=True))
+    assert [name for name, _ in CNN().named_children()] == names
 
 
-def test_a_trained_block_that_pools_early_answers_bit_for_bit_as_if_it_pooled_last():
-    block = convolution_block(4, 16, pool=True)
+def test_a_block_that_pools_early_answers_as_if_it_pooled_last():
+    block = models.convolution_block(4, 16, pool=True)
     convolution, pooling, norm, relu = block
     images = torch.randn(20, 4, 14, 14)
     block(images + 1)  # so that the statistics are not those of a new network
@@ -94,6 +85,6 @@ def test_a_network_of_the_experiments_is_what_was_asked_for(pooling, half):
     )
 
 
-def test_a_pooling_that_is_none_of_the_three_is_refused_with_those_there_are():
+def test_a_pooling_that_is_none_of_the_three_is_refused():
     with pytest.raises(ValueError, match=r"^pooling is 'Max'; .*'max', 'average'.*'strided'"):
         make_cnn(pooling="Max")

@@ -1,5 +1,4 @@
-"""The guard that every test runs under: connections to other computers are refused, and noted. A
-run of the tests in which one was noted fails (conftest.py)."""
+"""The guard that every test runs under (offline/sitecustomize.py, and conftest.py)."""
 
 import os
 import socket
@@ -21,20 +20,19 @@ FAR = {
 
 @pytest.fixture
 def noted(tmp_path, monkeypatch):
-    """Have connections noted in a file of the test's own, and return a function that reads it."""
     log = tmp_path / "connections.txt"
     monkeypatch.setenv("MNIST_CONNECTIONS", str(log))
     return lambda: log.read_text(encoding="utf-8").splitlines() if log.exists() else []
 
 
 @pytest.mark.parametrize("code", FAR.values(), ids=FAR)
-def test_a_connection_is_refused_and_noted(noted, code) -> None:
+def test_a_connection_is_refused_and_noted(noted, code):
     with pytest.raises(ConnectionRefusedError, match="no connection to another computer"):
         exec(code, {"socket": socket})
     assert len(noted()) == 1
 
 
-def test_another_process_is_refused_too_and_the_loopback_is_open_to_it(noted) -> None:
+def test_another_process_is_refused_all_but_the_loopback(noted):
     with socket.create_server(("127.0.0.1", 0)) as server:
         near = f"socket.create_connection({server.getsockname()}, timeout=10)"
         for code, status, count in [(near, 0, 0), (FAR["an address"], 1, 1)]:
@@ -42,7 +40,7 @@ def test_another_process_is_refused_too_and_the_loopback_is_open_to_it(noted) ->
             assert (done.returncode, len(noted())) == (status, count)
 
 
-def test_a_run_that_tried_a_connection_fails_although_its_tests_pass(noted, tmp_path) -> None:
+def test_a_run_that_tried_a_connection_fails(noted, tmp_path):
     code = f"def test_it():\n    with suppress(OSError):\n        {FAR['a name looked up']}\n"
     imports = "from contextlib import suppress\nimport socket\n"
     (tmp_path / "test_one.py").write_text(imports + code, encoding="utf-8")

@@ -11,7 +11,7 @@ import sys
 import tomllib
 import zipfile
 
-from makefile import dry_run
+from makefile import dry_run, make
 from mnist_helpers.benchmark import load_results
 from mnist_helpers.benchmark.__main__ import _fraction as fraction
 from packaging.requirements import Requirement
@@ -27,8 +27,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def tracked(*patterns: str) -> list[Path]:
     if not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
-    command = ["git", "ls-files", *patterns]
-    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listing = subprocess.check_output(["git", "ls-files", *patterns], cwd=ROOT, text=True)
     return [path for path in map(ROOT.joinpath, listing.splitlines()) if path.is_file()]
 
 
@@ -60,7 +59,7 @@ def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine() -> 
     # Written so that this file does not name them itself.
     registries = "pypi[.]org|python[h]osted|download[.]pytorch|npm[j]s|[.]anaconda|[.]debian"
     folders = r"(?<![\w.])/(ro[o]t|h[o]me|w[o]rk|U[s]ers)/"
-    for path in tracked(".", ":!*.gz", ":!*.png", ":!*.gif"):
+    for path in tracked(".", ":!*.gz", ":!*.png", ":!*.gif", ":!*.jpg"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(registries, text), path
         assert path.parent == ROOT / "tests" or not re.search(folders, text), path
@@ -90,6 +89,32 @@ def test_make_passes_the_port_and_the_arguments_on() -> None:
     assert re.search(r"-m pytest .*--dist loadscope .* tests/test_shapes.py$", test)
 
 
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="it needs a shell and make")
+@pytest.mark.parametrize(
+    ("failing", "installs", "end"),
+    [
+        ("nothing", 3, "Ready. What is there:"),
+        ("requirements.lock", 2, r"This failed: pip .*-r requirements.lock\nAll it said: .*\.log"),
+        ("+cpu", 1, r"no torch==[\d.]+\+cpu and torchvision==[\d.]+\+cpu for the processor alone"),
+    ],
+)
+def test_make_installs_what_the_lock_names_or_says_what_failed(tmp_path, failing, installs, end):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "venv.py").write_text("create = lambda folder, with_pip: None")
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho $@ >> asked\ncase "$@" in *$FAILING*) exit 1; esac')
+    python.chmod(0o755)
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "tools/set_up.py"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    command = [".venv/installed", "TORCH=cpu", f"PYTHON={sys.executable}"]
+    done = make(*command, folder=tmp_path, PYTHONPATH=str(tmp_path), FAILING=failing)
+    assert done.stdout.startswith("Setting up the lessons, once:")
+    assert re.search(end, done.stdout + done.stderr)
+    assert (tmp_path / "asked").read_text().count("-m pip install") == installs
+    assert (tmp_path / ".venv/installed").exists() == (done.returncode == 0) == (installs == 3)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="a script of the shell stands in for make")
 @pytest.mark.parametrize("failing", ["lint", "test", ""])
 def test_ci_runs_what_a_stranger_runs_and_fails_with_it(tmp_path, failing) -> None:
@@ -114,7 +139,7 @@ def test_ci_runs_on_three_systems() -> None:
 
 def test_the_wheel_carries_the_whole_package_and_nothing_else(tmp_path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
-    subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    subprocess.check_output(command, cwd=ROOT)
     [wheel] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as content:
         carried = {name: content.read(name) for name in content.namelist()}
@@ -133,8 +158,8 @@ def test_the_house_stays_small() -> None:
     read = [path for path in others if path.parent.name != "benchmark" and path.stem != "checkup"]
     definitions = [one for path in package for one in ast.parse(path.read_bytes()).body]
     table = [
-        ("lines of the package", sum(map(lines.get, package)), 6_000),
-        ("bytes of the package", sum(path.stat().st_size for path in package), 270_000),
+        ("lines of the package", sum(map(lines.get, package)), 6_100),
+        ("bytes of the package", sum(path.stat().st_size for path in package), 280_000),
         ("lines that a learner reads", sum(map(lines.get, read)), 3_400),
         ("lines of the exercises", sum(map(lines.get, exercises)), 2_400),
         ("lines of the longest of them", max(map(lines.get, exercises)), 400),
@@ -155,7 +180,8 @@ def test_the_benchmarks_table_is_what_it_measured() -> None:
         assert name == f"`{row['recipe']}`"
         spread = f"{row['accuracy']:.2f} ± {row['accuracy_sd']:.2f} %" if row["accuracy"] else "–"
         ratio = fraction(row["ratio"]) + " of a `DataLoader`'s" * (row["recipe"] == "loading")
-        assert cells == [f"{row['epochs']:g}", f"{row['seeds']}", spread, ratio]
+        numbers = [f"{row['epochs']:g}", f"{row['seeds']}", spread, ratio]
+        assert cells == [*numbers, f"{row['peak_mb']:,.0f} MB"]
 
 
 def test_the_recorded_recipes_are_as_good_and_as_fast_as_the_lesson_says() -> None:

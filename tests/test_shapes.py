@@ -1,45 +1,26 @@
 """Layers, held to PyTorch itself on many that hypothesis makes up."""
 
-import tempfile
+from itertools import accumulate
 
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from hypothesis.configuration import set_hypothesis_home_dir
 from mnist_helpers import shapes
-from mnist_helpers.models import CNN, MLP
+from mnist_helpers.models import MLP
 import pytest
 import torch
 from torch import nn
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-# No folder left beside the tests.
-set_hypothesis_home_dir(tempfile.gettempdir())
+SIZES = {"kernel_size": (1, 7), "stride": (1, 4), "padding": (0, 5), "dilation": (1, 3)}
+geometries = st.fixed_dictionaries({name: st.integers(*ends) for name, ends in SIZES.items()})
 
 
-def tried(examples):
-    """The same examples in every run."""
-    return settings(derandomize=True, deadline=None, database=None, max_examples=examples)
-
-
-geometries = st.fixed_dictionaries(
-    {
-        "kernel_size": st.integers(1, 7),
-        "stride": st.integers(1, 4),
-        "padding": st.integers(0, 5),
-        "dilation": st.integers(1, 3),
-    }
-)
-
-
-@tried(600)
-@given(st.integers(1, 30), geometries, st.booleans())
-def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry, pooling) -> None:
-    if pooling:  # which takes no more padding than half of its kernel
-        geometry["padding"] = min(geometry["padding"], geometry["kernel_size"] // 2)
-    layer = nn.MaxPool2d(**geometry) if pooling else nn.Conv2d(1, 1, **geometry)
+@settings(max_examples=500)
+@given(st.integers(1, 30), geometries)
+def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry) -> None:
     try:
-        expected = layer(torch.zeros(1, 1, size, size)).shape[-1]
+        expected = nn.Conv2d(1, 1, **geometry)(torch.zeros(1, 1, size, size)).shape[-1]
     except RuntimeError:
         padded = size + 2 * geometry["padding"]
         with pytest.raises(ValueError, match=f" does not fit into {padded}, with padding"):
@@ -64,7 +45,7 @@ def test_the_known_kernels_do_what_they_are_called() -> None:
     assert not found
 
 
-@tried(200)
+@settings(max_examples=200)
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.data())
 def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, data) -> None:
     image, kernel = torch.rand(6, 7), torch.rand(kernel_size, kernel_size) - 0.7
@@ -89,19 +70,14 @@ def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, dat
 @st.composite
 def layers(draw, channels, widening):
     """One layer that takes that many channels, and puts out as many, or more if `widening`."""
-    kind = draw(st.sampled_from(["conv", "conv", "max", "average", "relu", "norm"]))
-    geometry = draw(geometries)
-    half = min(geometry["padding"], geometry["kernel_size"] // 2)
-    if kind == "conv":
-        groups = draw(st.sampled_from([1, channels]))
-        out_channels = groups * draw(st.integers(1, 2)) if widening else channels
-        geometry |= {"groups": groups, "bias": draw(st.booleans())}
-        return nn.Conv2d(channels, out_channels, **geometry)
-    if kind == "max":
-        return nn.MaxPool2d(**geometry | {"padding": half})
-    if kind == "average":
-        return nn.AvgPool2d(geometry["kernel_size"], geometry["stride"], half)
-    return nn.ReLU(inplace=draw(st.booleans())) if kind == "relu" else nn.BatchNorm2d(channels)
+    geometry, yes = draw(geometries), draw(st.booleans())
+    groups = draw(st.sampled_from([1, channels]))
+    wide = groups * draw(st.integers(1, 2)) if widening else channels
+    conv = nn.Conv2d(channels, wide, **geometry, groups=groups, bias=yes)
+    pool = geometry | {"padding": min(geometry["padding"], geometry["kernel_size"] // 2)}
+    average = nn.AvgPool2d(*(pool[name] for name in ("kernel_size", "stride", "padding")))
+    others = [nn.MaxPool2d(**pool), average, nn.ReLU(inplace=yes), nn.BatchNorm2d(channels)]
+    return draw(st.sampled_from([conv, conv, *others]))
 
 
 @st.composite
@@ -115,25 +91,17 @@ def stacks(draw, widening=True):
     return nn.Sequential(*stack), (first, draw(st.integers(1, 40)), draw(st.integers(1, 40)))
 
 
-def one_after_the_other(model, images):
-    """What each layer puts out, or None where one of them refuses."""
-    outputs = [images]
-    with torch.no_grad():
-        for layer in model.eval():
-            try:
-                outputs.append(layer(outputs[-1].clone()))
-            except (RuntimeError, ValueError):
-                return None
-    return outputs[1:]
-
-
-@tried(400)
+@settings(max_examples=400)
 @given(stacks(), st.integers(1, 3), st.booleans())
 def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training) -> None:
     model, shape = drawn
     images = torch.rand(count, *shape) - 0.5
-    with FlopCounterMode(display=False) as counter:
-        expected = one_after_the_other(model, images)
+    model.eval()
+    try:
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            _, *expected = accumulate(model, lambda x, layer: layer(x.clone()), initial=images)
+    except (RuntimeError, ValueError):  # one of them refuses
+        expected = None
     model.train(training)
     model[0].train(not training)
     modes = [module.training for module in model.modules()]
@@ -151,8 +119,8 @@ def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training) ->
             assert torch.equal(output.nan_to_num(), right.nan_to_num())
             assert not output.requires_grad
             parameters = sum(weight.numel() for weight in layer.parameters())
-            row = (f"{name} {type(layer).__name__}", tuple(right.shape[1:]), parameters)
-            assert rows.pop(0) == row
+            title = f"{name} {type(layer).__name__}"
+            assert rows.pop(0) == (title, tuple(right.shape[1:]), parameters)
         assert outputs == rows == []
     # The model is as it was.
     assert [module.training for module in model.modules()] == modes
@@ -161,7 +129,7 @@ def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training) ->
 
 
 class Backwards(nn.Module):
-    """Runs one layer twice, and another, which shares its weight and is held before it."""
+    """Runs one layer twice, and then another, which shares its weight and is held before it."""
 
     def __init__(self):
         super().__init__()
@@ -196,11 +164,11 @@ def positive(layer):
     return layer.double().eval()
 
 
-@tried(400)
+@settings(max_examples=400)
 @given(stacks(widening=False), st.data())
 def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data) -> None:
     row = shapes.receptive_field(drawn[0])[-1]
-    # Large enough for some units that see no edge, and not for too long a test.
+    # Large enough for some units that see no edge.
     size = row.size + 2 * row.jump
     assume(size < 250)
     picture = torch.ones(1, 1, size, size, dtype=torch.float64, requires_grad=True)
@@ -224,10 +192,8 @@ def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_al
     assert [row.size for row in rows] == [3, 4, 8, 10]
     assert shapes.receptive_field(layer for layer in layers) == rows
     for last in (nn.Flatten(), nn.Linear(5, 2)):
-        assert (
-            shapes.receptive_field(nn.Sequential(nn.Sequential(*layers), last, nn.Upsample(2)))
-            == rows
-        )
+        model = nn.Sequential(nn.Sequential(*layers), last, nn.Upsample(2))
+        assert shapes.receptive_field(model) == rows
 
 
 @pytest.mark.parametrize(
@@ -245,15 +211,10 @@ def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer) -> None:
 
 
 def test_each_view_is_of_its_layer() -> None:
-    model, image = CNN(), torch.rand(1, 28, 28)
+    model, image = MLP((5,)), torch.rand(1, 28, 28)
     views = shapes.layer_views(model, image)
-    outputs = [
-        one for one in shapes.layer_outputs(model, image[None]) if "Flatten" not in str(one[1])
-    ]
-    fields = [*shapes.receptive_field(model), None]
-    for view, (name, module, output), field in zip(views, outputs, fields, strict=True):
+    _flatten, *ran = shapes.layer_outputs(model, image[None])
+    for view, (_, _, output) in zip(views, ran, strict=True):
         assert torch.equal(view.output, output[0])
-        parameters = sum(weight.numel() for weight in module.parameters())
-        assert (view.title, *view[2:]) == (f"{name} {type(module).__name__}", parameters, field)
+    assert [view.field for view in views] == [None] * 3
     assert shapes.seen_patch(views[-1], image, (0, 0)) == (0, 0, 28, 28)
-    assert [view.field for view in shapes.layer_views(MLP((5,)), image)] == [None] * 3

@@ -33,8 +33,7 @@ def test_the_digits_of_the_file_are_read_and_the_letters_left_out(tmp_path, caps
     monkeypatch.setattr(pen_digits, "trained_cnn", lambda: None)
     monkeypatch.setattr(pen_digits, "predict", lambda model, strokes: torch.eye(10)[7])
     pen_digits.main(tmp_path / "pens.txt")
-    told = "2 digits of 2 writers: 50.00% read\n0 taken for 7: 1\n"
-    assert capsys.readouterr().out == told
+    assert capsys.readouterr().out == "2 digits of 2 writers: 50.00% read\n0 taken for 7: 1\n"
 
 
 def test_ratios_are_of_times_side_by_side_to_times_alone(capsys, monkeypatch):
@@ -43,8 +42,8 @@ def test_ratios_are_of_times_side_by_side_to_times_alone(capsys, monkeypatch):
     monkeypatch.setattr(load, "seconds_of_training", lambda n, *_: 2 if n == 1 else next(together))
     load.compare_trainings()
     two, _, slow = capsys.readouterr().out.splitlines()
-    told = "2 trainings, mnist_helpers imported first: 4.0 times as long as one alone"
-    assert two == f"{told} (from 3.0 to 5.0)"
+    assert two.startswith("2 trainings, mnist_helpers imported first: 4.0 times as long as one")
+    assert two.endswith(" (from 3.0 to 5.0)")
     assert slow.startswith("2 trainings, torch imported first: 30.0 times")
 
 

@@ -31,18 +31,13 @@ def run(capsys: pytest.CaptureFixture) -> Callable[[str], str]:
     shell.history_manager.end_session()
 
 
-def test_own_lines_and_the_last_one_stay_and_the_frames_between_become_one_line_each(run) -> None:
+def test_own_lines_and_the_last_one_stay_and_tb_shows_all_the_others(run) -> None:
     shown = run(OWN_MODULE)
-
     assert "nn.Sequential(Network())(torch.zeros(1, 2))" in shown
     assert "return self.layer(x)" in shown
     assert shown.count("frames in torch (%tb shows all)") == 2
     assert shown.rstrip().endswith("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)")
     assert "site-packages" not in shown
-
-
-def test_tb_shows_the_last_error_whole(run) -> None:
-    run(OWN_MODULE)
     assert run("%tb").count("site-packages") >= 4
 
 

@@ -2,7 +2,7 @@ import functools
 
 from by_hand import cycle, digits, weights
 from mnist_helpers.batches import TensorBatches, random_affine
-from mnist_helpers.drawing import drawn_digits
+from mnist_helpers.drawing import drawn_digits, predict
 from mnist_helpers.models import CNN, WideCNN
 from mnist_helpers.training import save_checkpoint, trained, trained_cnn
 import pytest
@@ -11,7 +11,7 @@ import torch
 
 @pytest.fixture
 def first(tmp_path, monkeypatch):
-    """The file and the network of a first call, trained for real on one in 250 of the digits."""
+    """A first call, on few digits."""
     monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
     monkeypatch.setattr(trained, "load_datasets", lambda: (digits(60_000 // 250), None))
     monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(count // 250))
@@ -19,13 +19,13 @@ def first(tmp_path, monkeypatch):
     monkeypatch.setenv("MNIST_DEVICE", "cpu")
     before = torch.get_rng_state()
     model = trained_cnn(progress=False)
-    assert torch.equal(torch.get_rng_state(), before), "the caller's random numbers go on"
+    assert torch.equal(torch.get_rng_state(), before)
     [path] = tmp_path.iterdir()
     return path, model
 
 
 def test_the_recipe_is_what_pytorch_makes_of_it_by_hand(first):
-    mnist, (images, labels) = digits(240), drawn_digits(12)
+    mnist, (images, labels) = digits(240), drawn_digits(24)
     images, labels = torch.cat([mnist.data, images]), torch.cat([mnist.targets, labels])
     batches = TensorBatches(images, labels, batch_size=128, shuffle=True, seed=0)
     generator = torch.Generator().manual_seed(0)
@@ -38,7 +38,7 @@ def test_the_recipe_is_what_pytorch_makes_of_it_by_hand(first):
     assert weights(first[1]) == weights(by_hand)
 
 
-def test_the_next_call_loads_what_was_kept_in_evaluation_mode_and_says_so(first, capsys):
+def test_the_next_call_loads_what_was_kept(first, capsys):
     path, model = first
     before = path.read_bytes()
     again = trained_cnn()
@@ -56,7 +56,7 @@ def test_the_next_call_loads_what_was_kept_in_evaluation_mode_and_says_so(first,
         (lambda path: path.unlink(), ""),
     ],
 )
-def test_a_file_that_does_not_fit_is_replaced_and_the_reason_said(first, capsys, damage, reason):
+def test_a_file_that_does_not_fit_is_replaced(first, capsys, damage, reason):
     path, model = first
     damage(path)
     assert weights(trained_cnn()) == weights(model)
@@ -65,12 +65,12 @@ def test_a_file_that_does_not_fit_is_replaced_and_the_reason_said(first, capsys,
     assert said.startswith(f"trained_cnn: a network trained {when}")
     assert reason in said
     assert said.count("\n") == 1
-    assert "6/6" in bar, "three epochs of two batches"
+    assert "9/9" in bar, "three epochs of three batches"
     assert weights(trained_cnn(progress=False)) == weights(model)
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_network_that_cannot_be_kept_is_returned_all_the_same(first, capsys):
+def test_a_network_that_cannot_be_kept_is_returned(first, capsys):
     path, _ = first
     path.unlink()
     path.mkdir()
@@ -78,3 +78,17 @@ def test_a_network_that_cannot_be_kept_is_returned_all_the_same(first, capsys):
     said = capsys.readouterr().out
     assert "but not kept for the next call (IsADirectoryError in the folder of the data)" in said
     assert list(path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("digit", "strokes"),
+    [
+        (0, "50 10, 30 20, 20 55, 30 90, 48 95, 70 80, 78 50, 70 20, 50 10 / 85 -10, 12 112"),
+        (1, "-5 45, 40 25, 78 0, 76 50, 74 100"),
+        (1, "0 55, 30 30, 55 0, 52 60, 45 95, 20 100, 95 98"),
+        (4, "0 5, 0 50, 8 58, 15 45, 20 0, 16 50, 10 100"),
+    ],
+)
+def test_forms_that_mnist_has_few_of_are_read(digit, strokes):
+    pens = [[tuple(map(int, p.split())) for p in pen.split(", ")] for pen in strokes.split(" / ")]
+    assert predict(trained_cnn(progress=False), pens).argmax() == digit

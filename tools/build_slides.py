@@ -156,8 +156,8 @@ def hold_predicted_outputs_back(notebook: NotebookNode) -> None:
                 cell.metadata.slideshow.slide_type = "-"
 
 
-def leave_hints_out(notebook: NotebookNode) -> None:
-    """Remove what the exercises print: on the wall the hint would come before anybody has tried."""
+def clear_exercises(notebook: NotebookNode) -> None:
+    """Remove what an exercise's cell prints: that it waits for an answer, and how to ask a hint."""
     for cell in notebook.cells:
         if "exercise" in cell.metadata.get("tags", []):
             cell.outputs = []
@@ -194,7 +194,7 @@ def deck(path: Path, folder: Path) -> str:
     notebook.metadata.title = heading(notebook.cells[0])
     name_sections(notebook)
     hold_predicted_outputs_back(notebook)
-    leave_hints_out(notebook)
+    clear_exercises(notebook)
     shorten_tracebacks(notebook)
     where = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     html, _ = Exporter(folder.resolve()).from_notebook_node(notebook, resources=where)

@@ -3,13 +3,11 @@
 """
 
 import io
+from pathlib import Path
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 
-from jupyter_server.serverapp import list_running_servers
+from jupyter_lab import BROWSER_FLAGS, find_browser, jupyter_lab
 from mnist_helpers.drawing import random_strokes
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
@@ -50,29 +48,19 @@ def frames(page: Page) -> list[Image.Image]:
 
 
 def main() -> None:
-    folder = tempfile.mkdtemp()
-    shutil.copy(START_PAGE, folder)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--port=0", "--allow-root"]
-    server = subprocess.Popen([*command, f"--notebook-dir={folder}"])
-    try:
-        while not (found := [one for one in list_running_servers() if one["pid"] == server.pid]):
-            time.sleep(0.2)
-        address = f"{found[0]['url']}lab/tree/{START_PAGE.name}?token={found[0]['token']}"
-        with sync_playwright() as player:
-            program = shutil.which("chromium") or shutil.which("google-chrome")
-            browser = player.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as home:
+        shutil.copy(START_PAGE, folder)
+        with jupyter_lab(Path(folder), Path(home)) as lab, sync_playwright() as player:
+            program = find_browser()
+            browser = player.chromium.launch(executable_path=program, args=BROWSER_FLAGS)
             page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.goto(address)
+            page.goto(f"{lab.address}lab/tree/{START_PAGE.name}?token={lab.token}")
             page.locator(".jp-NotebookPanel-toolbar", has_text="Python 3").wait_for()
             page.wait_for_timeout(3000)
             page.locator(".jp-CodeCell .jp-InputArea-editor").first.click()
             page.keyboard.press("Shift+Enter")
-            pictures = [
-                one.resize((640, round(640 * one.height / one.width))) for one in frames(page)
-            ]
-    finally:
-        server.terminate()
-        shutil.rmtree(folder)
+            taken = frames(page)
+    pictures = [one.resize((640, round(640 * one.height / one.width))) for one in taken]
     pictures = [picture.quantize(32) for picture in pictures]
     path = ROOT / "notebooks" / "images" / "pad.gif"
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=110, loop=0)

@@ -1,8 +1,9 @@
 """Train the classic recipe and ours, in turn, and say how long each takes and how it ends.
 
 The accuracy is the final epoch's on the test set, the mean over the seeds; nothing was chosen by
-it. The ratio is to the time of ten epochs of the classic recipe, reckoned from those that were
-trained; for `loading` to a DataLoader's. Ctrl-C ends early, and prints what is finished.
+it. Times are compared within one run: the ratio is to ten epochs of the classic recipe, reckoned
+from those that were trained; for `loading` to a DataLoader with ToTensor. Ctrl-C ends early, and
+prints what is finished.
 """
 
 import argparse
@@ -15,9 +16,11 @@ from pathlib import Path
 import platform
 from statistics import mean, stdev
 import sys
+import threading
 import time
 from typing import NamedTuple
 
+import psutil
 import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader
@@ -36,6 +39,7 @@ class _Run(NamedTuple):
     """One training; or, without an accuracy, one pass over the training set."""
 
     seconds: float
+    peak_mb: float
     accuracy: float | None = None  # in [0, 1]
     loader_seconds: float | None = None  # a DataLoader's for the same pass
 
@@ -45,10 +49,9 @@ class _Run(NamedTuple):
 
 def main() -> int:
     options = _options()
-    print(
-        f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.system()} on "
-        f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
-    )
+    machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
+    threads = f"{torch.get_num_threads()} threads"
+    print(f"torch {torch.__version__}, {threads}, {platform.system()} on {machine}")
     print(choose_precision(get_device()).reason, flush=True)
     train_set, test_set = load_datasets()
     if options.steps:
@@ -133,32 +136,48 @@ def _measure_training(recipe: Recipe, seed: int, train_set: MNIST, test_set: MNI
     """Train one network, and evaluate it once, at the end. Its making is not timed."""
     torch.manual_seed(seed)
     model = recipe.network().to(get_device())
-    trained, seconds = _timed(lambda: recipe.train(model, train_set, seed))
+    trained, seconds, peak_mb = _watched(lambda: recipe.train(model, train_set, seed))
     test_batches = TensorBatches(test_set.data, test_set.targets, batch_size=1000)
     _, accuracy = evaluate(trained, test_batches, F.cross_entropy)
-    return _Run(seconds, accuracy)
+    return _Run(seconds, peak_mb, accuracy)
 
 
 def _measure_loading(train_set: MNIST) -> _Run:
     loader = DataLoader(train_set, batch_size=64)
     batches = TensorBatches(train_set.data, train_set.targets, batch_size=64)
-    _, loader_seconds = _timed(lambda: deque(loader, maxlen=0))
-    _, seconds = _timed(lambda: deque(batches, maxlen=0))
+    _, loader_seconds, _ = _watched(lambda: deque(loader, maxlen=0))
+    _, seconds, peak_mb = _watched(lambda: deque(batches, maxlen=0))
     for theirs, ours in zip(loader, batches, strict=True):
         if not all(map(torch.equal, theirs, ours)):
             raise RuntimeError("The batches sliced from tensors differ from the DataLoader's.")
-    return _Run(seconds, loader_seconds=loader_seconds)
+    return _Run(seconds, peak_mb, loader_seconds=loader_seconds)
 
 
-def _timed(work: Callable[[], object]) -> tuple[object, float]:
+def _watched(work: Callable[[], object]) -> tuple[object, float, float]:
+    """Return what `work` returns, its seconds, and the most memory held meanwhile, in MB: of a
+    graphics card what PyTorch took, else the whole process's, looked at 50 times a second."""
     keep_freed_memory()
+    on_card = get_device().type == "cuda"
+    if on_card:
+        torch.cuda.reset_peak_memory_stats()
+    held, ended = [], threading.Event()
+
+    def look() -> None:
+        while not held or not ended.wait(0.02):
+            held.append(psutil.Process().memory_info().rss)
+
+    watch = threading.Thread(target=look, daemon=True)
+    watch.start()
     start = time.perf_counter()
-    return work(), time.perf_counter() - start
+    result = work()
+    seconds = time.perf_counter() - start
+    ended.set()
+    watch.join()
+    return result, seconds, (torch.cuda.max_memory_allocated() if on_card else max(held)) / 1e6
 
 
 def _row(name: str, recipe: Recipe, runs: list[_Run], ten_epochs: float | None) -> dict:
-    """Sum up the runs with a recipe. The ratio is to the seconds of ten epochs of the classic one,
-    or to a DataLoader's; accuracies are in per cent."""
+    """Sum up the runs with a recipe, with accuracies in per cent."""
     seconds = mean(run.seconds for run in runs)
     reference = ten_epochs if recipe.network else mean(run.loader_seconds for run in runs)
     accuracies = [100 * run.accuracy for run in runs] if recipe.network else []
@@ -170,19 +189,20 @@ def _row(name: str, recipe: Recipe, runs: list[_Run], ten_epochs: float | None) 
         "ratio": round(seconds / reference, 5) if reference else None,
         "accuracy": round(mean(accuracies), 3) if accuracies else None,
         "accuracy_sd": round(stdev(accuracies), 3) if len(accuracies) > 1 else None,
+        "peak_mb": round(max(run.peak_mb for run in runs)),
         "settings": repr(recipe) if recipe.network else None,
     }
 
 
 def _print_table(rows: list[dict]) -> None:
-    print("recipe           seeds  epochs  seconds    ratio     accuracy, %")
+    print("recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB")
     for row in rows:
         ratio = "" if row["ratio"] is None else _fraction(row["ratio"])
         values = [row[key] for key in ("accuracy", "accuracy_sd") if row[key] is not None]
         accuracy = " ± ".join(f"{value:.2f}" for value in values)
         print(
             f"{row['recipe']:<16}{row['seeds']:>6}{row['epochs']:>8.3g}{row['seconds']:>9.2f}"
-            f"{ratio:>9}{accuracy:>16}"
+            f"{ratio:>9}{accuracy:>16}{row['peak_mb']:>9}"
         )
 
 

@@ -17,11 +17,9 @@ from ..training import averaged, choose_precision, fit_one_cycle, get_device, tr
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train a network; where nothing else is said, `CNN` as in lesson 06.
-
-    With `one_cycle`: batches sliced from tensors, one cycle of the learning rate, and the precision
-    that is measured to be the faster. Without, as in lesson 04: a `DataLoader`, one rate, float32.
-    """
+    """How to train a network, with `one_cycle` as in lesson 06: batches sliced from tensors, one
+    cycle of the learning rate, the precision that is measured to be the faster; without as in
+    lesson 04: a `DataLoader`, one rate, float32."""
 
     network: Callable[[], nn.Module] | None = CNN  # None: batches are loaded, and nothing trained
     epochs: float = 1

@@ -16,7 +16,7 @@ from torchvision.transforms.functional import to_tensor
 Strokes = Sequence | Tensor
 
 # As in MNIST: a digit fits into 20×20 pixels, in a picture of 28×28.
-_SIZE, _BOX = 28, 20
+_SIZE, BOX = 28, 20
 # How many times as large the black and white picture is of which the grey one is the mean.
 _LARGER = 16
 
@@ -47,7 +47,7 @@ def rasterize(
         return torch.zeros(1, _SIZE, _SIZE)
     if canvas_size is not None:
         return _drawn([pen / max(canvas_size) * _SIZE for pen in pens], pen_width, _SIZE)
-    return _centered(_drawn(_fitted(pens, pen_width), pen_width, _BOX))
+    return centered(_drawn(_fitted(pens, pen_width), pen_width, BOX))
 
 
 def predict(model: nn.Module, strokes: Strokes) -> Float[Tensor, "10"]:
@@ -86,7 +86,7 @@ def _fitted(pens: list[Tensor], pen_width: float) -> list[Tensor]:
     least, most = points.amin(dim=0) / 2, points.amax(dim=0) / 2
     extent = (most - least).max().item() or 1.0
     middle = (least + most) / 2
-    return [(pen / 2 - middle) / extent * (_BOX - pen_width) + _BOX / 2 for pen in pens]
+    return [(pen / 2 - middle) / extent * (BOX - pen_width) + BOX / 2 for pen in pens]
 
 
 def _drawn(pens: list[Tensor], pen_width: float, size: int) -> Float[Tensor, "1 {size} {size}"]:
@@ -103,9 +103,9 @@ def _drawn(pens: list[Tensor], pen_width: float, size: int) -> Float[Tensor, "1 
     return to_tensor(picture.reduce(_LARGER))
 
 
-def _centered(picture: Float[Tensor, "1 20 20"]) -> Float[Tensor, "1 28 28"]:
+def centered(picture: Float[Tensor, "1 20 20"]) -> Float[Tensor, "1 28 28"]:
     """Move a picture to the middle, by its centre of mass."""
-    places, room = torch.arange(_BOX), _SIZE - _BOX
+    places, room = torch.arange(BOX), _SIZE - BOX
     centre = [(picture.sum(dim=(0, dim)) * places).sum() / picture.sum() for dim in (2, 1)]
     top, left = (min(max(round(_SIZE / 2 - place.item()), 0), room) for place in centre)
     return F.pad(picture, (left, room - left, top, room - top))

@@ -43,10 +43,7 @@ def progress() -> None:
 
 def judge(exercise: object, answer: object) -> Verdict:
     """Say whether an answer is right, and why; while it is, holds or returns ``...``, it waits.
-
-    Raises ValueError where there is no such exercise, DataError where the digits are needed and
-    cannot be read.
-    """
+    Raises ValueError for no exercise's number, DataError where the digits cannot be read."""
     if not isinstance(exercise, str) or exercise not in _EXERCISES:
         known = f"Write its number in quotes, one of: {', '.join(_EXERCISES)}."
         raise ValueError(f"There is no exercise {exercise!r}. {known}")

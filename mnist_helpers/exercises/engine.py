@@ -57,10 +57,8 @@ def same(one: object, other: object, tolerance: float = 1e-5) -> bool:
 
 @dataclass(frozen=True)
 class Given:
-    """What a learner gives, with what begins a sentence about it: "Your padding".
-
-    Each method returns it as one thing, or raises `_NotYet`.
-    """
+    """What a learner gives, with what begins a sentence about it: "Your padding". Each method
+    returns it as one thing, or raises `_NotYet`."""
 
     value: Any
     what: str = "Your answer"

@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-import torch.nn.functional as F
 
+from ..shapes import layer_outputs
 from .engine import Code, Free, Given, Values, refuse
 
 EXERCISES = {}
@@ -18,7 +18,11 @@ EXERCISES["3.1"] = Values(
         {
             "You left out the biases, one for each output channel.": 64 * 32 * 25,
             "Each kernel is a block of 32×5×5 numbers, for all input channels.": 64 * (25 + 1),
-            "You swapped the channels: out_channels comes second.": 32 * (64 * 25 + 1),
+            "There are 64 biases, one for each output channel: out_channels comes second.": (
+                32 * (64 * 25 + 1)
+            ),
+            "A kernel has one bias, not one for each channel that it looks at.": 64 * 32 * 26,
+            "There is one bias for each output channel, not one for all.": 64 * 32 * 25 + 1,
             "That is for a 3×3 kernel. Here it is 5×5.": 64 * (32 * 9 + 1),
             "The kernel is 5×5: 25 numbers for each input channel, not 5.": 64 * (32 * 5 + 1),
             "The size of the picture does not matter.": 64 * 32 * 28 * 28,
@@ -32,30 +36,35 @@ def _judge_halving(answer: object) -> str:
     module = Given(answer).module()
     layers = list(module.modules())
     convolutions = sum(isinstance(layer, nn.Conv2d) for layer in layers)
-    poolings = sum(isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)) for layer in layers)
-    refuse(
-        {
-            f"Yours has {convolutions} convolutions and {poolings} poolings, made with nn.Conv2d "
-            f"and nn.MaxPool2d; asked for is one of each.": (convolutions, poolings) != (1, 1)
-        }
-    )
+    poolings = sum(map(_is_pooling, layers))
+    wanted = "Asked for is one convolution, an nn.Conv2d, and one pooling, such as an nn.MaxPool2d."
+    found = f"{wanted} Of convolutions yours has {convolutions}, of poolings {poolings}."
+    refuse({found: (convolutions, poolings) != (1, 1)})
     for count in (2, 1, 5):
         shape, right = list(_output(module, _images(count)).shape), [count, 8, 7, 7]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}."
+        size = shape[2:]
         refuse(
             {
                 f"{becomes} Four axes are wanted: leave flatten out.": len(shape) != 4,
                 f"{becomes} The convolution's out_channels sets the channels.": shape[1:2] != [8],
-                f"{becomes} The picture is halved once; 28 to 7 is halved twice.": shape[-1] == 14,
-                f"{becomes} Without padding 26 of 28 pixels are left.": shape[-1] == 6,
-                f"{becomes} The picture is not made smaller yet.": shape[-1] == 28,
+                f"{becomes} The picture is halved once; 28 to 7 is halved twice.": size == [14, 14],
+                f"{becomes} Pixels are lost at the edge. Has it a padding?": size == [6, 6],
+                f"{becomes} The picture is not made smaller yet.": size == [28, 28],
                 f"{becomes} Work out height and width, layer by layer.": shape != right,
             }
         )
-    return (
-        f"That fits, with {_size(module)} parameters. There are several ways: a large pooling, or "
-        f"a stride in the convolution."
-    )
+    size = (28, 28)
+    for _, layer, output in layer_outputs(module, _images(1)):
+        idle = "The pooling does nothing: as many pixels come out as go in. Let it do a part."
+        refuse({idle: _is_pooling(layer) and output.shape[2:] == size})
+        size = output.shape[2:]
+    ways = "There are several ways: a large pooling, or a stride in the convolution."
+    return f"That fits, with {_size(module)} parameters. {ways}"
+
+
+def _is_pooling(layer: nn.Module) -> bool:
+    return type(layer).__module__ == nn.MaxPool2d.__module__
 
 
 def _size(module: nn.Module) -> int:
@@ -66,9 +75,17 @@ def _images(count: int) -> Tensor:
     return torch.rand(count, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
 
+_ADVICE = {
+    "channels, but got": "A convolution's in_channels are what comes out of the layer before it. A "
+    "digit has one.",
+    "shapes cannot be multiplied": "A linear layer takes [N, features]. Print the shape before it: "
+    "is the first number N, and the second the layer's in_features?",
+}
+
+
 def _output(module: nn.Module, images: Tensor) -> Tensor:
     weight = next(module.parameters(), torch.empty(0))
-    called = Given(module, f"Your module, on torch.rand({len(images)}, 1, 28, 28),")
+    called = Given(module, f"Your module, on torch.rand({len(images)}, 1, 28, 28),", _ADVICE)
     output = called.call(images.to(weight.device))
     output.tensor()
     return output.value  # with its gradients
@@ -131,8 +148,10 @@ EXERCISES["3.4"] = Code(
     cases=[
         (torch.tensor([[9.0, 9.0, 8.0], [0.0, 0.0, 5.0], [6.0, 4.0, 4.0]]),),
         (torch.tensor([[1.0, 0.0], [-1.0, -4.0], [7.0, 7.5]]),),
+        # Here a gap between the two largest, then how alike the others are, leads to the other row.
+        (torch.tensor([[0.5, 0, -9, -9, -9], [1.5, 0, 0, 0, 0]]),),
+        (torch.tensor([[0.5, 0, -9, -9, -9], [2.2, 0, 0, 0, 0]]),),
         (_logits(8, 10),),
-        (_logits(5, 10),),
     ],
     right=lambda logits: _place_of_largest(logits.softmax(dim=1)),
     mistakes={
@@ -160,21 +179,24 @@ def _judge_network(answer: object) -> str:
         _judge_logits(module)
     finally:
         module.train(training)
-    return f"A network of {_size(module):,} parameters, ready to be trained. Keep it for lesson 04."
+    use = "Copy the class into lesson 04, and train it there in place of `CNN`."
+    return f"A network of {_size(module):,} parameters, ready to be trained. {use}"
 
 
 def _judge_layers(module: nn.Module) -> None:
-    for count in (2, 1, 7):
+    for count in (2, 1):
         shape, right = list(_output(module, _images(count)).shape), [count, 10]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}: N, classes."
         refuse({becomes: shape != right})
-    held = [value for part in module.modules() for value in vars(part).values()]
-    in_lists = [one for value in held if isinstance(value, (list, tuple)) for one in value]
+    attributes = [one for part in module.modules() for one in vars(part).items()]
+    held = [value for name, value in attributes if name != "_modules"]
+    held = [[*one.values()] if isinstance(one, dict) else one for one in held]
+    hidden = [one for value in held if isinstance(value, (list, tuple)) for one in value]
     largest = max((layer for layer in module.modules() if not [*layer.children()]), key=_size)
     refuse(
         {
-            "Your layers are in a plain Python list, where the optimizer does not find them. Use "
-            "an nn.Sequential.": any(isinstance(one, nn.Module) for one in in_lists),
+            "Your layers are in a plain Python list or dictionary, where the optimizer does not "
+            "look. Use an nn.Sequential.": any(isinstance(one, nn.Module) for one in hidden),
             "There is no convolution in it yet. (All layers are made in `__init__`, as attributes "
             "of `self`.)": not any(isinstance(layer, nn.Conv2d) for layer in module.modules()),
             f"It has {_size(module):,} parameters, and fewer than 10,000 are allowed. Most are in "
@@ -188,35 +210,47 @@ def _judge_logits(module: nn.Module) -> None:
     logits = _output(module, images)
     alone = torch.cat([_output(module, image[None]) for image in images])
     weights = {name: one for name, one in module.named_parameters() if one.requires_grad}
-    loss = F.cross_entropy(logits, torch.arange(7, device=logits.device))
-    gradients = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+    stopped = "No gradient reaches the weights, so nothing can be learned. Leave `no_grad` out."
+    refuse({stopped: not logits.requires_grad})
+    gradients = torch.autograd.grad(logits.sum(), list(weights.values()), allow_unused=True)
     unused = [name for name, one in zip(weights, gradients, strict=True) if one is None]
-    softmax = (logits.sum(dim=1) - 1).abs().max() < 1e-4 and logits.min() >= 0
-    log_softmax = logits.logsumexp(dim=1).abs().max() < 1e-4
+    refuse({f"Never used: {', '.join(unused)}. `forward` leaves that layer out.": unused})
     refuse(
         {
-            "There is a softmax at the end. Return logits; the loss does its own.": (
-                softmax or log_softmax
-            ),
-            "No logit is below 0: there is a ReLU at the very end. The last layer goes without.": (
-                logits.min() >= 0 and (logits == 0).any()
-            ),
-            "The same batch gets other logits when it comes a second time: `forward` makes a "
-            "layer, with new random weights each time. Make all layers in `__init__`.": (
+            "The same batch gets other logits when it comes a second time. Does `forward` make a "
+            "layer, with new random weights? All layers are made in `__init__`. (And `F.dropout` "
+            "needs `training=self.training`.)": (
                 not torch.allclose(logits, _output(module, images), atol=1e-4)
             ),
-            "A digit's logits depend on the other digits of the batch. Flatten with "
-            "start_dim=1.": not torch.allclose(logits, alone, atol=1e-4),
-            f"Never used: {', '.join(unused)}. `forward` leaves that layer out.": unused,
+            "Something stands behind the last layer that bends its numbers: a softmax, a ReLU, a "
+            "sigmoid? Return them as they are. The loss does its own softmax.": (
+                _bends_its_end(module, images)
+            ),
+            "A digit's logits depend on the other digits of the batch: something in your network "
+            "runs over the axis N.": not torch.allclose(logits, alone, atol=1e-4),
             "There is no bend in it: without ReLU between them, layers in a row can do no more "
             "than one. Add some.": _is_affine(module),
         }
     )
 
 
+def _bends_its_end(module: nn.Module, images: Tensor) -> bool:
+    """Return whether the logits change by something else when what the last layer with weights puts
+    out is raised than when it is lowered by as much."""
+    ran = layer_outputs(module, images)
+    last, output = next((layer, output) for _, layer, output in reversed(ran) if _size(layer))
+    move = 10 * _logits(*output.shape[:2], *[1] * (output.ndim - 2)).to(output)
+    moved = []
+    for sign in (1, -1, 0):
+        with last.register_forward_hook(lambda _, __, output, sign=sign: output + sign * move):
+            moved.append(_output(module, images))
+    raised, lowered, logits = moved
+    return not torch.allclose(raised + lowered, 2 * logits, atol=1e-3)
+
+
 def _is_affine(module: nn.Module) -> bool:
     """Return whether the output halfway between two pictures is halfway between their outputs."""
-    first, second = 100 * _images(50) - 50, 100 * _images(50).flip(0) - 50
+    first, second = 100 * _images(50), 100 * _images(50).flip(0)
     ends = (_output(module, first) + _output(module, second)) / 2
     middle = _output(module, (first + second) / 2)
     return (middle - ends).abs().max().item() < 1e-3 * ends.abs().max().item()

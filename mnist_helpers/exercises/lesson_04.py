@@ -82,11 +82,9 @@ def _remark_on_large_logits(by_hand: Callable[..., Any]) -> str:
     with contextlib.suppress(Exception):  # only a remark depends on it; the answer is right already
         if math.isfinite(by_hand(torch.tensor([[1000.0, 0.0]]), torch.tensor([0]))):
             return " And it stays finite for logits of 1,000, as PyTorch's does."
-        return (
-            " One thing more: for a logit of 1,000 yours gives no number, because e¹⁰⁰⁰ is too "
-            "large to store. PyTorch subtracts the largest logit of each row first, which changes "
-            "no probability."
-        )
+        why = "because e¹⁰⁰⁰ is too large to store"
+        way = "PyTorch subtracts the largest logit of each row first, which changes no probability."
+        return f" One thing more: for a logit of 1,000 yours gives no number, {why}. {way}"
     return ""
 
 
@@ -181,22 +179,19 @@ def _judge_training_step(answer: object) -> str:
 
     losses, ends = _trained(step)
     right_losses, right_ends = _trained(_RIGHT_STEP)
-    if not same(ends, right_ends):
+    alike = same(ends, right_ends)
+    if not alike:
         refuse({text: same(ends, _trained(wrong)[1]) for text, wrong in _WRONG_STEPS.items()})
     refuse(
         {
             "After three of your steps the parameters are not where section 4's lines take "
-            "them. The order is: logits, loss, zero_grad, backward, step, each once.": (
-                not same(ends, right_ends)
-            ),
+            "them. The order is: logits, loss, zero_grad, backward, step, each once.": not alike,
             "The model is trained rightly, but what you return is not the loss of this batch "
             "before the step.": not same(losses, right_losses),
         }
     )
-    return (
-        "Forward, zero_grad, backward, step. Put it into a loop over a loader, and you have "
-        "train_one_epoch."
-    )
+    use = "Put it into a loop over a loader, and you have train_one_epoch."
+    return f"Forward, zero_grad, backward, step. {use}"
 
 
 EXERCISES["4.4"] = Free(

@@ -82,19 +82,13 @@ def _judge_batches_of(answer: object) -> str:
         call = f"batches_of(images, labels, {batch_size}), with {count} images,"
         returned = Given(answer, call).call(images, labels, batch_size)
         parts = returned.value if isinstance(returned.value, (list, tuple)) else []
-        refuse(
-            {
-                "It returns one pair, not a list of pairs. Append each pair to a list and return "
-                "that after the loop, or write `yield` instead of `return`.": (
-                    len(parts) == 2 and isinstance(parts[0], Tensor)
-                )
-            }
-        )
+        one_pair = len(parts) == 2 and isinstance(parts[0], Tensor)
+        mend = "Append each pair to a list and return that after the loop"
+        mend += ", or write `yield` instead of `return`."
+        refuse({f"It returns one pair, not a list of pairs. {mend}": one_pair})
         _judge_batches(returned.batches(limit=count + 1), rights)
-    return (
-        "Bit for bit what a DataLoader with ToTensor gives. Here a batch is one slice and one "
-        "division; there each picture is taken by itself."
-    )
+    why = "Here a batch is one slice and one division; there each picture is taken by itself."
+    return f"Bit for bit what a DataLoader with ToTensor gives. {why}"
 
 
 EXERCISES["5.2"] = Free(
@@ -103,7 +97,6 @@ EXERCISES["5.2"] = Free(
     "to a list, or `yield` it.",
     judge=_judge_batches_of,
 )
-
 
 EXERCISES["5.3"] = Code(
     call="channels_last_strides(samples, channels, height, width)",

@@ -115,11 +115,9 @@ def _judge_halving(answer: object) -> str:
         images = torch.randn(2, channels[0], side, side, generator=torch.Generator())
         size = [2, channels[1], side // 2, side // 2]
         _judge_block(copy.deepcopy(block).eval(), images, size, shown)
-    return (
-        "(H + 2 − 3) // 2 + 1 is H / 2 for every even H. And a convolution that moves by two takes "
-        "a quarter of the multiply-adds of one that moves by one and leaves the halving to a "
-        "pooling."
-    )
+    size = "(H + 2 − 3) // 2 + 1 is H / 2 for every even H."
+    work = "And a convolution that moves by two takes a quarter of the multiply-adds of one"
+    return f"{size} {work} that moves by one and leaves the halving to a pooling."
 
 
 def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) -> None:

@@ -1,11 +1,13 @@
 """A figure for each thing worth seeing: each function takes what it draws, and returns a `Figure`.
 
-In a notebook a figure that a cell returns is shown; ``figure.savefig("name.png")`` keeps it.
+In a notebook a figure is shown once, wherever the call stands; ``figure.savefig("name.png")``
+keeps it.
 """
 
 # ruff: noqa: F403
 from .answers import *
 from .curves import *
+from .layers import *
 from .pictures import *
 from .style import BLUE  # noqa: F401
 

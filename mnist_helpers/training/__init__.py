@@ -11,5 +11,12 @@ from .fast import (
     one_cycle,
     watched,
 )
-from .loops import History, evaluate, fit, get_device, train_one_epoch
+from .loops import (
+    History,
+    TrainingInterrupted,
+    evaluate,
+    fit,
+    get_device,
+    train_one_epoch,
+)
 from .trained import trained_cnn

@@ -15,12 +15,11 @@ def save_checkpoint(
     path: str | Path, model: nn.Module, optimizer: Optimizer | None = None, epoch: int = 0
 ) -> None:
     """Save the model's weights, where given the optimizer's state, and the number of epochs done.
-
-    A save that is interrupted, or fails with an OSError, leaves the old file whole.
-    """
+    A save that is interrupted or fails leaves the old file whole."""
     content = {
         "network": type(model).__name__,
         "model": model.state_dict(),
+        "optimizer_name": "no optimizer" if optimizer is None else type(optimizer).__name__,
         "optimizer": None if optimizer is None else optimizer.state_dict(),
         "epoch": epoch,
     }
@@ -39,11 +38,9 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | None = None) -> int:
-    """Load what `save_checkpoint` wrote, and return the number of epochs done.
-
-    A file that is damaged, carries code, or belongs to another network is a ValueError, and leaves
-    the model as it was.
-    """
+    """Load what `save_checkpoint` wrote, and return the number of epochs done. A file that is
+    damaged, carries code, or fits another network or optimizer is a ValueError, and leaves the
+    model as it was."""
     saved = Path(path).read_bytes()
     saved, digest = saved[:-32], saved[-32:]
     if hashlib.sha256(saved).digest() != digest:
@@ -71,6 +68,13 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
                 "load."
             )
     if optimizer is not None:
+        # torch would take over the settings of another kind, and miss its own in the next step.
+        if content["optimizer_name"] != type(optimizer).__name__:
+            raise ValueError(
+                f"{path} was saved with {content['optimizer_name']} and does not fit this "
+                f"{type(optimizer).__name__}: make the optimizer that was saved, or load without "
+                "one."
+            )
         optimizer.load_state_dict(content["optimizer"])  # first: it may refuse
     model.load_state_dict(content["model"])
     return content["epoch"]

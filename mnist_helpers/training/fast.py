@@ -30,10 +30,8 @@ class _Precision(NamedTuple):
 
 
 def choose_precision(device: torch.device) -> _Precision:
-    """Return bfloat16 where it is measured to be 1.2 times as fast as float32, else float32.
-
-    ``$MNIST_PRECISION`` overrides the measurement, which takes a second, once in a process.
-    """
+    """Return what ``$MNIST_PRECISION`` says, or bfloat16 where it is 1.2 times as fast as float32,
+    else float32. To measure that takes a second, once in a process."""
     name = os.environ.get("MNIST_PRECISION")
     if name not in (None, "", "float32", "bfloat16"):
         raise ValueError(f"MNIST_PRECISION is {name!r}: set it to float32 or bfloat16.")
@@ -76,9 +74,7 @@ def _speed_of_bfloat16(device: torch.device) -> float:
 
 def one_cycle(optimizer: Optimizer, peak_rate: float, steps: int) -> OneCycleLR:
     """Return a schedule: up from a tenth of the peak in 30 % of the steps, then down to nearly 0.
-
-    Source: L. N. Smith, N. Topin, "Super-Convergence", 2018, arXiv:1708.07120.
-    """
+    Source: L. N. Smith, N. Topin, "Super-Convergence", 2018, arXiv:1708.07120."""
     return OneCycleLR(
         optimizer,
         max_lr=peak_rate,
@@ -105,9 +101,9 @@ def fit_one_cycle(
 ) -> list[float]:
     """Train with Adam and one cycle of the learning rate, and return the loss of every batch.
 
-    `betas` are how much of their past Adam's means of the gradient and of its square keep, and
-    `average` takes the weights in after each of the last fifth of the steps. `precision` is that of
-    the layers; the model is laid out as ``channels_last``.
+    `betas` are how much of their past Adam's means of the gradient and of its square keep;
+    `average` takes the weights in after each of the last fifth of the steps; `precision` is that
+    of the layers.
     """
     device = next(model.parameters()).device
     steps = round(epochs * len(batches))
@@ -171,11 +167,9 @@ def fit_fast(
     progress: bool = True,
     **options: object,
 ) -> list[float]:
-    """Train the fast way that lesson 06 arrives at: as `fit_one_cycle`, which takes more `options`.
-
-    After one epoch a `CNN` reads 99 % of the test set. The same `seed` and initial weights give the
-    same network.
-    """
+    """Train the fast way that lesson 06 arrives at: after one epoch a `CNN` reads 99 % of the test
+    set. The same `seed` and initial weights give the same network. `options` go to
+    `fit_one_cycle`."""
     if precision is None:
         precision, reason = choose_precision(next(model.parameters()).device)
         if progress:
@@ -196,9 +190,7 @@ def averaged(model: nn.Module) -> AveragedModel:
 
 
 def keep_freed_memory() -> None:
-    """Have Linux's C library keep freed memory, of which each page costs a page fault otherwise.
-
-    A step takes up to twice as long without. Freeing one block of nearly 32 MiB raises the
-    library's thresholds to their highest: mallopt(3), ``M_MMAP_THRESHOLD``.
-    """
+    """Have Linux's C library keep freed memory: with a page fault for each page that it gets anew a
+    step takes up to twice as long."""
+    # Freeing a block of nearly 32 MiB raises its thresholds to their highest: mallopt(3).
     torch.empty(31 * 2**20, dtype=torch.uint8)

@@ -27,6 +27,12 @@ class History:
     validation_accuracy: list[float] = field(default_factory=list)
 
 
+class TrainingInterrupted(KeyboardInterrupt):
+    """Its message says where, and how to go on."""
+
+    history: History  # of the epochs done
+
+
 def get_device() -> torch.device:
     """Return what ``$MNIST_DEVICE`` names where it is set; else CUDA, else Apple's MPS, or CPU."""
     if os.environ.get("MNIST_DEVICE"):
@@ -91,8 +97,7 @@ def fit(
     """Train for some epochs, and return the history; a `history` that is given is gone on with.
 
     `on_batch` is called with the loss of each batch, before the step; `on_epoch` with the number of
-    epochs done. A FloatingPointError names the first batch whose loss is not finite. A
-    KeyboardInterrupt says how to go on, and its `history` is that of the epochs done.
+    epochs done. A FloatingPointError names the first batch whose loss is not finite.
     """
     held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
     if held.isdisjoint(map(id, model.parameters())):  # torch would train on, and nothing be learned
@@ -128,7 +133,7 @@ def fit(
                     validated = evaluate(model, validation_loader, loss_function)
                     require_finite(validated[0], f"on the validation set after epoch {epoch}")
             except KeyboardInterrupt:
-                error = KeyboardInterrupt(
+                error = TrainingInterrupted(
                     f"training was interrupted in epoch {epoch} of {last}, after {done} of its "
                     f"{len(train_loader)} batches. The network and the optimizer keep what they "
                     f"have learned. To go on, call fit with both again and "
@@ -141,13 +146,14 @@ def fit(
             # All at once, so that an interrupted epoch leaves none of its numbers.
             history.losses.append(losses)
             history.train_accuracy.append(accuracy)
-            shown = " ".join(f"{loss:.3f}" for loss in losses[log_every - 1 :: log_every])
-            line = f"epoch {epoch:2d}  loss {shown}  training accuracy {accuracy:.2%}"
             if validation_loader is not None:
                 history.validation_loss.append(validated[0])
                 history.validation_accuracy.append(validated[1])
-                line += f"  validation accuracy {validated[1]:.2%}"
             if progress:
+                line = " ".join(f"{loss:.3f}" for loss in losses[log_every - 1 :: log_every])
+                line = f"epoch {epoch:2d}  loss {line}  training accuracy {accuracy:.2%}"
+                if validation_loader is not None:
+                    line += f"  validation accuracy {validated[1]:.2%}"
                 bar.write(line)
             on_epoch(epoch)
     return history

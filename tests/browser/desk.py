@@ -5,10 +5,9 @@ from collections.abc import Iterator
 import contextlib
 from pathlib import Path
 import re
-import sys
-from typing import NamedTuple
 
 from jupyter_client import BlockingKernelClient
+from jupyter_lab import Lab
 import nbformat
 from nbformat import NotebookNode
 from playwright.sync_api import Browser, Locator, Page, expect
@@ -24,16 +23,6 @@ KEPT = re.compile(
     r"file: (/dev/.*|.*\.ttf|.*history\.sqlite(-journal)?)"
     r"|thread: (subshell-.*|tqdm_monitor|Thread-\d+|HistorySavingThread)"
 )
-
-
-class Lab(NamedTuple):
-    """A running JupyterLab: its address with a slash at the end, its token, the folder of its
-    notebooks, and the one with the files that say how to reach its kernels."""
-
-    address: str
-    token: str
-    folder: Path
-    runtime: Path
 
 
 class Desk:
@@ -107,10 +96,9 @@ class Desk:
         client = BlockingKernelClient(connection_file=str(file))
         client.load_connection_file()
         client.start_channels()
-        asked = "(__import__('os').getpid(), [t.name for t in __import__('threading').enumerate()])"
-        reply = client.execute(
-            "", silent=True, user_expressions={"it": asked}, reply=True, timeout=120
-        )
+        code = "(__import__('os').getpid(), [t.name for t in __import__('threading').enumerate()])"
+        asked = {"it": code}
+        reply = client.execute("", silent=True, user_expressions=asked, reply=True, timeout=120)
         client.stop_channels()
         answer = reply["content"]["user_expressions"]["it"]["data"]["text/plain"]
         number, threads = ast.literal_eval(answer)
@@ -121,13 +109,12 @@ class Desk:
         return {one for one in held if not KEPT.fullmatch(one)}
 
     def peak(self) -> int:
-        """Return the most memory in bytes that the kernel had resident; on macOS what it has."""
-        if sys.platform == "linux":
-            # Not getrusage(2): on Linux a process inherits the peak of the one that started it.
-            status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="utf-8")
-            return int(re.search(r"^VmHWM:\s*(\d+) kB$", status, flags=re.M)[1]) * 1024
-        memory = self.process.memory_info()
-        return getattr(memory, "peak_wset", memory.rss)
+        """Return the most memory in bytes that the kernel had resident, or without Linux has."""
+        status = Path(f"/proc/{self.process.pid}/status")
+        if not status.exists():
+            return self.process.memory_info().rss
+        # Not getrusage(2): there a process inherits the peak of the one that started it.
+        return int(re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"))[1]) * 1024
 
 
 @contextlib.contextmanager

@@ -1,12 +1,11 @@
-"""The engine, on small exercises of its own; and what holds for every exercise, from its data."""
-
 import math
 import re
+from unittest.mock import Mock
 
 from mnist_helpers import exercises
 from mnist_helpers.data import DataError
 from mnist_helpers.exercises import check, hint, judge, lesson_01
-from mnist_helpers.exercises.engine import Code, Free, Values, Verdict, refuse
+from mnist_helpers.exercises.engine import Code, Free, Values, Verdict
 import numpy as np
 import pytest
 import torch
@@ -17,7 +16,6 @@ each_exercise = pytest.mark.parametrize("number", EXERCISES)
 
 
 def mistakes():
-    """Each mistake in the data: the exercise, its sentence, and an answer that makes it."""
     for number, exercise in EXERCISES.items():
         if isinstance(exercise, Code):
             for sentence, wrong in exercise.mistakes.items():
@@ -51,21 +49,19 @@ NONSENSE = [
     *(torch.zeros(3, device="meta"), torch.zeros(3, 3).to_sparse(), torch.full((28, 28), math.nan)),
     *(np.zeros((3, 3)), np.array(["a"]), lambda: 1, lambda *_: 1 / 0, lambda *given: given),
 ]
-RETURNED = [
-    *(Hostile(), "text", torch.tensor(math.nan), torch.zeros(0), (Hostile(), 1), nn.Identity()),
-    *(torch.zeros(3, device="meta"), torch.zeros(3, 3).to_sparse(), 10**400, iter("ab"), {}, 1j),
-]
+RETURNED = [Hostile(), (Hostile(), 1), "text", 10**400, iter("ab"), {}, 1j, nn.Identity()]
+RETURNED += [one for one in NONSENSE if isinstance(one, torch.Tensor)]
 
 
 @pytest.mark.parametrize(("number", "sentence", "answer"), list(mistakes()))
-def test_each_mistake_earns_its_own_sentence(number, sentence, answer) -> None:
+def test_each_mistake_earns_its_own_sentence(number, sentence, answer):
     verdict = judge(number, answer)
     assert not verdict.right
     assert verdict.message.endswith(sentence)
 
 
 @each_exercise
-def test_the_right_answer_earns_the_praise(number) -> None:
+def test_the_right_answer_earns_the_praise(number):
     exercise = EXERCISES[number]
     if not isinstance(exercise, Free):  # its right answers are given by hand
         verdict = judge(number, exercise.right)
@@ -74,7 +70,7 @@ def test_the_right_answer_earns_the_praise(number) -> None:
 
 
 @each_exercise
-def test_an_unfinished_answer_waits_and_the_hint_comes_when_it_is_asked_for(number, capsys) -> None:
+def test_an_unfinished_answer_waits_and_tells_of_the_hint(number, capsys):
     check(number, ...)
     waits = capsys.readouterr().out
     assert f"Exercise {number} waits for your answer in place of each `...`." in waits
@@ -88,7 +84,7 @@ def test_an_unfinished_answer_waits_and_the_hint_comes_when_it_is_asked_for(numb
 
 @pytest.mark.filterwarnings("ignore")  # torch's, of tensors that are not yet all they will be
 @each_exercise
-def test_nonsense_is_neither_right_nor_raises(number) -> None:
+def test_nonsense_is_neither_right_nor_raises(number):
     for answer in [*NONSENSE, *(lambda *_, value=value: value for value in RETURNED)]:
         right, message = judge(number, answer)
         assert not right
@@ -96,7 +92,7 @@ def test_nonsense_is_neither_right_nor_raises(number) -> None:
         assert len(message) > 20
 
 
-def test_there_are_five_exercises_in_each_lesson_and_no_other() -> None:
+def test_there_are_five_exercises_in_each_lesson_and_no_other():
     numbers = [f"{lesson}.{one}" for lesson in range(1, 9) for one in range(1, 6)]
     assert list(EXERCISES) == numbers
     for unknown in ("9.9", 2.1, None):
@@ -107,34 +103,25 @@ def test_there_are_five_exercises_in_each_lesson_and_no_other() -> None:
 
 
 @pytest.mark.parametrize(("number", "answer"), [("1.2", 3), ("1.4", torch.zeros(28, 28))])
-def test_digits_that_cannot_be_read_are_no_mistake_of_the_answer(
-    number, answer, monkeypatch
-) -> None:
-    def unreadable():
-        raise DataError("no folder")
-
+def test_unreadable_digits_are_no_mistake_of_the_answer(number, answer, monkeypatch):
+    unreadable = Mock(side_effect=DataError("no folder"))
     monkeypatch.setattr(lesson_01, "load_datasets", unreadable)
     with pytest.raises(DataError, match="no folder"):
         judge(number, answer)
 
 
 ROW = torch.tensor([0.5, 1.5])
-AXES = Values(
+VALUES = Values(
     hint="count",
     praise="Well counted.",
-    right={"height": 3, "share": 0.25, "row": ROW},
+    right={"height": 30_000, "share": 0.25, "row": ROW, "width": 5},
     tolerance=0.01,
     mistakes=[
-        {"You counted from 0.": 2, "{} is no height.": lambda height: height < 0},
+        {"Five?": 5, "{} is no height.": lambda height: height < 0},
         {"Those are per cent.": 25.0},
-        {"Its shape is {}.": lambda row: row.shape != (2,), "Other numbers.": ...},
+        {"Other numbers.": ...},
+        {},
     ],
-)
-SIZES = Values(
-    hint="",
-    praise="",
-    right={"width": 5, "height": 3},
-    mistakes=[{"Three?": 3}, {}],
     tidy=lambda value: len(value) if isinstance(value, str) else value,
 )
 
@@ -142,65 +129,45 @@ SIZES = Values(
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        ((3, 0.255, ROW), "Right. Well counted."),
-        ([np.int64(3), torch.tensor([0.25]), ROW.double()], "Right. Well counted."),
-        ({"row": ROW, "share": 0.25, "height": torch.tensor(3)}, "Right. Well counted."),
-        ((2, 25.0, ROW), "Not yet. You counted from 0."),
-        ((-4000, 0.25, ROW), "Not yet. -4,000 is no height."),
-        ((4, 0.25, ROW), "Not yet. Your height is not 4."),
-        ((3, 25, ROW), "Not yet. Your height is right. Those are per cent."),
-        ((3, 0.27, ROW), "Not yet. Your height is right. Your share is not 0.27."),
-        ((3, 0.25, ROW + 1), "Your height is right. Your share is right. Other numbers."),
-        ((3, 0.25, ROW[None]), "Its shape is a tensor [1, 2] of float32."),
-        ((3, 0.25), "a tuple of 2; give a value for each, in this order: (height, share, row)."),
-        ({"height": 3, "share": 0.25}, "Not yet. The entry 'row' is missing."),
-        ((3.0, 0.25, ROW), "Your height is 3.0, a float. It has to be a whole number"),
-        ((True, 0.25, ROW), "Your height has to be a number; yours is True."),
-        ((3, math.nan, ROW), "Your share is nan: somewhere a logarithm of 0"),
-        ((3, 0.25, ROW.numpy()), "yours is of the type ndarray. `torch.tensor` makes"),
-        ((3, 0.25, ROW.long()), "which cuts fractions off"),
+        ([np.int64(30_000), torch.tensor([0.25]), ROW.double(), "abcde"], "Right. Well counted."),
+        ({"row": ROW, "share": 0.255, "height": 30_000, "width": 5}, "Right. Well counted."),
+        ((5, 0.25, ROW, 30_000), "in the wrong order: (height, share, row, width)."),
+        ((5, 0.25, ROW, 5), "Five?"),
+        ((-4000, 0.25, ROW, 5), "-4,000 is no height."),
+        ((30_001, 0.25, ROW, 5), "Your height is not 30,001."),
+        ((30_000, 25, ROW, 5), "Your height is right. Those are per cent."),
+        ((30_000, 0.27, ROW, 5), "Your height is right. Your share is not 0.27."),
+        ((30_000, 0.25, ROW + 1, 5), "Your share is right. Other numbers."),
+        ((30_000, 0.25), "a tuple of 2; give a value for each, in this order: (height, share, row"),
+        ({"height": 30_000, "share": 0.25}, "Not yet. The entry 'row' is missing."),
+        ((3e4, 0.25, ROW, 5), "Your height is 30000.0, a float. It has to be a whole number"),
+        ((True, 0.25, ROW, 5), "Your height has to be a number; yours is True."),
+        ((3, math.nan, ROW, 5), "Your share is nan: somewhere a logarithm of 0"),
+        ((3, 0.25, ROW.numpy(), 5), "yours is of the type ndarray. `torch.tensor` makes"),
+        ((3, 0.25, ROW.long(), 5), "which cuts fractions off"),
     ],
 )
-def test_values_are_judged_one_by_one(answer, message) -> None:
-    assert message in AXES.verdict("9.1", answer).message
-
-
-def test_the_wrong_order_is_told_before_any_mistake_and_what_is_as_good_is_made_alike() -> None:
-    assert "in the wrong order: (width, height)." in SIZES.verdict("9.4", (3, 5)).message
-    assert SIZES.verdict("9.4", ("abcde", 3)).right
-
-
-def first_of(result):
-    refuse({"No text.": isinstance(result, str)})
-    return result[0] if isinstance(result, list) else result
+def test_values_are_judged_one_by_one(answer, message):
+    assert message in VALUES.verdict("9.1", answer).message
 
 
 SCALED = Code(
     call="scaled(image, factor)",
     hint="multiply",
     praise="Well scaled.",
-    cases=[(torch.arange(4.0), 2), (torch.arange(21.0), 3)],
-    right=lambda image, factor: image * factor,
+    cases=[(torch.arange(4.0), 2), (torch.arange(5.0), 3)],
+    right=lambda x, k: x * k,
     mistakes={
-        "You add.": lambda image, factor: image + factor,
-        "The sign is lost.": lambda image, factor: image * abs(factor),
-        "Turned round.": lambda image, factor: image.flip(0).view(4),  # fits the first case only
+        "You add.": lambda x, k: x + k,
+        "The sign is lost.": lambda x, k: x * abs(k),
+        "Turned round.": lambda x, k: x.flip(0).view(4),  # fits the first case only
     },
     clue="Multiply each pixel.",
-    later={
-        "Right for factors above 0. Negative ones turn signs.": [
-            (torch.full((2,), 2.0), -1),
-            (torch.full((2,), 3.0), -2),
-        ]
-    },
+    later={"Negative factors turn signs.": [(torch.ones(2), -1), (torch.ones(2), -2)]},
     advice={"must match": "Use the image's own length.", "None": "Return it."},
-    tidy=first_of,
-    remark=lambda function: " Quick, too." if function.__name__ == "quick" else "",
+    tidy=lambda result: result[0] if isinstance(result, list) else result,
+    remark=lambda function: " Quick, too." if function is torch.mul else "",
 )
-
-
-def quick(image, factor):
-    return factor * image
 
 
 def in_place(image, factor):
@@ -208,80 +175,40 @@ def in_place(image, factor):
     return image
 
 
-def into_one_tensor(image, factor, memory=torch.zeros(21)):  # noqa: B008
+def into_one_tensor(image, factor, memory=torch.zeros(5)):  # noqa: B008
     return torch.mul(image, factor, out=memory[: len(image)])
 
 
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (lambda image, factor: [image.double() * factor], "Right. Well scaled."),
-        (quick, "Right. Well scaled. Quick, too."),
+        (lambda x, k: [x.double() * k], "Right. Well scaled."),
+        (torch.mul, "Right. Well scaled. Quick, too."),
         (into_one_tensor, "Right. Well scaled."),
-        (lambda image, factor: image + factor, "Not yet. You add."),
-        (
-            lambda image, factor: image * factor**2,
-            "scaled(tensor([0, 1, 2, 3]), 2) has 4 at [1] with yours, and should have 2. Multiply",
-        ),
-        (
-            lambda image, factor: (image * factor)[:20],
-            "scaled(image [21], 3) has the shape [20] with yours, and should have [21]. Multiply",
-        ),
-        (lambda image, factor: image * abs(factor), "Negative ones turn signs. The sign is lost."),
-        (
-            lambda image, factor: image * max(0, factor),
-            "Right for factors above 0. Negative ones turn signs. "
-            "scaled(tensor([2, 2]), -1) has 0 at [0] with yours, and should have -2.",
-        ),
-        (lambda image, factor: (image * factor).long(), "which cuts fractions off"),
-        (lambda image, factor: (image * factor).numpy(), "What scaled(tensor([0, 1, 2, 3]), 2) re"),
-        (lambda image, factor: "text", "Not yet. No text."),
-        (lambda image, factor: None, "returns None. Return it."),
-        (lambda image, factor: image * torch.ones(3), "raises RuntimeError: The size of tensor a"),
-        (lambda image, factor: image * torch.ones(3), "\nUse the image's own length."),
-        (lambda image: image, "\nMake such a call in a cell of its own"),
+        (lambda x, k: x * k**2, "has 4 at [1] with yours, and should have 2. Mu"),
+        (lambda x, k: x * abs(k), "Negative factors turn signs. The sign is lost."),
+        (lambda x, k: x * max(0, k), "with yours, and should have -1."),
+        (lambda x, k: (x * k).numpy(), "What scaled(tensor([0, 1, 2, 3]), 2) re"),
+        (lambda x, k: None, "returns None. Return it."),
+        (lambda x, k: x * torch.ones(3), "raises RuntimeError: The size of tensor a"),
+        (lambda x, k: x * torch.ones(3), "\nUse the image's own length."),
+        (lambda x: x, "\nMake such a call in a cell of its own"),
         (in_place, "Not yet. What you return is right, but your function changes what it is given"),
-        (lambda image, factor: in_place(image, 5), "And your function changes what it is given"),
+        (lambda x, k: in_place(x, 5), "And your function changes what it is given"),
         (torch.ones(4), "Give the function itself, without calling it: `scaled`."),
         (nn.ReLU, "Your answer is the class ReLU. Give the function itself"),
-        (lambda image, factor: (image, ...), "Exercise 9.2 waits"),
+        (lambda x, k: (x, ...), "Exercise 9.2 waits"),
     ],
 )
-def test_a_function_is_judged_by_what_it_does(answer, message) -> None:
+def test_a_function_is_judged_by_what_it_does(answer, message):
     assert message in SCALED.verdict("9.2", answer).message
     assert SCALED.cases[0][0].tolist() == [0, 1, 2, 3]
 
 
-COUNTED = Code(
-    call="counted(n)",
-    hint="",
-    praise="",
-    cases=[(3,)],
-    right=lambda n: (n * 10**7, torch.tensor([n / 3])),
-    mistakes={"One too many.": lambda n: (n * 10**7 + 1, torch.tensor([n / 3]))},
-    clue="",
-)
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (lambda n: [torch.tensor(n * 10**7), torch.tensor([n / 3])], "Right."),
-        (lambda n: (n * 10**7 + 1, torch.tensor([n / 3])), "One too many."),
-        (lambda n: (n * 1e7, torch.tensor([n / 3])), "a float. It has to be a whole number"),
-        (lambda n: (n * 10**7, torch.tensor([n / 3]).double()), "Right."),
-        (lambda n: n, "returns is 3; give a value for each, in this order: (number 1, number 2)"),
-    ],
-)
-def test_parts_of_a_result_and_whole_numbers_are_compared_exactly(answer, message) -> None:
-    assert message in COUNTED.verdict("9.3", answer).message
-
-
-def test_long_lines_are_wrapped_between_words_and_not_in_code(capsys, monkeypatch) -> None:
+def test_long_lines_are_wrapped_between_words_and_not_in_code(capsys, monkeypatch):
     code = "scaled(tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]]), 2)"
-    message = (
-        f"{'word ' * 9}{code} and `a = b + c`, (x, y). {'long-word ' * 20}\n  two  spaces\n\nend"
-    )
+    words = f"{'word ' * 9}{code} and `a = b + c`, (x, y). {'long-word ' * 20}"
+    message = f"{words}\n  two  spaces\n\nend"
     monkeypatch.setattr(exercises, "judge", lambda *_: Verdict(False, message))
     check("1.1", 0)
     lines = capsys.readouterr().out.splitlines()

@@ -2,6 +2,7 @@
 
 from mnist_helpers.exercises import judge
 from mnist_helpers.models import CNN, MLP
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -43,46 +44,105 @@ def one_after_another(module, images):
     return module.last(images)
 
 
+def dropping(module, images):
+    return nn.functional.dropout(module.last(module.layers(images)))
+
+
+def surest_by(measure):
+    """Return the function that takes another measure than the largest probability."""
+
+    def surest(logits):
+        index = measure(logits).argmax().item()
+        return index, logits[index].argmax().item()
+
+    return surest
+
+
+def gap(scores):
+    best = scores.topk(2, dim=1).values
+    return best[:, 0] - best[:, 1]
+
+
+MEASURES = {
+    "gap of logits": gap,
+    "gap of probabilities": lambda logits: gap(logits.softmax(dim=1)),
+    "entropy": lambda logits: -torch.distributions.Categorical(logits=logits).entropy(),
+    "squares": lambda logits: logits.softmax(dim=1).square().sum(dim=1),
+    "spread": lambda logits: logits.std(dim=1),
+    "range": lambda logits: logits.amax(dim=1) - logits.amin(dim=1),
+    "above the mean": lambda logits: logits.amax(dim=1) - logits.mean(dim=1),
+    "share of the sum": lambda logits: logits.amax(dim=1) / logits.abs().sum(dim=1),
+}
+
+
+def surest_with_numpy(logits):
+    powers = logits.exp().numpy()
+    probabilities = powers / powers.sum(axis=1, keepdims=True)
+    return np.unravel_index(probabilities.argmax(), probabilities.shape)
+
+
 def surest_with_tensors(logits):
     best = logits.softmax(dim=1).max(dim=1)
     return torch.stack([best.values.argmax(), best.indices[best.values.argmax()]])
 
 
 FLAT = nn.Sequential(nn.Conv2d(1, 2, 3, stride=3), nn.Flatten(), nn.Linear(162, 10))
+RELU_FIRST = nn.Sequential(nn.ReLU(), *FLAT)
+AVERAGED = [nn.Conv2d(1, 9, 3), nn.ReLU(), nn.Conv2d(9, 10, 3), nn.AdaptiveAvgPool2d(1)]
 WRONG_INPUT = nn.Sequential(nn.Conv2d(8, 8, 3), nn.MaxPool2d(4))
 ANSWERS = [
     ("3.2", halving(), "Right. "),
     ("3.2", nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(1, 8, 2, stride=2)), "Right. "),
+    ("3.2", nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(7)), "Right. "),
     ("3.4", surest_with_tensors, "Right. "),
+    ("3.4", surest_with_numpy, "Right. "),
     ("3.5", network(nn.BatchNorm1d(10), nn.Dropout()), "Right. "),
+    ("3.5", network(flatten=nn.Sequential(nn.Flatten(), nn.BatchNorm1d(392))), "Right. "),
+    ("3.5", nn.Sequential(*AVERAGED, nn.Flatten()), "Right. "),
     ("3.5", Around(one_after_another), "Right. "),
     ("3.1", 1, "1 is not out_channels"),
     ("3.2", halving(2), "halved once"),
-    ("3.2", halving(padding=0), "Without padding"),
+    ("3.2", halving(padding=0), "at the edge"),
     ("3.2", halving(channels=16), "out_channels sets"),
     ("3.2", halving(1), "not made smaller"),
     ("3.2", halving(3), "becomes [2, 8, 9, 9], and has to become [2, 8, 7, 7]. Work"),
     ("3.2", halving().append(nn.Flatten()), "leave flatten out"),
-    ("3.2", nn.Conv2d(1, 8, 4, stride=4), "1 convolutions and 0 poolings"),
-    ("3.2", WRONG_INPUT, "raises RuntimeError: Given groups"),
+    ("3.2", halving((4, 2)), "becomes [2, 8, 7, 14], and has to become [2, 8, 7, 7]. Work"),
+    ("3.2", nn.Conv2d(1, 8, 4, stride=4), "Of convolutions yours has 1, of poolings 0."),
+    ("3.2", halving(1, kernel_size=4, padding=0, stride=4), "The pooling does nothing"),
+    ("3.2", WRONG_INPUT, "A digit has one"),
     ("3.2", CNN, "Call it: CNN()"),
     ("3.2", torch.zeros(2, 8, 7, 7), "has to be a module"),
     ("3.4", lambda logits: (0, 0), "is (0, 0) with yours, and should be (1, 2)."),
     ("3.5", CNN(), "103,162 parameters, and fewer than 10,000 are allowed. Most are in Conv2d(64"),
     ("3.5", MLP(), "no convolution"),
-    ("3.5", network(nn.Softmax(dim=1)), "a softmax at the end"),
-    ("3.5", network(nn.LogSoftmax(dim=1)), "a softmax at the end"),
-    ("3.5", network(nn.ReLU()), "at the very end"),
-    ("3.5", network(flatten=nn.Flatten(start_dim=0)), "cannot be multiplied"),
+    ("3.5", network(nn.Softmax(dim=1)), "behind the last layer"),
+    ("3.5", network(nn.Softmax(dim=0)), "behind the last layer"),
+    ("3.5", network(nn.LogSoftmax(dim=1)), "behind the last layer"),
+    ("3.5", network(nn.Sigmoid()), "behind the last layer"),
+    ("3.5", network(nn.Hardsigmoid()), "behind the last layer"),
+    ("3.5", network(nn.ReLU()), "behind the last layer"),
+    ("3.5", network(flatten=nn.Flatten(start_dim=0)), "is the first number N"),
     ("3.5", network()[:-1], "has to become [2, 10]: N, classes"),
+    ("3.5", Around(lambda module, images: module.layers(images).squeeze()), "becomes [10], and"),
     ("3.5", FLAT, "no bend"),
+    ("3.5", RELU_FIRST, "no bend"),
+    ("3.5", network().requires_grad_(False), "No gradient"),
+    ("3.5", Around(torch.no_grad()(one_after_another)), "No gradient"),
+    ("3.5", Around(dropping), "`training=self.training`"),
     ("3.5", Around(lambda module, images: module.layers(images)), "last.weight, last.bias"),
     ("3.5", Around(mixing), "other digits of the batch"),
     ("3.5", Around(one_after_another, list(network())), "plain Python list"),
-    ("3.5", Around(made_anew), "Make all layers in `__init__`"),
+    ("3.5", Around(lambda module, images: network()(images), {"all": network()}), "dictionary"),
+    ("3.5", Around(made_anew), "made in `__init__`"),
     ("3.5", Around(lambda module, images: images.tolist()), "returns has to be a tensor"),
     ("3.5", Around(lambda module, images: ...), "Exercise 3.5 waits"),
 ]
+
+
+@pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+def test_to_be_sure_is_a_large_probability_and_nothing_else(measure) -> None:
+    assert "and should be" in judge("3.4", surest_by(measure)).message
 
 
 @pytest.mark.parametrize(("exercise", "answer", "said"), ANSWERS)

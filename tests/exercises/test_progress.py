@@ -1,5 +1,3 @@
-"""What is remembered of the exercises, and what happens where that cannot be."""
-
 from concurrent.futures import ThreadPoolExecutor
 import os
 from unittest.mock import Mock
@@ -23,7 +21,7 @@ def file(tmp_path, monkeypatch):
     return tmp_path / "progress.json"
 
 
-def test_what_is_right_is_remembered_and_shown_but_where_it_is_off(file, capsys, monkeypatch):
+def test_what_is_right_is_remembered_and_shown(file, capsys, monkeypatch):
     for number, answer in [("2.3", (14, 3)), ("1.1", (235, 96)), ("1.5", ...), ("3.1", 0)]:
         progress()
         check(number, answer)
@@ -39,7 +37,7 @@ def test_what_is_right_is_remembered_and_shown_but_where_it_is_off(file, capsys,
 
 
 @pytest.mark.parametrize("content", ["", '["1.1', "\xff", "null", "[[], 1.1]", "[" * 10**5])
-def test_a_damaged_file_costs_nothing_but_the_memory(file, content) -> None:
+def test_a_damaged_file_costs_nothing_but_the_memory(file, content):
     file.write_text(content, encoding="latin-1")
     assert solved() == set()
     solved("3.1")
@@ -47,9 +45,7 @@ def test_a_damaged_file_costs_nothing_but_the_memory(file, content) -> None:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_what_cannot_be_remembered_is_said_once_in_the_answer(
-    file, capsys, monkeypatch, place
-) -> None:
+def test_what_cannot_be_remembered_is_said_once(file, capsys, monkeypatch, place):
     solved("2.3")
     monkeypatch.setattr(place, Mock(side_effect=PermissionError("not permitted")))
     check("1.1", (235, 96))
@@ -57,11 +53,11 @@ def test_what_cannot_be_remembered_is_said_once_in_the_answer(
     assert (printed.count("Right."), printed.count(NOT_KEPT)) == (1, 1)
     progress()
     assert (NOT_KEPT in (shown := capsys.readouterr().out)) != ("1 of 5" in shown)
-    assert file.read_bytes() == b'["2.3"]', "and the file is as it was"
+    assert file.read_bytes() == b'["2.3"]'
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows may refuse, which is told as above")
-def test_notebooks_that_remember_at_once_leave_a_whole_file(file) -> None:
+def test_notebooks_that_remember_at_once_leave_a_whole_file(file):
     solved("1.1")
     with ThreadPoolExecutor(8) as notebooks:
         done = notebooks.map(solved, [*_EXERCISES] * 5)

@@ -1,5 +1,3 @@
-"""Digits that the tests of faults may damage."""
-
 import os
 import shutil
 
@@ -9,7 +7,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory):
-    """A prepared folder, its name with spaces and Chinese characters. No test may change it."""
+    """A prepared folder, under an odd name. No test may change it."""
     folder = tmp_path_factory.mktemp("数字 与 空格") / "手写 数字"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MNIST_DATA_DIR", str(folder))
@@ -18,13 +16,11 @@ def digits(tmp_path_factory):
 
 @pytest.fixture
 def empty_folder(tmp_path, monkeypatch):
-    """A folder that is not there yet, chosen with MNIST_DATA_DIR."""
     monkeypatch.setenv("MNIST_DATA_DIR", str(tmp_path / "digits"))
     return tmp_path / "digits"
 
 
 @pytest.fixture
 def own_digits(digits, empty_folder):
-    """A prepared folder that a test may damage. Its files are links to the shared ones: to be
-    replaced or removed, and never written into."""
+    """Digits that a test may damage: links to the shared ones, to be replaced, not written into."""
     return shutil.copytree(digits, empty_folder, copy_function=os.link)

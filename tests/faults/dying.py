@@ -1,62 +1,51 @@
-"""Processes that are killed at a known point while they write, and file modes that root obeys."""
-
-from collections.abc import Callable, Iterator
 import contextlib
 import ctypes
 import itertools
+import multiprocessing
 import os
-from pathlib import Path
 import signal
+import subprocess
 import sys
 import tempfile
+from unittest.mock import DEFAULT, Mock
+
+import pytest
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 CAPABILITIES = 1 << 1 | 1 << 2  # CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH
 PR_SET_SECUREBITS, SECBIT_NOROOT = 28, 1
 
 
-def forked(work: Callable[[], object]) -> int:
-    """Return the number of a process that does some work and ends; with status 1 after an error.
+def forked(work, name="", count=1):
+    """Start a process that works, and is killed in place of the given call of a function of `os`.
 
-    A fork, because a new Python needs seconds to import torch.
+    A fork, because a new Python needs seconds to import torch; whose threads are missing in it.
     """
-    number = os.fork()
-    if number == 0:
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return number
+
+    def run():
+        calls = itertools.count(1)
+
+        def count_and_die(*arguments):
+            return os.kill(os.getpid(), signal.SIGKILL) if next(calls) == count else DEFAULT
+
+        if name:
+            setattr(os, name, Mock(wraps=getattr(os, name), side_effect=count_and_die))
+        work()
+
+    process = multiprocessing.get_context("fork").Process(target=run, daemon=True)
+    process.start()
+    return process
 
 
-def ended_with(number: int) -> int:
-    """Wait for a process; return its exit status, or less than 0 where a signal killed it."""
-    return os.waitstatus_to_exitcode(os.waitpid(number, 0)[1])
-
-
-def die_when_a_file_has(size: int) -> None:
-    """Have the system kill this process at so many bytes of a file: nothing can be tidied up."""
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-def die_at_call(name: str, count: int = 1) -> None:
-    """Have this process killed in place of the given call of a function of `os`."""
-    function, calls = getattr(os, name), itertools.count(1)
-
-    def count_and_die(*arguments: object) -> object:
-        if next(calls) == count:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments)
-
-    setattr(os, name, count_and_die)
+def ended(process):
+    """Wait for a process, and return its exit status: less than 0 where a signal killed it."""
+    process.join(60)
+    return process.exitcode
 
 
 @contextlib.contextmanager
-def obeying_modes() -> Iterator[None]:
+def obeying_modes():
     """Refuse this thread, and what it starts, what a file's mode refuses, even to root."""
     if sys.platform != "linux":
         yield
@@ -75,10 +64,17 @@ def obeying_modes() -> Iterator[None]:
         libc.prctl(PR_SET_SECUREBITS, 0)
 
 
-def may_write(folder: Path) -> bool:
-    """Whether this thread can make a file there; `os.access` answers for what root could do."""
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
+@contextlib.contextmanager
+def read_only(*folders):
+    """Let nobody write in these folders; skip the test on a system where that cannot be."""
+    if os.name == "nt":
+        pytest.skip("a mode keeps nobody from writing in a folder")
+    with obeying_modes():
+        subprocess.run(["chmod", "-R", "a-w", *folders], check=True)
+        try:
+            for folder in folders:
+                with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=folder):
+                    pytest.skip("this system lets this user write everywhere")
+            yield
+        finally:
+            subprocess.run(["chmod", "-R", "u+w", *folders], check=True)

@@ -1,6 +1,3 @@
-"""What a stranger on the network, or a file from a stranger, can do: nothing."""
-
-import gzip
 import json
 import os
 import re
@@ -14,8 +11,6 @@ import urllib.request
 
 from jupyter_server.serverapp import list_running_servers
 from makefile import dry_run
-from mnist_helpers import data
-from mnist_helpers.data import MNIST_FILES, data_root
 import psutil
 import pytest
 from run_notebooks import ROOT
@@ -36,7 +31,7 @@ tarfile.open(input()).extractall()
 """
 
 
-def test_code_in_the_package_that_runs_what_a_file_holds_fails_make_lint() -> None:
+def test_code_that_runs_what_a_file_holds_fails_make_lint():
     check, _ = dry_run("lint").splitlines()[-2:]
     assert check.strip().endswith("-m ruff check"), "of everything, with the project's settings"
     command = [sys.executable, "-m", "ruff", "check", "--output-format=json", "-"]
@@ -47,26 +42,7 @@ def test_code_in_the_package_that_runs_what_a_file_holds_fails_make_lint() -> No
     assert refused >= set(range(2, DANGERS.count("\n") + 1)), done.stdout
 
 
-def test_an_archive_that_names_another_place_is_unpacked_into_its_own(
-    empty_folder, tmp_path, monkeypatch
-) -> None:
-    name = list(MNIST_FILES)[3]
-    archive = tmp_path / "archives" / f"{name}.gz"
-    archive.parent.mkdir()
-    content = gzip.decompress((ROOT / "mnist_helpers" / "archives" / archive.name).read_bytes())
-    packed = gzip.compress(content)
-    # With a flag set, the header ends in a name, which some programs unpack to.
-    archive.write_bytes(packed[:3] + b"\x08" + packed[4:10] + b"../elsewhere\0" + packed[10:])
-    monkeypatch.chdir(archive.parent)
-    monkeypatch.setattr(data.resources, "files", lambda package: tmp_path)
-    monkeypatch.setattr(data, "MNIST_FILES", {name: MNIST_FILES[name]})
-    data_root()
-    assert (empty_folder / "MNIST" / "raw" / name).read_bytes() == content
-    assert not list(tmp_path.rglob("elsewhere*"))
-
-
-def status(address: str, **headers: str) -> int | None:
-    """Return what a server answers; None where none listens."""
+def status(address, **headers):
     try:
         return urllib.request.urlopen(urllib.request.Request(address, headers=headers)).status
     except urllib.error.HTTPError as error:
@@ -77,17 +53,15 @@ def status(address: str, **headers: str) -> int | None:
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """What Jupyter writes down of the server that `make lab` starts: its address, its token."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    command = (
-        dry_run("lab", "ARGS=--no-browser").splitlines()[-1].replace("my_lessons", "notebooks")
-    )
-    arguments = command.partition(" -m ")[2].split()
+    command = dry_run("lab", "ARGS=--no-browser").splitlines()[-1].partition(" -m ")[2]
+    command = command.replace("my_lessons", "notebooks").split()
     home = str(tmp_path_factory.mktemp("security"))
     places = {"JUPYTER_CONFIG_DIR": home, "JUPYTER_RUNTIME_DIR": home}
-    command = [sys.executable, "-m", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | places) as server:
+    with subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=ROOT, env=os.environ | places
+    ) as server:
         try:
             while not (found := list(list_running_servers(home))) or not status(found[0]["url"]):
                 assert server.poll() is None, "JupyterLab did not start"
@@ -97,14 +71,14 @@ def lab(tmp_path_factory):
             server.terminate()
 
 
-def test_make_labs_server_listens_on_the_loopback_only(lab) -> None:
+def test_make_labs_server_listens_on_the_loopback_only(lab):
     connections = psutil.Process(lab["pid"]).net_connections("inet")
     listening = [one.laddr for one in connections if one.status == psutil.CONN_LISTEN]
     assert lab["port"] in {port for _, port in listening}
     assert {host for host, _ in listening} <= {"127.0.0.1", "::1"}
 
 
-def test_make_labs_server_wants_its_token(lab) -> None:
+def test_make_labs_server_wants_its_token(lab):
     assert len(lab["token"]) >= 32
     for what in ("api/contents", "api/kernels", "api/terminals"):
         address = lab["url"] + what

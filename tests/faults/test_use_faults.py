@@ -1,8 +1,8 @@
-"""What a learner does to a training: interrupts it, and goes on."""
+from unittest.mock import DEFAULT, Mock
 
 from by_hand import batches, digits, linear, steps, weights
 from mnist_helpers.drawing import drawn_digits
-from mnist_helpers.training import History, fit, trained, trained_cnn
+from mnist_helpers.training import History, TrainingInterrupted, fit, trained, trained_cnn
 import nbformat
 import pytest
 from run_notebooks import ROOT, execute
@@ -15,27 +15,18 @@ def learner():
 
 
 def interrupt_at(count):
-    """A function whose call of this number is interrupted."""
-    calls = iter(range(1, count))
-
-    def go_on_or_interrupt(*arguments, **options):
-        if next(calls, None) is None:
-            raise KeyboardInterrupt
-        return arguments[0]
-
-    return go_on_or_interrupt
+    results = [*[DEFAULT] * (count - 1), KeyboardInterrupt]
+    return Mock(wraps=lambda first, **_: first, side_effect=results)
 
 
 @pytest.mark.parametrize(
     ("count", "epoch", "done", "left", "progress"),
     [(0, 1, 0, 3, True), (7, 2, 2, 2, False), (14, 3, 4, 1, True)],
 )
-def test_an_interrupted_training_says_where_and_goes_on_from_there(
-    count, epoch, done, left, progress
-) -> None:
+def test_an_interrupted_training_goes_on(count, epoch, done, left, progress):
     model, optimizer = learner()
     on_batch, told = interrupt_at(count + 1), []
-    with pytest.raises(KeyboardInterrupt) as caught:
+    with pytest.raises(TrainingInterrupted) as caught:
         fit(model, batches(), optimizer, 3, on_batch=on_batch, progress=progress)
     message, history = str(caught.value), caught.value.history
     assert f"in epoch {epoch} of 3, after {done} of its 5 batches" in message
@@ -52,7 +43,7 @@ def test_an_interrupted_training_says_where_and_goes_on_from_there(
     assert told == list(range(epoch, 4))
 
 
-def test_an_interruption_in_the_validation_leaves_the_history_even() -> None:
+def test_an_interrupted_validation_leaves_the_history_even():
     (model, optimizer), history = learner(), History()
     validation = map(interrupt_at(1), [None])
     with pytest.raises(KeyboardInterrupt, match="after 5 of its 5 batches"):
@@ -60,9 +51,7 @@ def test_an_interruption_in_the_validation_leaves_the_history_even() -> None:
     assert history == History()
 
 
-def test_an_interrupted_cycle_cannot_be_gone_on_with_and_trained_cnn_keeps_nothing_of_it(
-    tmp_path, monkeypatch
-) -> None:
+def test_an_interrupted_cycle_says_so_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
     monkeypatch.setattr(trained, "load_datasets", lambda: (digits(120), None))
     monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(8))
@@ -88,11 +77,11 @@ print(len(fit(model, batches(), optimizer, 1, history=history, progress=False).l
 """
 
 
-def test_a_kernel_that_is_interrupted_in_an_epoch_trains_on() -> None:
+def test_a_kernel_that_is_interrupted_in_an_epoch_trains_on():
     cells = [nbformat.v4.new_code_cell(source) for source in (INTERRUPTED, GO_ON)]
     cells[0].metadata["tags"] = ["raises-exception"]
     execute(nbformat.v4.new_notebook(cells=cells), ROOT / "tests")
     error = cells[0].outputs[-1]
-    assert error.ename == "KeyboardInterrupt"
+    assert error.ename == "TrainingInterrupted"
     assert "in epoch 1 of 50, after 0 of its 5 batches" in error.evalue
     assert [output.text for output in cells[1].outputs] == ["1\n"]

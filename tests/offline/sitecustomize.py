@@ -1,9 +1,6 @@
-"""Every Python that the tests start imports this first: it refuses connections to other computers,
-and notes each that was tried in the file that ``$MNIST_CONNECTIONS`` names, because a library may
-pass over the refusal in silence.
-
-Python imports a module of this name from its path by itself; conftest.py puts this folder there.
-"""
+"""Every Python that the tests start imports this by its name: conftest.py puts this folder into
+the path. It refuses connections to other computers, and notes each in the file that
+``$MNIST_CONNECTIONS`` names, because a library may pass over the refusal in silence."""
 
 import ipaddress
 import os
@@ -20,7 +17,6 @@ _PLACES = {
 
 
 def _is_near(address: object) -> bool:
-    """Whether a host, a pair of host and port, or a local socket's file is on this computer."""
     host = address[0] if isinstance(address, tuple) else address
     if isinstance(host, bytes):
         host = host.decode("ascii", errors="replace")
