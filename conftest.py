@@ -24,7 +24,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 TESTS = Path(__file__).parent / "tests"
 # What takes longest first, else one worker would begin with it when the others are done.
-LONGEST = ("04", "06", "05", "07")
+LONGEST = ("04", "07", "06", "05", "08")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.nbval_sanitize_with = str(TESTS / "sanitize.cfg")
     folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
     config.add_cleanup(folder.cleanup)
-    # Lesson 06 keeps its experiments in a file beside it. Here it finds none, and leaves none.
+    # Lesson 07 keeps its experiments in a file beside it. Here it finds none, and leaves none.
     os.environ["MNIST_EXPERIMENTS_DIR"] = folder.name
     set_hypothesis_home_dir(folder.name)
     settings.load_profile("ci")  # hypothesis' own, with the same examples in every run

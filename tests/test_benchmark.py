@@ -71,7 +71,7 @@ def test_a_real_run_goes_from_the_digits_to_the_json(run, capsys):
     assert [line.partition(":")[0] for line in lines[:10]] == told
 
 
-def test_a_real_run_of_the_steps_writes_what_lesson_05_reads(run):
+def test_a_real_run_of_the_steps_writes_what_lesson_06_reads(run):
     status, records = run("--steps", "--seeds=1")
     assert (status, [record["step"] for record in records]) == (0, list(STEPS))
     for record in records:

@@ -1,5 +1,5 @@
 """How many digits on paper the pad's network reads, of photographs made from pen strokes:
-``python tools/paper_digits.py 0``, or from another seed on. Seed 37's is in lesson 07, smaller."""
+``python tools/paper_digits.py 0``, or from another seed on. Seed 37's is in lesson 08, smaller."""
 
 import io
 import sys

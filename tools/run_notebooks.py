@@ -142,7 +142,7 @@ def thumbnail(picture: str) -> bytes:
 
 def main(paths: Iterable[Path]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        # Lesson 06 keeps its experiments in a file; what is saved comes from none that was there.
+        # Lesson 07 keeps its experiments in a file; what is saved comes from none that was there.
         os.environ["MNIST_EXPERIMENTS_DIR"] = folder
         os.environ["MNIST_PROGRESS"] = "off"  # nor does it show what somebody has solved
         _run(paths)

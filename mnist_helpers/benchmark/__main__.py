@@ -104,7 +104,7 @@ def _options() -> argparse.Namespace:
     add("--epochs", type=int, help="for each recipe, instead of its own number")
     add("--quick", action="store_true", help="one seed, at most one epoch; under two minutes")
     add("--json", type=Path, metavar="FILE", help="write the results there, too")
-    steps = "compare instead, on a validation split, the steps of lesson 05 (twenty minutes)"
+    steps = "compare instead, on a validation split, the steps of lesson 06 (twenty minutes)"
     add("--steps", action="store_true", help=steps)
     options = parser.parse_args()
     if any(number is not None and number < 1 for number in (options.seeds, options.epochs)):

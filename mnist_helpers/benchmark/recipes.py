@@ -17,7 +17,7 @@ from ..training import averaged, choose_precision, fit_one_cycle, get_device, tr
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train a network, with `one_cycle` as in lesson 05: batches sliced from tensors, one
+    """How to train a network, with `one_cycle` as in lesson 06: batches sliced from tensors, one
     cycle of the learning rate, the precision that is measured to be the faster; without as in
     lesson 04: a `DataLoader`, one rate, float32."""
 
@@ -84,11 +84,11 @@ RECIPES = {
     "best": Recipe(network=BatchNormCNN, epochs=20, augment=_AUGMENT),
     "speedrun": Recipe(network=SmallCNN, batch_size=256, learning_rate=0.01, seeds=10),
     "loading": Recipe(network=None),
-    # What lesson 04 says of the classic recipe with shuffled batches.
+    # What lesson 06 says of the classic recipe with shuffled batches.
     "shuffled": _SHUFFLED,
     "shuffled-slower": _SLOWER,
 }
-# The settings that lesson 05 compares on a validation split. Each name says which other one it
+# The settings that lesson 06 compares on a validation split. Each name says which other one it
 # starts from, and what differs.
 STEPS = {
     "A  classic, but one epoch": replace(_CLASSIC, epochs=1),

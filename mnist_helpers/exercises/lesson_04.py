@@ -1,11 +1,13 @@
 """The exercises of lesson 04: the loss, its mean, a step of training, an evaluation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 import math
 from statistics import fmean
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
@@ -41,7 +43,7 @@ EXERCISES["4.2"] = Code(
     call="mean_loss(batch_losses, batch_sizes)",
     hint="each loss is a mean over its batch. How do you get back the sum over the batch's digits, "
     "and by how many digits do you divide in the end?",
-    praise="Each digit counts once. In the test loop of section 5 the last 16 would otherwise "
+    praise="Each digit counts once. In the test loop of section 7 the last 16 would otherwise "
     "count four times.",
     cases=[
         ([2.0, 5.0], [2, 1]),
@@ -93,6 +95,7 @@ EXERCISES["4.3"] = Code(
     "with two tensors, the numbers of the rows, torch.arange(len(labels)), and the columns.",
     praise="It agrees with PyTorch's.",
     remark=_remark_on_large_logits,
+    advice={"must match": "Each row is divided by its own sum: sum(dim=1, keepdim=True)."},
     cases=[_logits_and_labels(*sizes) for sizes in ((1, 3), (6, 2), (5, 4), (4, 10))],
     right=lambda x, y: F.cross_entropy(x, y).item(),
     mistakes={
@@ -112,11 +115,11 @@ EXERCISES["4.3"] = Code(
 )
 
 
-def _step_of(*order: str, sign: int = 1) -> Callable[..., float]:
+def _step_of(*order: str, sign: int = 1, own_loss: Callable | None = None) -> Callable[..., float]:
     """Return a step that computes the loss and then does the rest in this order."""
 
     def step(model, images, labels, loss_function, optimizer) -> float:
-        loss = loss_function(model(images), labels)
+        loss = (own_loss or loss_function)(model(images), labels)
         for part in order:
             (sign * loss).backward() if part == "backward" else getattr(optimizer, part)()
         return loss.item()
@@ -137,13 +140,20 @@ _WRONG_STEPS = {
     "Your steps go uphill: the sign of the loss is turned round.": (
         _step_of("zero_grad", "backward", "step", sign=-1)
     ),
+    "Yours takes cross-entropy, whatever `loss_function` it is given.": (
+        _step_of("zero_grad", "backward", "step", own_loss=F.cross_entropy)
+    ),
 }
 
 
 def _trained(step: Callable[..., float]) -> tuple[list[float], list[Tensor]]:
     """Return the losses of three steps with SGD and three with Adam, and where each one ends."""
     losses, ends = [], []
-    for optimizer_class, learning_rate in ((torch.optim.SGD, 0.5), (torch.optim.Adam, 0.05)):
+    for optimizer_class, learning_rate, smoothing in (
+        (torch.optim.SGD, 0.5, 0.0),
+        (torch.optim.Adam, 0.05, 0.3),
+    ):
+        loss_function = nn.CrossEntropyLoss(label_smoothing=smoothing)
         generator = torch.Generator().manual_seed(0)
         model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
         nn.init.eye_(model[1].weight)
@@ -151,7 +161,7 @@ def _trained(step: Callable[..., float]) -> tuple[list[float], list[Tensor]]:
         for batch_size in (5, 5, 2):
             images = torch.randn(batch_size, 1, 2, 2, generator=generator)
             labels = torch.randint(3, (batch_size,), generator=generator)
-            losses.append(step(model, images, labels, nn.CrossEntropyLoss(), optimizer))
+            losses.append(step(model, images, labels, loss_function, optimizer))
         ends.append(model[1].weight)
     return losses, ends
 
@@ -162,8 +172,9 @@ def _judge_training_step(answer: object) -> str:
     def step(*arguments: object) -> float:
         loss = training_step.call(*arguments)
         tensor = isinstance(loss.value, Tensor)
-        wanted = "who keeps the tensor keeps the whole computation alive"
-        refuse({f"It returns a tensor. Return a plain number, loss.item(): {wanted}.": tensor})
+        kept = tensor and loss.value.requires_grad
+        why = ": who keeps the tensor keeps the whole computation alive" if kept else ""
+        refuse({f"It returns a tensor. Return a plain number, loss.item(){why}.": tensor})
         return loss.number()
 
     losses, ends = _trained(step)
@@ -173,7 +184,7 @@ def _judge_training_step(answer: object) -> str:
         refuse({text: same(ends, _trained(wrong)[1]) for text, wrong in _WRONG_STEPS.items()})
     refuse(
         {
-            "After three of your steps the parameters are not where the loop of section 4 takes "
+            "After three of your steps the parameters are not where section 4's lines take "
             "them. The order is: logits, loss, zero_grad, backward, step, each once.": not alike,
             "The model is trained rightly, but what you return is not the loss of this batch "
             "before the step.": not same(losses, right_losses),
@@ -184,30 +195,46 @@ def _judge_training_step(answer: object) -> str:
 
 
 EXERCISES["4.4"] = Free(
-    hint="section 4 has these lines in its loop: logits, loss, zero_grad, backward, step. Return "
+    hint="section 4 has these lines, one after the other: loss, zero_grad, backward, step. Return "
     "the loss as a number.",
     judge=_judge_training_step,
 )
 
 
-def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, tuple]:
+class _Loader:
+    """Batches, with the data set beside them, as a `DataLoader` has it."""
+
+    def __init__(self, images: Tensor, labels: Tensor, batch_size: int) -> None:
+        self.dataset, self.batch_size = SimpleNamespace(data=images, targets=labels), batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        parts = (part.split(self.batch_size) for part in (self.dataset.data, self.dataset.targets))
+        return zip(*parts, strict=True)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.dataset.targets) / self.batch_size)
+
+    def __repr__(self) -> str:
+        return "loader"
+
+
+def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, _Loader]:
     """Return a model that answers with an image's largest pixel, in training mode always with 0."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.randperm(60, generator=generator) % 10
     logits = torch.randn(60, 10, generator=generator) + 2 * F.one_hot(labels, 10)
-    images = logits.reshape(60, 1, 2, 5).split(batch_size)
+    images = logits.reshape(60, 1, 2, 5)
     model = nn.Sequential(nn.Flatten(), nn.LayerNorm(10), nn.Dropout(1.0))
-    return model, tuple(zip(images, labels.split(batch_size), strict=True))
+    return model, _Loader(images, labels, batch_size)
 
 
 def _of_counts(formula: Callable[[Tensor], Tensor], training: bool = False) -> Callable:
     """`formula` takes how often each label (row) was answered with each digit (column)."""
 
     @torch.no_grad()
-    def by_digit(model: nn.Module, loader: tuple) -> Tensor:
-        images, labels = (torch.cat(part) for part in zip(*loader, strict=True))
-        answers = model.train(training)(images).argmax(dim=1)
-        return formula(confusion_matrix(labels, answers).float())
+    def by_digit(model: nn.Module, loader: _Loader) -> Tensor:
+        answers = model.train(training)(loader.dataset.data).argmax(dim=1)
+        return formula(confusion_matrix(loader.dataset.targets, answers).float())
 
     return by_digit
 
@@ -217,6 +244,8 @@ def _accuracies(counts: Tensor) -> Tensor:
 
 
 def _as_tensor(result: object) -> object:
+    if isinstance(result, np.ndarray):
+        return torch.from_numpy(result)
     if isinstance(result, Mapping):
         result = [result[digit] for digit in sorted(result)]
     if isinstance(result, (list, tuple)):
@@ -224,14 +253,13 @@ def _as_tensor(result: object) -> object:
     return result
 
 
-def _refuse_recorded_gradients(by_digit: Callable[..., object]) -> str:
+def _remark_on_recorded_gradients(by_digit: Callable[..., object]) -> str:
     model, loader = _model_and_loader(seed=0, batch_size=20)
     recorded = []
     model.register_forward_hook(lambda *parts: recorded.append(parts[-1].requires_grad))
     by_digit(model, loader)
-    wanted = "that nobody wants. Put the loop under torch.no_grad()"
-    refuse({f"The numbers are right, but they are recorded for gradients {wanted}.": any(recorded)})
-    return ""
+    wanted = "that nobody wants. Under torch.no_grad() it takes less time and memory"
+    return f" One thing more: yours is recorded for gradients {wanted}." if any(recorded) else ""
 
 
 EXERCISES["4.5"] = Code(
@@ -239,9 +267,10 @@ EXERCISES["4.5"] = Code(
     hint="start from `evaluate`. Keep two tensors of ten counts instead of one number each; "
     "`labels[right].bincount(minlength=10)` counts the right ones digit by digit, if `right` is "
     "the comparison.",
-    praise="Run it on quick_model and test_loader. Which digit does it read worst? Can you guess "
+    praise="Run it on classic_model and test_loader. Which digit does it read worst? Can you guess "
     "why?",
-    remark=_refuse_recorded_gradients,
+    remark=_remark_on_recorded_gradients,
+    advice={"must match": "In a batch without a 9 `bincount` is shorter: minlength=10."},
     cases=[_model_and_loader(seed, size) for seed, size in ((0, 7), (1, 20), (2, 64))],
     tidy=_as_tensor,
     right=_of_counts(_accuracies),

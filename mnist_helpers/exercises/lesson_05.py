@@ -1,63 +1,39 @@
-"""The exercises of lesson 05: a schedule, batches, targets, shifted digits, a fair comparison."""
+"""The exercises of lesson 05: a gain, batches, strides, bfloat16, a measurement."""
 
 from collections.abc import Callable
-from functools import partial
-import math
-from statistics import fmean, pvariance, variance
+from statistics import fmean, median
 
 import torch
 from torch import Tensor
-import torch.nn.functional as F
 
 from ..batches import TensorBatches
-from .engine import Code, Free, Given, refuse, same
+from .engine import Code, Free, Given, Values, refuse, same
 
 EXERCISES = {}
 
-
-def _one_cycle(
-    rise: Callable[[float], float] = lambda done: 0.1 + 0.9 * done,
-    fall: Callable[[float], float] = lambda left: left,
-) -> Callable[..., float]:
-    """Return a schedule; `rise` and `fall` are in peaks, of the share that is done, or left."""
-
-    def learning_rate(step: int, steps: int, peak: float) -> float:
-        turn = 0.3 * steps
-        return peak * (rise(step / turn) if step < turn else fall((steps - step) / (steps - turn)))
-
-    return learning_rate
-
-
-EXERCISES["5.1"] = Code(
-    call="learning_rate(step, steps, peak)",
-    hint="two straight lines. Up to step 0.3 × steps the share of the way up is step / (0.3 × "
-    "steps), and the way goes from peak / 10 to `peak`. After that (steps − step) / (0.7 × steps) "
-    "goes from 1 down to 0.",
-    praise="Low while the network is raw, high in between, and 0 at the end, where it comes to "
-    "rest.",
-    cases=[
-        (steps * part // 20, steps, peak)
-        for steps, peak in ((100, 0.1), (20, 0.5), (1000, 0.4))
-        for part in range(21)
-        if part != 6  # there mistakes would depend on whether the turn belongs to rise or fall
+EXERCISES["5.1"] = Values(
+    right={"gain at four times": 1 / 0.85, "gain at no time": 1 / 0.8},
+    tolerance=0.006,
+    hint="take the old time as 1: loading 0.2, the rest 0.8. What is the new time, and how many "
+    "times does it go into the old one?",
+    praise="A part that takes a fifth brings a quarter more speed, and no more, however fast it "
+    "becomes.",
+    mistakes=[
+        {
+            "Loading becomes 4 times as fast, but four fifths of the time stay as they are.": 4,
+            "0.85 is the new time. How many times does it go into the old one, 1?": 0.85,
+            "0.15 is the time saved. The training takes 1 − 0.15 of the old time.": 0.15,
+            "1.15 adds what is saved to the speed. Divide the old time by the new one.": 1.15,
+            "That is the gain at no time at all. Loading still takes a quarter of its 0.2.": 1.25,
+            "0.8 / 4 and 0.2: it is the loading that is divided by 4, not the rest.": 1 / 0.4,
+        },
+        {
+            "0.8 is the new time. How many times does it go into the old one, 1?": 0.8,
+            "1.2 adds what is saved to the speed. Divide the old time, 1, by the new one.": 1.2,
+            "5 would be right if only the loading were left. It is the rest that is left, 0.8.": 5,
+            "0.2 is the time saved. The training takes 1 − 0.2 of the old time.": 0.2,
+        },
     ],
-    right=_one_cycle(),
-    mistakes={
-        "Yours starts at 0. It has to start at peak / 10 and rise from there: peak / 10 + (peak − "
-        "peak / 10) × step / (0.3 × steps).": _one_cycle(rise=lambda done: done),
-        "Yours falls to peak / 10. At the end it has to be 0: peak × (steps − step) / (0.7 × "
-        "steps).": _one_cycle(fall=lambda left: 0.1 + 0.9 * left),
-        "Yours never gets to 0: the fall has 0.7 × steps for its way, not all the steps.": (
-            _one_cycle(fall=lambda left: 0.3 + 0.7 * left)
-        ),
-        "Yours jumps down at the turn. The fall begins there, at 0.3 × steps: peak × (steps − "
-        "step) / (0.7 × steps).": _one_cycle(fall=lambda left: 0.7 * left),
-        "Yours rises again after the turn. Count the steps that are left, steps − step.": (
-            _one_cycle(fall=lambda left: 1 - left)
-        ),
-        "The multiplication by `peak` is missing.": lambda *case: _one_cycle()(*case[:2], 1),
-    },
-    later={"Right but at the turn, where it is `peak`.": [(30, 100, 0.1), (6, 20, 0.5)]},
 )
 
 
@@ -122,133 +98,140 @@ EXERCISES["5.2"] = Free(
     judge=_judge_batches_of,
 )
 
-
-def _of_ones(formula: Callable[[Tensor, float], Tensor]) -> Callable[[Tensor, float], Tensor]:
-    return lambda labels, smoothing: formula(F.one_hot(labels, 10).float(), smoothing)
-
-
-_FIRST_LABELS = torch.tensor([5, 0, 4, 1, 9, 2, 1, 3, 1, 4])  # of the training set
-
 EXERCISES["5.3"] = Code(
-    call="smoothed_targets(labels, smoothing)",
-    hint="start from one-hot rows, F.one_hot(labels, 10), which sum to 1. What do you multiply "
-    "them by, and what do you add to all ten, so that they still do?",
-    praise="With them cross_entropy(logits, targets) is cross_entropy(logits, labels, "
-    "label_smoothing=smoothing). Try it.",
-    cases=[(_FIRST_LABELS[:n], s) for n, s in ((4, 0.1), (10, 0.4), (1, 0.25), (3, 0.0))],
-    right=_of_ones(lambda ones, s: (1 - s) * ones + s / 10),
+    call="channels_last_strides(samples, channels, height, width)",
+    hint="in memory the numbers of one pixel stand first, one for each channel, then the pixel to "
+    "its right, then the row below, then the next sample. How many numbers does each hold?",
+    praise="The channels lie side by side. Only the strides say so; the shape does not.",
+    cases=[(64, 16, 28, 28), (2, 3, 5, 7), (5, 4, 9, 2), (1, 8, 6, 10)],
+    right=lambda n, c, h, w: (h * w * c, 1, w * c, c),
     mistakes={
-        "Yours is plain one-hot: `smoothing` makes no difference. The right class gives up some of "
-        "its 1, and all ten share that.": _of_ones(lambda ones, s: ones),
-        "Your right class has 1 − s, and the other nine share s. That is a definition too, but not "
-        "PyTorch's: it spreads s over all ten, 1 − s + s / 10 and s / 10.": (
-            _of_ones(lambda ones, s: (1 - s) * ones + s / 9 * (1 - ones))
+        "Those are the strides of the usual layout, row after row and channel after channel.": (
+            lambda n, c, h, w: (c * h * w, h * w, w, 1)
         ),
-        "Your rows sum to 1 − s / 10, less than 1. The right class gets its tenth of s too: 1 − s "
-        "+ s / 10.": _of_ones(lambda ones, s: (1 - s) * ones + s / 10 * (1 - ones)),
-        "Your right class is still 1, so the rows sum to more than 1. What the others get it gives "
-        "up: 1 − s + s / 10.": _of_ones(lambda ones, s: ones + s / 10 * (1 - ones)),
-        "Your rows sum to 1 + s: you gave s / 10 to each class and took nothing away. First "
-        "multiply the one-hot rows by 1 − s.": _of_ones(lambda ones, s: ones + s / 10),
-        "Your rows sum to 1 − s: you took s away from the right class and gave it to nobody. Add "
-        "s / 10 to all ten.": _of_ones(lambda ones, s: (1 - s) * ones),
-    },
-    clue="Each digit has a row of its own, whatever labels occur: 1 − s + s / 10 at its label, "
-    "s / 10 at the other nine.",
-)
-
-
-def _moved(images: Tensor, down: int, right: int) -> Tensor:
-    return F.pad(images, (right, -right, down, -down))  # a negative padding crops
-
-
-def _shifts(*moves: tuple[int, int]) -> list[tuple[Tensor, int, int]]:
-    generator = torch.Generator().manual_seed(0)
-    sizes = ((2, 1, 6, 9), (3, 1, 7, 5))
-    # No pixel is black before, so that black ones are those that came in.
-    pictures = [0.1 + torch.rand(*size, generator=generator) for size in sizes]
-    return [(images, *move) for images in pictures for move in moves]
-
-
-EXERCISES["5.4"] = Code(
-    call="shifted(images, down, right)",
-    hint="F.pad(images, (left, right, top, bottom)) adds black columns and rows, and a negative "
-    "number takes some away. What is added on one side has to be taken away on the other.",
-    praise="A digit a few pixels further on is the same digit, and for a network a new picture "
-    "that nobody had to write. In training each digit gets a shift of its own.",
-    cases=_shifts((1, 2), (3, 1), (2, 4)),
-    right=_moved,
-    mistakes={
-        "What goes out on one side comes back on the other, as `torch.roll` has it. What comes in "
-        "has to be black, 0.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
-        "What comes in has to be black. Start from zeros, no copy.": lambda x, down, right: (
-            _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
+        "The numbers are right, in the order in which they lie in memory, N, H, W, C. Return them "
+        "in the order of the shape, N, C, H, W.": (lambda n, c, h, w: (h * w * c, w * c, c, 1)),
+        "From one row to the next it is a whole row of pixels, `width` of them, not `height`.": (
+            lambda n, c, h, w: (h * w * c, 1, h * c, c)
         ),
-        "Yours moves up and left.": lambda x, down, right: _moved(x, -down, -right),
-        "Rows and columns are exchanged.": lambda x, down, right: _moved(x, right, down),
-        "You padded on one side; now crop as much on the other, so that the size stays.": (
-            lambda x, down, right: F.pad(x, (right, 0, down, 0))
+        "Height and width are exchanged: the pixel below is a row further on, the one to the right "
+        "one pixel.": lambda n, c, h, w: (h * w * c, 1, c, w * c),
+        "The pixel to the right is not the next number: this pixel's other channels stand between, "
+        "and so it is with the row below.": lambda n, c, h, w: (h * w * c, 1, w, 1),
+        "The pixel below is a row further on, and each pixel of a row holds a number for every "
+        "channel.": lambda n, c, h, w: (h * w * c, 1, w, c),
+        "That is how many numbers there are in all, not the way to the next sample.": (
+            lambda n, c, h, w: (n * h * w * c, 1, w * c, c)
         ),
-        "You cropped on one side; now pad as much on the other, with zeros.": (
-            lambda x, down, right: x[:, :, : x.shape[2] - down, : x.shape[3] - right]
-        ),
-    },
-    clue="images[n, 0, row, column] has to be found at [n, 0, row + down, column + right], what "
-    "comes in is 0, and the size stays.",
-    later={
-        "Right for shifts above 0. Negative shifts move up and left. F.pad takes negative numbers, "
-        "and crops with them.": _shifts((-1, -2), (-3, -1), (2, -1), (-2, 3)),
-        "Right for shifts other than 0. A slice that ends at -0 is empty, because -0 is 0. Count "
-        "from the front, [: height - down].": _shifts((0, 0), (0, 2), (3, 0), (0, -1), (-2, 0)),
+        "Those are the sizes. A stride is a way in memory.": lambda *sizes: sizes,
     },
 )
 
+EXERCISES["5.4"] = Values(
+    right={"1.003": 1.0, "5.1": 163 / 32, "999": 1000.0},
+    tolerance=1e-5,
+    hint="how far apart are the numbers there? Between 1 and 2 it is 1/128; above each power of 2 "
+    "it doubles. Divide by that distance, round to a whole number, and multiply again.",
+    praise="About three digits are kept, wherever a number lies. The weights need more, the layers "
+    "do not.",
+    mistakes=[
+        {
+            "1.003 is no number that bfloat16 has: after 1 comes 1 + 1/128.": 1.003,
+            "1 + 1/128 is the next above, but 1 is nearer.": 1 + 1 / 128,
+        },
+        {
+            "5.1 is no number that bfloat16 has: between 4 and 8 they lie 1/32 apart.": 5.1,
+            "5.125 is the neighbour above, and further away.": 164 / 32,
+            "1/128 is the distance between 1 and 2. Between 4 and 8 it is four times as large.": (
+                653 / 128
+            ),
+            "{} is nearly right, but rounded. Give all digits.": (
+                lambda value: value != 5.1 and abs(value - 163 / 32) < 0.006
+            ),
+            "5 is further away than 5 + 3/32: between 4 and 8 the distance is 1/32.": 5,
+        },
+        {
+            "999 is no number that bfloat16 has: between 512 and 1,024 they lie 4 apart.": 999,
+            "996 is the neighbour below, and three away. The one above is nearer.": 996,
+            "998 would be there if they lay 2 apart. Between 512 and 1,024 it is 4.": 998,
+            "1,024 is the next power of 2. There are numbers between, 4 apart.": 1024,
+        },
+    ],
+)
 
-def _compared(
-    first: list[float],
-    second: list[float],
-    spread: Callable[[list[float]], float] = variance,
-    error: Callable[..., float] = lambda v1, n1, v2, n2: math.sqrt(v1 / n1 + v2 / n2),
-) -> tuple[float, float]:
-    """Return the difference and its error, which `error` takes from both variances and lengths."""
-    spreads = spread(first), len(first), spread(second), len(second)
-    return fmean(second) - fmean(first), error(*spreads)
+
+class _Machine:
+    """A clock that goes on only while `run` works."""
+
+    def __init__(self, *durations: float) -> None:
+        self.now, self.durations = 100.0, list(durations)
+
+    def run(self) -> None:
+        self.now += self.durations.pop(0) if self.durations else 1000.0
+
+    def clock(self) -> float:
+        return self.now
+
+
+def _times(
+    of: Callable[[list[float]], float], warm_up: int = 1, more: int = 0
+) -> Callable[..., float]:
+    """Return a measurement: what `of` makes of the times, `more` than asked for, after warm-up."""
+
+    def median_seconds(run: Callable, clock: Callable, repeats: int) -> float:
+        for _ in range(warm_up):
+            run()
+        times = []
+        for _ in range(repeats + more):
+            start = clock()
+            run()
+            times.append(clock() - start)
+        return of(times)
+
+    return median_seconds
+
+
+def _measured(repeats: int, *durations: float) -> tuple:
+    machine = _Machine(*durations)
+    return machine.run, machine.clock, repeats
 
 
 EXERCISES["5.5"] = Code(
-    call="difference(first, second)",
-    hint="`statistics.mean` and `statistics.stdev` take a list; stdev divides by n − 1. The "
-    "squares of the two standard errors add up: sqrt(s1² / n1 + s2² / n2). Return (difference, "
-    "standard error).",
-    praise="A difference of less than twice its standard error may be luck. With four times as "
-    "many seeds the error is about half as large.",
+    call="median_seconds(run, clock, repeats)",
+    hint="call `run()` once. Then, `repeats` times: note clock(), call run(), and keep the "
+    "difference to clock() now. `statistics.median` takes the list.",
+    praise="The first call was nine times as slow as the others, and one neighbour was busy. The "
+    "median saw neither.",
     cases=[
-        ([98.0, 98.6, 98.9], [99.1, 98.8, 99.4, 98.5, 99.0]),
-        ([97.0, 98.5], [96.2, 97.9, 96.1, 95.0]),
-        ([98.9, 99.2, 98.2, 99.3], [98.5, 97.1, 98.8]),
-        ([96.0, 97.0, 97.5], [98.2, 97.1, 98.8]),
+        _measured(5, 0.9, 0.11, 0.3, 0.1, 0.12, 0.14, 0.2),
+        _measured(4, 2.0, 0.5, 0.1, 0.4, 0.2, 0.7),
+        _measured(1, 3.0, 0.25, 0.5),
+        _measured(3, 0.1, 0.6, 0.5, 0.2, 0.9),
     ],
-    right=_compared,
+    right=_times(median),
     mistakes={
-        "Both numbers are right, in the wrong order.": lambda *lists: _compared(*lists)[::-1],
-        "The sign is turned round: it is second − first, above 0 if the second is better.": (
-            lambda first, second: _compared(second, first)
+        "The warm-up is missing: the first call counts with the others.": (
+            _times(median, warm_up=0)
         ),
-        "Your standard deviation divides by n, as NumPy's `std` does. Divide by n − 1, as "
-        "`statistics.stdev` and torch's `std` do.": partial(_compared, spread=pvariance),
-        "That is the spread of single runs: the division by n is missing.": (
-            partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 + v2))
+        "The first call is counted too: it only warms up.": _times(median, warm_up=0, more=1),
+        "That is the mean, which takes one slow run in. Take the median.": _times(fmean),
+        "That is the shortest time. Take the median.": _times(min),
+        "That is the time of all runs together.": _times(sum),
+        "That is the time of the last run. Keep all of them, and take the median.": (
+            _times(lambda times: times[-1])
         ),
-        "You added the two standard errors. Their squares add up, and the root comes last.": (
-            partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 / n1) + math.sqrt(v2 / n2))
+        "With an even number of runs the median lies between the two in the middle; `torch.median` "
+        "takes the lower one. `statistics.median` has it right.": (
+            _times(lambda times: sorted(times)[(len(times) - 1) // 2])
         ),
-        "The square root is missing: that is the variance of the difference.": (
-            partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2)
+        "With an even number of runs the median lies between the two in the middle. "
+        "`statistics.median` does that.": _times(lambda times: sorted(times)[len(times) // 2]),
+        "The runs in the middle come after sorting: `statistics.median` sorts.": (
+            _times(lambda times: median(times[(len(times) - 1) // 2 : len(times) // 2 + 1]))
+        ),
+        "You warmed up twice, or ran it once too often before the times begin.": (
+            _times(median, warm_up=2)
         ),
     },
-    advice={
-        "could not be broadcast": "The lists need not have the same length. Take the mean of each "
-        "first.",
-        "for -: 'list' and 'list'": "Lists cannot be subtracted. Take the mean of each first.",
-    },
+    clue="Read the time from `clock()` only: before each run and after it. Its unit is the second.",
 )

@@ -1,206 +1,252 @@
-"""The exercises of lesson 06: work, shared weights, permuted pixels, a block, early stopping."""
+"""The exercises of lesson 06: a split, a schedule, targets, shifted digits, a fair comparison."""
 
-import copy
+from collections.abc import Callable
+from functools import partial
 import math
+from statistics import fmean, pvariance, variance
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+import torch.nn.functional as F
 
-from .engine import Code, Free, Given, Values, refuse, same
+from .engine import Code, Free, Given, refuse
 
 EXERCISES = {}
 
-EXERCISES["6.1"] = Code(
-    call="convolution_multiply_adds(in_channels, out_channels, kernel_size, height, width)",
-    hint="count the numbers of the output, out_channels × height × width. Each is a sum of "
-    "products: how many, with a square kernel that looks at all input channels?",
-    praise="Halve height and width and double both numbers of channels, and the count stays the "
-    "same. Many networks do just that from stage to stage, so that each stage takes about as much "
-    "work.",
-    cases=[(2, 3, 3, 4, 5), (1, 32, 3, 28, 28), (32, 64, 5, 14, 12), (5, 2, 1, 7, 9)],
-    right=lambda i, o, k, h, w: i * o * k**2 * h * w,
-    mistakes={
-        "That is the number of weights. Each is used at every place: multiply by height × width.": (
-            lambda i, o, k, h, w: i * o * k**2
-        ),
-        "You added the biases. They are not counted here.": (
-            lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w
-        ),
-        "A square kernel has kernel_size × kernel_size numbers for each input channel.": (
-            lambda i, o, k, h, w: i * o * k * h * w
-        ),
-        "A multiply-add counts once.": lambda i, o, k, h, w: 2 * i * o * k**2 * h * w,
-        "The output channels are missing.": lambda i, o, k, h, w: i * k**2 * h * w,
-        "The input channels are missing.": lambda i, o, k, h, w: o * k**2 * h * w,
-    },
-    clue="The output, of the height and width given, holds out_channels × height × width numbers, "
-    "and each is a sum of in_channels × kernel_size × kernel_size products.",
+
+_SPLITS = ((20, 5, 0), (20, 5, 1), (60, 20, 2), (30, 18, 3))  # count, validation, seed
+
+
+def _judge_split(answer: object) -> str:
+    splits, before = [], torch.get_rng_state()
+    for count, validation, seed in _SPLITS:
+        call = f"split({count}, {validation}, seed={seed})"
+        parts = Given(answer, call).call(count, validation, seed).entries(["train", "validation"])
+        train, chosen = (Given(part, "What stands in the pair").tensor() for part in parts)
+        sizes, numbers = (len(train), len(chosen)), torch.cat([train, chosen]).tolist()
+        said = f"{call} returns {sizes[0]} and {sizes[1]} numbers"
+        refuse(
+            {
+                "Your tensors are not int64, so they cannot be indices.": (
+                    {train.dtype, chosen.dtype} != {torch.int64}
+                ),
+                f"{said}: first those to train on, then those to choose by.": (
+                    sizes == (validation, count - validation) != sizes[::-1]
+                ),
+                f"{said}. It has to be {count - validation} and {validation}.": (
+                    sizes != (count - validation, validation)
+                ),
+                f"A number from 0 to {count - 1} is asked for; one of yours is {max(numbers)}.": (
+                    max(numbers) >= count
+                ),
+                "Some numbers are in both. Judged on digits that it has seen, a network looks "
+                "better than it is.": not set(train.tolist()).isdisjoint(chosen.tolist()),
+                "Some numbers come twice, and others never. Shuffle all of them once, with "
+                "`torch.randperm(count)`, and cut.": len(set(numbers)) < count,
+                "Yours is not drawn at random: it takes the numbers in order. Where the data are "
+                "sorted, the two parts would differ in kind.": (
+                    chosen.tolist() in (list(range(validation)), list(range(count))[-validation:])
+                ),
+            }
+        )
+        splits.append((train, chosen))
+        [again, _] = Given(answer, call).call(count, validation, seed).value
+        refuse(
+            {
+                f"Two calls of {call} give two splits. Draw with a generator that is made from the "
+                f"seed: torch.Generator().manual_seed(seed).": not again.equal(train)
+            }
+        )
+    alike = splits[0][0].equal(splits[1][0])
+    refuse({"Every seed gives the same split. Make the generator from `seed`.": alike})
+    praise = "Nothing in both, nothing lost, and tomorrow the same: so two recipes can be compared."
+    if torch.get_rng_state().equal(before):
+        return praise
+    return (
+        f"{praise} One thing more: yours moves the random numbers of all that follows. A generator "
+        f"of its own leaves them alone: torch.Generator().manual_seed(seed)."
+    )
+
+
+EXERCISES["6.1"] = Free(
+    hint="`torch.randperm(count, generator=...)` holds each number once, in random order; "
+    "`torch.Generator().manual_seed(seed)` makes the generator. Then cut it in two by slices.",
+    judge=_judge_split,
 )
 
-EXERCISES["6.2"] = Values(
-    hint="a Linear layer has a weight for each pair of an input and an output: 28 × 28 inputs, 16 "
-    "× 28 × 28 outputs. A convolution has one kernel for each of the 16 maps, whatever the size of "
-    "the picture. Your answer is a pair, (Linear, convolution).",
-    praise="About 68,000 times as many weights for maps of the same shape, and 87 times the "
-    "multiply-adds. A convolution looks near each place only, and with the same weights "
-    "everywhere.",
-    right={"count for Linear": 784 * 16 * 784, "count for the convolution": 16 * 9},
-    mistakes=[
-        {
-            "You counted the biases. They are left out here.": 785 * 16 * 784,
-            "That is the number of outputs. Each has a weight for each of 784 inputs.": 16 * 784,
-            "784 × 784 weights make one map of 28×28. There are to be 16.": 784 * 784,
-            "{} is not the number of inputs × the number of outputs.": ...,
-        },
-        {
-            "You counted the biases. They are left out here.": 16 * 9 + 16,
-            "9 is one kernel. Each of the 16 maps has its own.": 9,
-            "Those are the multiply-adds. The same weights serve at every place.": 16 * 9 * 784,
-            "{} is not out_channels × in_channels × kernel height × kernel width.": ...,
-        },
+
+def _one_cycle(
+    rise: Callable[[float], float] = lambda done: 0.1 + 0.9 * done,
+    fall: Callable[[float], float] = lambda left: left,
+) -> Callable[..., float]:
+    """Return a schedule; `rise` and `fall` are in peaks, of the share that is done, or left."""
+
+    def learning_rate(step: int, steps: int, peak: float) -> float:
+        turn = 0.3 * steps
+        return peak * (rise(step / turn) if step < turn else fall((steps - step) / (steps - turn)))
+
+    return learning_rate
+
+
+EXERCISES["6.2"] = Code(
+    call="learning_rate(step, steps, peak)",
+    hint="two straight lines. Up to step 0.3 × steps the share of the way up is step / (0.3 × "
+    "steps), and the way goes from peak / 10 to `peak`. After that (steps − step) / (0.7 × steps) "
+    "goes from 1 down to 0.",
+    praise="Low while the network is raw, high in between, and 0 at the end, where it comes to "
+    "rest.",
+    cases=[
+        (steps * part // 20, steps, peak)
+        for steps, peak in ((100, 0.1), (20, 0.5), (1000, 0.4))
+        for part in range(21)
+        if part != 6  # there mistakes would depend on whether the turn belongs to rise or fall
     ],
+    right=_one_cycle(),
+    mistakes={
+        "Yours starts at 0. It has to start at peak / 10 and rise from there: peak / 10 + (peak − "
+        "peak / 10) × step / (0.3 × steps).": _one_cycle(rise=lambda done: done),
+        "Yours falls to peak / 10. At the end it has to be 0: peak × (steps − step) / (0.7 × "
+        "steps).": _one_cycle(fall=lambda left: 0.1 + 0.9 * left),
+        "Yours never gets to 0: the fall has 0.7 × steps for its way, not all the steps.": (
+            _one_cycle(fall=lambda left: 0.3 + 0.7 * left)
+        ),
+        "Yours jumps down at the turn. The fall begins there, at 0.3 × steps: peak × (steps − "
+        "step) / (0.7 × steps).": _one_cycle(fall=lambda left: 0.7 * left),
+        "Yours rises again after the turn. Count the steps that are left, steps − step.": (
+            _one_cycle(fall=lambda left: 1 - left)
+        ),
+        "The multiplication by `peak` is missing.": lambda *case: _one_cycle()(*case[:2], 1),
+    },
+    later={"Right but at the turn, where it is `peak`.": [(30, 100, 0.1), (6, 20, 0.5)]},
 )
 
 
-def _images_and_order(count: int) -> tuple[Tensor, Tensor]:
-    """Return images, no two pixels of which are alike, and an order of 784 pixels."""
-    generator = torch.Generator().manual_seed(count)
-    pixels = torch.randperm(count * 784, generator=generator) / (count * 784)
-    return pixels.reshape(count, 1, 28, 28), torch.randperm(784, generator=generator)
+def _of_ones(formula: Callable[[Tensor, float], Tensor]) -> Callable[[Tensor, float], Tensor]:
+    return lambda labels, smoothing: formula(F.one_hot(labels, 10).float(), smoothing)
 
 
-def _reordered(images: Tensor, order: Tensor) -> Tensor:
-    return images.flatten(start_dim=1)[:, order].reshape(images.shape)
-
+_FIRST_LABELS = torch.tensor([5, 0, 4, 1, 9, 2, 1, 3, 1, 4])  # of the training set
 
 EXERCISES["6.3"] = Code(
-    call="reordered(images, order)",
-    hint="images.flatten(start_dim=1) makes 784 columns of the pixels. Which index puts columns "
-    "into another order? `reshape` gives the shape back.",
-    praise="For an MLP nothing has changed: it never knew which pixels are neighbours. A "
-    "convolution counts on it, and the same order for all images takes it away.",
-    cases=[_images_and_order(count) for count in (3, 1, 2)],
-    right=_reordered,
+    call="smoothed_targets(labels, smoothing)",
+    hint="start from one-hot rows, F.one_hot(labels, 10), which sum to 1. What do you multiply "
+    "them by, and what do you add to all ten, so that they still do?",
+    praise="With them cross_entropy(logits, targets) is cross_entropy(logits, labels, "
+    "label_smoothing=smoothing). Try it.",
+    cases=[(_FIRST_LABELS[:n], s) for n, s in ((4, 0.1), (10, 0.4), (1, 0.25), (3, 0.0))],
+    right=_of_ones(lambda ones, s: (1 - s) * ones + s / 10),
     mistakes={
-        "Yours makes no difference. Return the tensor that indexing makes.": lambda x, order: x,
-        "That is the inverse. Index on the right side of the `=`: [:, order].": (
-            lambda images, order: _reordered(images, order.argsort())
+        "Yours is plain one-hot: `smoothing` makes no difference. The right class gives up some of "
+        "its 1, and all ten share that.": _of_ones(lambda ones, s: ones),
+        "Your right class has 1 − s, and the other nine share s. That is a definition too, but not "
+        "PyTorch's: it spreads s over all ten, 1 − s + s / 10 and s / 10.": (
+            _of_ones(lambda ones, s: (1 - s) * ones + s / 9 * (1 - ones))
         ),
-        "The axes are missing: `.reshape(images.shape)`.": lambda x, order: x.flatten(1)[:, order],
-        "Only 784 pixels are left of all the images: flatten each by itself, with start_dim=1, "
-        "and take [:, order].": lambda images, order: images.flatten()[order],
-        "Only the first image is permuted. All of them get the same order: [:, order].": (
-            lambda images, order: torch.cat([_reordered(images[:1], order), images[1:]])
+        "Your rows sum to 1 − s / 10, less than 1. The right class gets its tenth of s too: 1 − s "
+        "+ s / 10.": _of_ones(lambda ones, s: (1 - s) * ones + s / 10 * (1 - ones)),
+        "Your right class is still 1, so the rows sum to more than 1. What the others get it gives "
+        "up: 1 − s + s / 10.": _of_ones(lambda ones, s: ones + s / 10 * (1 - ones)),
+        "Your rows sum to 1 + s: you gave s / 10 to each class and took nothing away. First "
+        "multiply the one-hot rows by 1 − s.": _of_ones(lambda ones, s: ones + s / 10),
+        "Your rows sum to 1 − s: you took s away from the right class and gave it to nobody. Add "
+        "s / 10 to all ten.": _of_ones(lambda ones, s: (1 - s) * ones),
+    },
+    clue="Each digit has a row of its own, whatever labels occur: 1 − s + s / 10 at its label, "
+    "s / 10 at the other nine.",
+)
+
+
+def _moved(images: Tensor, down: int, right: int) -> Tensor:
+    return F.pad(images, (right, -right, down, -down))  # a negative padding crops
+
+
+def _shifts(*moves: tuple[int, int]) -> list[tuple[Tensor, int, int]]:
+    generator = torch.Generator().manual_seed(0)
+    sizes = ((2, 1, 6, 9), (3, 1, 7, 5))
+    # No pixel is black before, so that black ones are those that came in.
+    pictures = [0.1 + torch.rand(*size, generator=generator) for size in sizes]
+    return [(images, *move) for images in pictures for move in moves]
+
+
+EXERCISES["6.4"] = Code(
+    call="shifted(images, down, right)",
+    hint="F.pad(images, (left, right, top, bottom)) adds black columns and rows, and a negative "
+    "number takes some away. What is added on one side has to be taken away on the other.",
+    praise="A digit a few pixels further on is the same digit, and for a network a new picture "
+    "that nobody had to write. In training each digit gets a shift of its own.",
+    cases=_shifts((1, 2), (3, 1), (2, 4)),
+    right=_moved,
+    mistakes={
+        "What goes out on one side comes back on the other, as `torch.roll` has it. What comes in "
+        "has to be black, 0.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
+        "What comes in has to be black. Start from zeros, no copy.": lambda x, down, right: (
+            _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),
-        "Yours counts the pixels column by column. They are counted row by row, as flatten does.": (
-            lambda images, order: _reordered(images, order).mT
+        "Yours moves up and left.": lambda x, down, right: _moved(x, -down, -right),
+        "Rows and columns are exchanged.": lambda x, down, right: _moved(x, right, down),
+        "You padded on one side; now crop as much on the other, so that the size stays.": (
+            lambda x, down, right: F.pad(x, (right, 0, down, 0))
+        ),
+        "You cropped on one side; now pad as much on the other, with zeros.": (
+            lambda x, down, right: x[:, :, : x.shape[2] - down, : x.shape[3] - right]
         ),
     },
-    clue="At place i of a result stands pixel order[i] of the same image, counted row by row; all "
-    "images get this one order.",
-    advice={
-        "out of bounds": "The pixels lie on two axes, H and W. Make one of them first: "
-        "images.flatten(start_dim=1) has 784 columns, and [:, order] puts those in order."
+    clue="images[n, 0, row, column] has to be found at [n, 0, row + down, column + right], what "
+    "comes in is 0, and the size stays.",
+    later={
+        "Right for shifts above 0. Negative shifts move up and left. F.pad takes negative numbers, "
+        "and crops with them.": _shifts((-1, -2), (-3, -1), (2, -1), (-2, 3)),
+        "Right for shifts other than 0. A slice that ends at -0 is empty, because -0 is 0. Count "
+        "from the front, [: height - down].": _shifts((0, 0), (0, 2), (3, 0), (0, -1), (-2, 0)),
     },
 )
 
 
-def _judge_halving(answer: object) -> str:
-    refuse({"That is a module. Give the function itself.": isinstance(answer, nn.Module)})
-    for channels, side in (((1, 8), 28), ((6, 4), 10)):
-        shown = f"halving_block{channels}"
-        advice = {"padding='same'": "With a stride it has to be a number: 1 for a 3×3 kernel."}
-        with torch.random.fork_rng(devices=[]):  # random weights change nothing for the learner
-            block = Given(answer, shown, advice).call(*channels).module()
-        images = torch.randn(2, channels[0], side, side, generator=torch.Generator())
-        size = [2, channels[1], side // 2, side // 2]
-        _judge_block(copy.deepcopy(block).eval(), images, size, shown)
-    size = "(H + 2 − 3) // 2 + 1 is H / 2 for every even H."
-    work = "And a convolution that moves by two takes a quarter of the multiply-adds of one"
-    return f"{size} {work} that moves by one and leaves the halving to a pooling."
-
-
-def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) -> None:
-    pooled = any("Pool" in type(layer).__name__ for layer in block.modules())
-    refuse({"Leave the pooling out: with stride=2 the convolution halves.": pooled})
-    found = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
-    wanted = "Give it one, not in a plain list, which moves by two and makes out_channels"
-    refuse({f"PyTorch finds {len(found)} convolutions in it. {wanted}.": len(found) != 1})
-    kernel_size, stride, seen = found[0].kernel_size, found[0].stride, []
-    found[0].register_forward_hook(
-        lambda layer, given, output: seen.append((given[0], output.detach().clone()))
-    )
-    advice = {"channels, but got": "in_channels comes first, then out_channels. Hand both on."}
-    output = Given(block, f"the module of {shown}", advice).call(images).tensor()
-    given, convolved = seen[0] if seen else (images, output)
-    refuse(
-        {
-            "Your convolution is never used.": not seen,
-            f"The kernel is {kernel_size}. It has to be 3×3.": kernel_size != (3, 3),
-            f"It moves by {stride}. It has to move by two pixels: stride=2.": stride != (2, 2),
-            f"With {shown}, {list(images.shape)} becomes {list(output.shape)}, and has to become "
-            f"{size}. The channels are out_channels, and the height becomes (H + 2 × padding − 3) "
-            f"// 2 + 1. Which padding makes 14 of 28?": list(output.shape) != size,
-            "There is a ReLU before the convolution. It belongs after it.": given.min() >= 0,
-            "The ReLU is missing: some values are below 0.": same(output, convolved),
-            "What your block gives is not the ReLU of what its convolution gives. Convolution, "
-            "then ReLU, and no more.": not same(output, convolved.relu()),
-        }
-    )
-
-
-EXERCISES["6.4"] = Free(
-    hint="nn.Sequential of a Conv2d and a ReLU. The size becomes (H + 2 × padding − 3) // stride + "
-    "1: which stride and which padding make H / 2 of it?",
-    judge=_judge_halving,
-)
-
-
-def _best(losses: list, patience: int, tie: bool = False, last: bool = False) -> int:
-    """Return the best epoch, or the `last` one; with `tie` an equal loss is taken for a better."""
-    best, lowest = 0, math.inf
-    for epoch, loss in enumerate(losses, start=1):
-        if loss < lowest or (tie and loss == lowest):
-            best, lowest = epoch, loss
-        elif epoch - best >= patience:
-            break
-    return epoch if last else best
+def _compared(
+    first: list[float],
+    second: list[float],
+    spread: Callable[[list[float]], float] = variance,
+    error: Callable[..., float] = lambda v1, n1, v2, n2: math.sqrt(v1 / n1 + v2 / n2),
+) -> tuple[float, float]:
+    """Return the difference and its error, which `error` takes from both variances and lengths."""
+    spreads = spread(first), len(first), spread(second), len(second)
+    return fmean(second) - fmean(first), error(*spreads)
 
 
 EXERCISES["6.5"] = Code(
-    call="best_epoch(validation_losses, patience)",
-    hint="go through the losses with `enumerate(validation_losses, start=1)` and keep two things: "
-    "the lowest loss so far, and its epoch. Leave the loop when the epoch is `patience` epochs "
-    "after the best one; return the best after the loop.",
-    praise="Copy the parameters at each new lowest loss: at the stop it is too late. And since the "
-    "epoch is chosen by its validation loss, that loss flatters it a little; the test set does "
-    "not.",
+    call="difference(first, second)",
+    hint="`statistics.mean` and `statistics.stdev` take a list; stdev divides by n − 1. The "
+    "squares of the two standard errors add up: sqrt(s1² / n1 + s2² / n2). Return (difference, "
+    "standard error).",
+    praise="A difference of less than twice its standard error may be luck. With four times as "
+    "many seeds the error is about half as large.",
     cases=[
-        ([0.9, 0.5, 0.6, 0.7, 0.4], 2),
-        ([0.9, 0.6, 0.7, 0.5, 0.6, 0.55, 0.3], 2),
-        ([0.9, 0.5, 0.6, 0.7, 0.8, 0.4], 2),
-        ([0.8, 0.6, 0.7, 0.4, 0.9], 1),
-        ([0.9, 0.8, 0.85, 0.7, 0.75, 0.6, 0.65], 2),
-        ([0.7, 0.5, 0.6, 0.55, 0.4, 0.45, 0.5, 0.6, 0.3], 3),
-        ([0.5, 0.5, 0.5, 0.2], 2),
-        ([0.7, 0.4, 0.4, 0.6], 3),
-        ([0.9, 0.7, 0.5], 3),
-        ([0.3], 1),
+        ([98.0, 98.6, 98.9], [99.1, 98.8, 99.4, 98.5, 99.0]),
+        ([97.0, 98.5], [96.2, 97.9, 96.1, 95.0]),
+        ([98.9, 99.2, 98.2, 99.3], [98.5, 97.1, 98.8]),
+        ([96.0, 97.0, 97.5], [98.2, 97.1, 98.8]),
     ],
-    right=_best,
+    right=_compared,
     mistakes={
-        "That is the epoch at which training stops. The network kept is that of the lowest loss.": (
-            lambda losses, patience: _best(losses, patience, last=True)
+        "Both numbers are right, in the wrong order.": lambda *lists: _compared(*lists)[::-1],
+        "The sign is turned round: it is second − first, above 0 if the second is better.": (
+            lambda first, second: _compared(second, first)
         ),
-        "That is the lowest of the whole list. What comes after the stop is never seen.": (
-            lambda losses, patience: losses.index(min(losses)) + 1
+        "Your standard deviation divides by n, as NumPy's `std` does. Divide by n − 1, as "
+        "`statistics.stdev` and torch's `std` do.": partial(_compared, spread=pvariance),
+        "That is the spread of single runs: the division by n is missing.": (
+            partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 + v2))
         ),
-        "Yours is too patient by one: `>=`, not `>`.": lambda losses, n: _best(losses, n + 1),
-        "Yours waits one epoch less than it should.": lambda losses, n: _best(losses, n - 1),
-        "Yours takes a tie for an improvement: `<`, not `<=`.": (
-            lambda losses, patience: _best(losses, patience, tie=True)
+        "You added the two standard errors. Their squares add up, and the root comes last.": (
+            partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 / n1) + math.sqrt(v2 / n2))
         ),
-        "Yours counts the epochs from 0. Count from 1.": lambda *case: _best(*case) - 1,
+        "The square root is missing: that is the variance of the difference.": (
+            partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2)
+        ),
     },
-    advice={"None": "If nothing ends the training, return the best epoch too, after the loop."},
+    advice={
+        "could not be broadcast": "The lists need not have the same length. Take the mean of each "
+        "first.",
+        "for -: 'list' and 'list'": "Lists cannot be subtracted. Take the mean of each first.",
+    },
 )

@@ -1,286 +1,206 @@
-"""The exercises of lesson 07: confusions, sure mistakes, occlusion, a centre, calibration."""
+"""The exercises of lesson 07: work, shared weights, permuted pixels, a block, early stopping."""
 
-from collections.abc import Callable
+import copy
 import math
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..insights import confident_mistakes, confusion_matrix
-from .engine import Code, Given, refuse, same
+from .engine import Code, Free, Given, Values, refuse, same
 
 EXERCISES = {}
 
-
-def _random(*shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
-
-
-_LABELS = torch.arange(300) % 10
-_ANSWERS = torch.where(_random(300) < 0.5, (10 * _random(301)[:300]).long(), _LABELS)
-
-
-def _counts(change: Callable) -> Callable:
-    return lambda labels, predictions: change(confusion_matrix(labels, predictions))
-
-
 EXERCISES["7.1"] = Code(
-    call="my_confusion_matrix(labels, predictions)",
-    hint="start from torch.zeros(10, 10, dtype=torch.int64) and go through zip(labels, "
-    "predictions); or give each of the 100 pairs a number, 10 * label + prediction, and count "
-    "those with `bincount(minlength=100)`.",
-    praise="A row sums to how many digits have the label, a column to how often the network says "
-    "that digit, the diagonal to what is read rightly. The largest number off the diagonal names "
-    "the pair that is confused most.",
-    cases=[
-        (_LABELS, _ANSWERS),
-        (torch.tensor([3, 3, 5, 3, 0]), torch.tensor([5, 3, 8, 5, 0])),
+    call="convolution_multiply_adds(in_channels, out_channels, kernel_size, height, width)",
+    hint="count the numbers of the output, out_channels × height × width. Each is a sum of "
+    "products: how many, with a square kernel that looks at all input channels?",
+    praise="Halve height and width and double both numbers of channels, and the count stays the "
+    "same. Many networks do just that from stage to stage, so that each stage takes about as much "
+    "work.",
+    cases=[(2, 3, 3, 4, 5), (1, 32, 3, 28, 28), (32, 64, 5, 14, 12), (5, 2, 1, 7, 9)],
+    right=lambda i, o, k, h, w: i * o * k**2 * h * w,
+    mistakes={
+        "That is the number of weights. Each is used at every place: multiply by height × width.": (
+            lambda i, o, k, h, w: i * o * k**2
+        ),
+        "You added the biases. They are not counted here.": (
+            lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w
+        ),
+        "A square kernel has kernel_size × kernel_size numbers for each input channel.": (
+            lambda i, o, k, h, w: i * o * k * h * w
+        ),
+        "A multiply-add counts once.": lambda i, o, k, h, w: 2 * i * o * k**2 * h * w,
+        "The output channels are missing.": lambda i, o, k, h, w: i * k**2 * h * w,
+        "The input channels are missing.": lambda i, o, k, h, w: o * k**2 * h * w,
+    },
+    clue="The output, of the height and width given, holds out_channels × height × width numbers, "
+    "and each is a sum of in_channels × kernel_size × kernel_size products.",
+)
+
+EXERCISES["7.2"] = Values(
+    hint="a Linear layer has a weight for each pair of an input and an output: 28 × 28 inputs, 16 "
+    "× 28 × 28 outputs. A convolution has one kernel for each of the 16 maps, whatever the size of "
+    "the picture. Your answer is a pair, (Linear, convolution).",
+    praise="About 68,000 times as many weights for maps of the same shape, and 87 times the "
+    "multiply-adds. A convolution looks near each place only, and with the same weights "
+    "everywhere.",
+    right={"count for Linear": 784 * 16 * 784, "count for the convolution": 16 * 9},
+    mistakes=[
+        {
+            "You counted the biases. They are left out here.": 785 * 16 * 784,
+            "That is the number of outputs. Each has a weight for each of 784 inputs.": 16 * 784,
+            "784 × 784 weights make one map of 28×28. There are to be 16.": 784 * 784,
+            "{} is not the number of inputs × the number of outputs.": ...,
+        },
+        {
+            "You counted the biases. They are left out here.": 16 * 9 + 16,
+            "9 is one kernel. Each of the 16 maps has its own.": 9,
+            "Those are the multiply-adds. The same weights serve at every place.": 16 * 9 * 784,
+            "{} is not out_channels × in_channels × kernel height × kernel width.": ...,
+        },
     ],
-    right=confusion_matrix,
-    mistakes={
-        "The row is the label, the column what the network says.": _counts(lambda matrix: matrix.T),
-        "Each pair is counted once at most: `matrix[labels, predictions] += 1` adds once at each "
-        "place. A loop or `bincount` adds up.": _counts(lambda matrix: matrix.clamp(max=1)),
-        "Digits that are read rightly belong on the diagonal.": (
-            _counts(lambda matrix: matrix - matrix.diag().diag())
-        ),
-        "The mistakes belong beside the diagonal.": _counts(lambda matrix: matrix.diag().diag()),
-        "Those are shares of each row. Give the counts.": (
-            _counts(lambda matrix: matrix / matrix.sum(dim=1, keepdim=True))
-        ),
-        "Those are shares of all. Give the counts.": _counts(lambda matrix: matrix / matrix.sum()),
-    },
-    clue="In row i and column j stands how many digits have the label i and are read as j; there "
-    "are ten rows and columns whichever digits occur, and what does not occur gets a 0.",
-    advice={
-        "invalid for input": "`bincount` ends at the largest number; with minlength=100 at 99."
-    },
 )
 
 
-def _misread(digits: int, mistakes: int) -> tuple[Tensor, Tensor]:
-    """Return probabilities and labels of some digits, the last of which are misread."""
-    probabilities = (9 * _random(digits, 10)).softmax(dim=1)
-    labels = probabilities.argmax(dim=1)
-    labels[digits - mistakes :] += (1 + 9 * _random(mistakes)).long()
-    return probabilities, labels % 10
+def _images_and_order(count: int) -> tuple[Tensor, Tensor]:
+    """Return images, no two pixels of which are alike, and an order of 784 pixels."""
+    generator = torch.Generator().manual_seed(count)
+    pixels = torch.randperm(count * 784, generator=generator) / (count * 784)
+    return pixels.reshape(count, 1, 28, 28), torch.randperm(784, generator=generator)
 
 
-def _wrong(probabilities: Tensor, labels: Tensor) -> Tensor:
-    return (probabilities.argmax(dim=1) != labels).nonzero().flatten()
-
-
-def _surest(probabilities: Tensor) -> Tensor:
-    return probabilities.amax(dim=1).argsort(descending=True)
-
-
-def _by_the_label(probabilities: Tensor, labels: Tensor, count: int) -> Tensor:
-    wrong = _wrong(probabilities, labels)
-    return wrong[probabilities[wrong, labels[wrong]].argsort()][:count]
-
-
-EXERCISES["7.2"] = Code(
-    call="most_confident_mistakes(probabilities, labels, count)",
-    hint="probabilities.max(dim=1) gives the confidence and the answer of each digit. Find the "
-    "indices of the mistakes with `nonzero().flatten()`, sort these by their confidence, and take "
-    "the first `count`: a slice may reach beyond the end.",
-    praise="Look at them one by one: some are labelled wrongly or could be either digit, others "
-    "you read at once. A sure network is not always a right one.",
-    cases=[(*_misread(40, 20), 5), (*_misread(30, 12), 3), (*_misread(50, 30), 8)],
-    later={
-        "Right where there are at least `count` mistakes. Where there are fewer, give those that "
-        "there are and no more.": [(*_misread(8, 2), 4), (*_misread(5, 2), 9), (*_misread(6, 0), 3)]
-    },
-    right=confident_mistakes,
-    mistakes={
-        "Yours holds digits that are read rightly too.": lambda p, _, count: _surest(p)[:count],
-        "Those are the mistakes of which the network is least sure. The surest comes first: "
-        "descending=True.": lambda p, labels, n: confident_mistakes(p, labels, 99).flip(0)[:n],
-        "Your indices count among the mistakes only. Index those of the mistakes, wrong = (answers "
-        "!= labels).nonzero().flatten(), with yours.": (
-            lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]
-        ),
-        "Yours sorts by the probability of the label. Sort by that of the answer.": _by_the_label,
-        "Sort the mistakes by the largest probability of each row.": (
-            lambda p, labels, count: _wrong(p, labels)[:count]
-        ),
-        "Give `count` of them at most.": lambda p, y, count: confident_mistakes(p, y, len(p)),
-    },
-    advice={"out of range": "`topk` fails where there are fewer: take min(count, len(wrong))."},
-)
-
-
-def _occluded(images: Tensor, row: int, column: int, size: int) -> Tensor:
-    covered = images.clone()
-    rows, columns = (slice(max(first, 0), max(first + size, 0)) for first in (row, column))
-    covered[:, :, rows, columns] = 0
-    return covered
-
-
-def _squares(*squares: tuple[int, int, int]) -> list[tuple]:
-    """Return cases of grey pixels: black and white ones come from the learner's function."""
-    return [(0.1 + 0.8 * _random(2, 1, 9, 12), *square) for square in squares]
+def _reordered(images: Tensor, order: Tensor) -> Tensor:
+    return images.flatten(start_dim=1)[:, order].reshape(images.shape)
 
 
 EXERCISES["7.3"] = Code(
-    call="occluded(images, row, column, size)",
-    hint="a slice that ends beyond the edge stops at the edge, but one that begins at -2 begins at "
-    "the last row but one. What does max(row, 0) do? And start from images.clone().",
-    praise="Move the square across a digit, and note at each place how far the probability of its "
-    "label falls. That map shows which strokes the network's answer hangs on.",
-    cases=_squares((2, 4, 3), (1, 3, 2), (3, 1, 4), (4, 2, 2)),
-    later={
-        "Right for squares inside the picture. One that reaches over the edge at the bottom or on "
-        "the right has to be cut off there.": _squares((6, 1, 7), (1, 6, 7), (7, 5, 6)),
-        "Right until the square reaches over the edge at the top or on the left. A negative index "
-        "counts from the end: begin at max(row, 0), and end at row + size as before; columns "
-        "likewise.": _squares((-2, 3, 4), (3, -1, 3), (-3, -2, 5), (0, -2, 4)),
-    },
-    right=_occluded,
+    call="reordered(images, order)",
+    hint="images.flatten(start_dim=1) makes 784 columns of the pixels. Which index puts columns "
+    "into another order? `reshape` gives the shape back.",
+    praise="For an MLP nothing has changed: it never knew which pixels are neighbours. A "
+    "convolution counts on it, and the same order for all images takes it away.",
+    cases=[_images_and_order(count) for count in (3, 1, 2)],
+    right=_reordered,
     mistakes={
-        "Rows and columns are exchanged.": lambda x, row, column, n: _occluded(x, column, row, n),
-        "Your square is one pixel too large: a slice [row : row + size] has `size` pixels.": (
-            lambda x, row, column, size: _occluded(x, row, column, size + 1)
+        "Yours makes no difference. Return the tensor that indexing makes.": lambda x, order: x,
+        "That is the inverse. Index on the right side of the `=`: [:, order].": (
+            lambda images, order: _reordered(images, order.argsort())
         ),
-        "[row, column] is the middle of your square. It has to be its top left corner.": (
-            lambda x, row, column, size: _occluded(x, row - size // 2, column - size // 2, size)
+        "The axes are missing: `.reshape(images.shape)`.": lambda x, order: x.flatten(1)[:, order],
+        "Only 784 pixels are left of all the images: flatten each by itself, with start_dim=1, "
+        "and take [:, order].": lambda images, order: images.flatten()[order],
+        "Only the first image is permuted. All of them get the same order: [:, order].": (
+            lambda images, order: torch.cat([_reordered(images[:1], order), images[1:]])
         ),
-        "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
-        "Nothing is covered.": lambda images, *_: images,
+        "Yours counts the pixels column by column. They are counted row by row, as flatten does.": (
+            lambda images, order: _reordered(images, order).mT
+        ),
     },
-    clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
-    "column + size − 1 of whole pictures, and everything else has to stay.",
-    advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
+    clue="At place i of a result stands pixel order[i] of the same image, counted row by row; all "
+    "images get this one order.",
+    advice={
+        "out of bounds": "The pixels lie on two axes, H and W. Make one of them first: "
+        "images.flatten(start_dim=1) has 784 columns, and [:, order] puts those in order."
+    },
 )
 
 
-def _some_ink(height: int, width: int) -> tuple[Tensor]:
-    image = torch.zeros(1, height, width)
-    image[0, 1:-2, 2:-2] = 0.05 + 0.95 * _random(height - 3, width - 4) ** 2
-    image[0, height - 2, 1] = 0.5
-    return (image,)
+def _judge_halving(answer: object) -> str:
+    refuse({"That is a module. Give the function itself.": isinstance(answer, nn.Module)})
+    for channels, side in (((1, 8), 28), ((6, 4), 10)):
+        shown = f"halving_block{channels}"
+        advice = {"padding='same'": "With a stride it has to be a number: 1 for a 3×3 kernel."}
+        with torch.random.fork_rng(devices=[]):  # random weights change nothing for the learner
+            block = Given(answer, shown, advice).call(*channels).module()
+        images = torch.randn(2, channels[0], side, side, generator=torch.Generator())
+        size = [2, channels[1], side // 2, side // 2]
+        _judge_block(copy.deepcopy(block).eval(), images, size, shown)
+    size = "(H + 2 − 3) // 2 + 1 is H / 2 for every even H."
+    work = "And a convolution that moves by two takes a quarter of the multiply-adds of one"
+    return f"{size} {work} that moves by one and leaves the halving to a pooling."
 
 
-def _center_of(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
-    """Return a function that applies a formula to the pixels and their row, or column, numbers."""
-    return lambda image: (
-        formula(image[0], torch.arange(image.shape[1])[:, None]).item(),
-        formula(image[0], torch.arange(image.shape[2])).item(),
+def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) -> None:
+    pooled = any("Pool" in type(layer).__name__ for layer in block.modules())
+    refuse({"Leave the pooling out: with stride=2 the convolution halves.": pooled})
+    found = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
+    wanted = "Give it one, not in a plain list, which moves by two and makes out_channels"
+    refuse({f"PyTorch finds {len(found)} convolutions in it. {wanted}.": len(found) != 1})
+    kernel_size, stride, seen = found[0].kernel_size, found[0].stride, []
+    found[0].register_forward_hook(
+        lambda layer, given, output: seen.append((given[0], output.detach().clone()))
+    )
+    advice = {"channels, but got": "in_channels comes first, then out_channels. Hand both on."}
+    output = Given(block, f"the module of {shown}", advice).call(images).tensor()
+    given, convolved = seen[0] if seen else (images, output)
+    refuse(
+        {
+            "Your convolution is never used.": not seen,
+            f"The kernel is {kernel_size}. It has to be 3×3.": kernel_size != (3, 3),
+            f"It moves by {stride}. It has to move by two pixels: stride=2.": stride != (2, 2),
+            f"With {shown}, {list(images.shape)} becomes {list(output.shape)}, and has to become "
+            f"{size}. The channels are out_channels, and the height becomes (H + 2 × padding − 3) "
+            f"// 2 + 1. Which padding makes 14 of 28?": list(output.shape) != size,
+            "There is a ReLU before the convolution. It belongs after it.": given.min() >= 0,
+            "The ReLU is missing: some values are below 0.": same(output, convolved),
+            "What your block gives is not the ReLU of what its convolution gives. Convolution, "
+            "then ReLU, and no more.": not same(output, convolved.relu()),
+        }
     )
 
 
-_center_of_mass = _center_of(lambda pixels, places: (pixels * places).sum() / pixels.sum())
-
-EXERCISES["7.4"] = Code(
-    call="center_of_mass(image)",
-    hint="a weighted mean is the sum of value × weight, divided by the sum of the weights. The "
-    "pixels are the weights, the row numbers, torch.arange(H)[:, None], the values; then the "
-    "column numbers.",
-    praise="The makers of MNIST moved every digit until this point lay in the middle of the 28×28 "
-    "picture. A digit of your own has to be moved there too before the network reads it well.",
-    cases=[_some_ink(6, 9), _some_ink(28, 28), _some_ink(7, 5)],
-    right=_center_of_mass,
-    mistakes={
-        "The row comes first, which counts along H.": lambda image: _center_of_mass(image)[::-1],
-        "You divide by the number of pixels. Divide by the sum of the weights, image.sum().": (
-            _center_of(lambda pixels, places: (pixels * places).mean())
-        ),
-        "Divide by the sum of the weights, which are the pixels, image.sum().": (
-            _center_of(lambda pixels, places: (pixels * places).sum())
-        ),
-        "That is the middle of the box around all that is not black. Take the mean of all pixels' "
-        "places, each weighted by its value.": _center_of(
-            lambda pixels, places: sum(places.expand_as(pixels)[pixels > 0].aminmax()) / 2
-        ),
-        "Weigh each pixel by its value.": lambda image: _center_of_mass((image > 0).float()),
-        "Yours is rounded. Keep the fraction.": (
-            lambda image: tuple(map(round, _center_of_mass(image)))
-        ),
-    },
-    clue="By hand: with a pixel of 1 in row 2 and one of 0.5 in row 5 the row is (1 × 2 + 0.5 × 5) "
-    "/ (1 + 0.5) = 3.",
-    advice={
-        "must match": "Each has to lie along its own axis: rows are torch.arange(H)[:, None].",
-        "too many": "The image has three axes, [1, H, W]: image[0] has two.",
-    },
-    tidy=lambda result: tuple(Given(result).entries(["row", "column"])),
+EXERCISES["7.4"] = Free(
+    hint="nn.Sequential of a Conv2d and a ReLU. The size becomes (H + 2 × padding − 3) // stride + "
+    "1: which stride and which padding make H / 2 of it?",
+    judge=_judge_halving,
 )
 
 
-# In parts 1 to 6 of 7, away from the borders; right with a chance of 0.3 and of 0.9 in turn.
-_PART = 1 + torch.arange(70) % 6
-_CONFIDENCES = (_PART + 0.1 + 0.8 * _random(7, 10).flatten()) / 7
-_CORRECT = _random(70) < torch.where(_PART % 2 == 0, 0.9, 0.3)
-
-
-def _of_parts(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
-    """Return a function that applies a formula to the parts' shares of the digits, and to accuracy
-    − confidence in each; empty parts are left out."""
-
-    def error(confidences: Tensor, correct: Tensor, bins: int) -> float:
-        numbers = (confidences * bins).ceil()
-        parts = [numbers == number for number in numbers.unique()]
-        shares = torch.stack([part.double().mean() for part in parts])
-        gaps = torch.stack([(correct.double() - confidences)[part].mean() for part in parts])
-        return formula(shares, gaps).item()
-
-    return error
-
-
-_calibration_error = _of_parts(lambda shares, gaps: (shares * gaps.abs()).sum())
-
-_EMPTY = "A part without digits has no accuracy, 0 / 0: leave it out of the sum."
-
-
-def _no_nan(result: Any) -> Any:
-    refuse({f"Yours is nan. {_EMPTY}": same(result, math.nan)})
-    return result
+def _best(losses: list, patience: int, tie: bool = False, last: bool = False) -> int:
+    """Return the best epoch, or the `last` one; with `tie` an equal loss is taken for a better."""
+    best, lowest = 0, math.inf
+    for epoch, loss in enumerate(losses, start=1):
+        if loss < lowest or (tie and loss == lowest):
+            best, lowest = epoch, loss
+        elif epoch - best >= patience:
+            break
+    return epoch if last else best
 
 
 EXERCISES["7.5"] = Code(
-    call="calibration_error(confidences, correct, bins)",
-    hint="go through the parts, from part / bins to (part + 1) / bins, and find the digits inside "
-    "with two comparisons and `&`. What has to happen when there are none?",
-    praise="0 means: of the digits that it reads with a confidence of about 90 %, about nine in "
-    "ten are right, and so in every part. With few digits in a part chance alone makes a "
-    "difference.",
+    call="best_epoch(validation_losses, patience)",
+    hint="go through the losses with `enumerate(validation_losses, start=1)` and keep two things: "
+    "the lowest loss so far, and its epoch. Leave the loop when the epoch is `patience` epochs "
+    "after the best one; return the best after the loop.",
+    praise="Copy the parameters at each new lowest loss: at the stop it is too late. And since the "
+    "epoch is chosen by its validation loss, that loss flatters it a little; the test set does "
+    "not.",
     cases=[
-        (torch.tensor([0.95, 0.3, 0.6, 0.7]), torch.tensor([True, True, False, True]), 2),
-        (_CONFIDENCES, _CORRECT, 7),
+        ([0.9, 0.5, 0.6, 0.7, 0.4], 2),
+        ([0.9, 0.6, 0.7, 0.5, 0.6, 0.55, 0.3], 2),
+        ([0.9, 0.5, 0.6, 0.7, 0.8, 0.4], 2),
+        ([0.8, 0.6, 0.7, 0.4, 0.9], 1),
+        ([0.9, 0.8, 0.85, 0.7, 0.75, 0.6, 0.65], 2),
+        ([0.7, 0.5, 0.6, 0.55, 0.4, 0.45, 0.5, 0.6, 0.3], 3),
+        ([0.5, 0.5, 0.5, 0.2], 2),
+        ([0.7, 0.4, 0.4, 0.6], 3),
+        ([0.9, 0.7, 0.5], 3),
+        ([0.3], 1),
     ],
-    later={
-        "Right so far, but a confidence of exactly 1 belongs to the last part: with `<=` at the "
-        "upper border it is in, and clamp(max=bins - 1) brings (confidences * bins).long() back.": [
-            (torch.tensor([1.0, 1.0, 0.9, 0.6]), torch.tensor([True, False, True, True]), 4)
-        ]
-    },
-    right=_calibration_error,
+    right=_best,
     mistakes={
-        "Every part counts the same in yours. Weigh each by its share of the digits.": (
-            _of_parts(lambda shares, gaps: gaps.abs().mean())
+        "That is the epoch at which training stops. The network kept is that of the lowest loss.": (
+            lambda losses, patience: _best(losses, patience, last=True)
         ),
-        "Your differences keep their signs, so that parts above cancel parts below. Take abs() in "
-        "each part.": _of_parts(lambda shares, gaps: (shares * gaps).sum()),
-        "That is the largest difference. Take the mean, each part weighted by its share.": (
-            _of_parts(lambda shares, gaps: gaps.abs().max())
+        "That is the lowest of the whole list. What comes after the stop is never seen.": (
+            lambda losses, patience: losses.index(min(losses)) + 1
         ),
-        "You took the square of each difference. Take its absolute value, abs().": (
-            _of_parts(lambda shares, gaps: (shares * gaps**2).sum())
+        "Yours is too patient by one: `>=`, not `>`.": lambda losses, n: _best(losses, n + 1),
+        "Yours waits one epoch less than it should.": lambda losses, n: _best(losses, n - 1),
+        "Yours takes a tie for an improvement: `<`, not `<=`.": (
+            lambda losses, patience: _best(losses, patience, tie=True)
         ),
-        "Take the means over a part first, then the difference.": (
-            lambda confidences, correct, bins: (correct.float() - confidences).abs().mean()
-        ),
-        "Accuracy is the share of the right ones.": (
-            lambda confidences, correct, bins: _calibration_error(confidences, ~correct, bins)
-        ),
+        "Yours counts the epochs from 0. Count from 1.": lambda *case: _best(*case) - 1,
     },
-    clue="By hand, with the confidences 0.95, 0.3, 0.6 and 0.7, only the third wrong, and 2 parts: "
-    "the first has 1 of 4, accuracy 1 and mean confidence 0.3, so 1 / 4 × 0.7; the second 3 of 4, "
-    "accuracy 0.667 and mean confidence 0.75, so 3 / 4 × 0.083. The sum is 0.2375.",
-    advice={
-        "division by zero": _EMPTY,
-        "out of ": "The parts go from 0 to bins − 1; a confidence of 1 belongs to the last.",
-    },
-    tidy=_no_nan,
+    advice={"None": "If nothing ends the training, return the best epoch too, after the loop."},
 )

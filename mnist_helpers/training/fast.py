@@ -167,7 +167,7 @@ def fit_fast(
     progress: bool = True,
     **options: object,
 ) -> list[float]:
-    """Train the fast way that lesson 05 arrives at: after one epoch a `CNN` reads 99 % of the test
+    """Train the fast way that lesson 06 arrives at: after one epoch a `CNN` reads 99 % of the test
     set. The same `seed` and initial weights give the same network. `options` go to
     `fit_one_cycle`."""
     if precision is None:

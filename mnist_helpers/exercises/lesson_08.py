@@ -1,0 +1,286 @@
+"""The exercises of lesson 08: confusions, sure mistakes, occlusion, a centre, calibration."""
+
+from collections.abc import Callable
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..insights import confident_mistakes, confusion_matrix
+from .engine import Code, Given, refuse, same
+
+EXERCISES = {}
+
+
+def _random(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+_LABELS = torch.arange(300) % 10
+_ANSWERS = torch.where(_random(300) < 0.5, (10 * _random(301)[:300]).long(), _LABELS)
+
+
+def _counts(change: Callable) -> Callable:
+    return lambda labels, predictions: change(confusion_matrix(labels, predictions))
+
+
+EXERCISES["8.1"] = Code(
+    call="my_confusion_matrix(labels, predictions)",
+    hint="start from torch.zeros(10, 10, dtype=torch.int64) and go through zip(labels, "
+    "predictions); or give each of the 100 pairs a number, 10 * label + prediction, and count "
+    "those with `bincount(minlength=100)`.",
+    praise="A row sums to how many digits have the label, a column to how often the network says "
+    "that digit, the diagonal to what is read rightly. The largest number off the diagonal names "
+    "the pair that is confused most.",
+    cases=[
+        (_LABELS, _ANSWERS),
+        (torch.tensor([3, 3, 5, 3, 0]), torch.tensor([5, 3, 8, 5, 0])),
+    ],
+    right=confusion_matrix,
+    mistakes={
+        "The row is the label, the column what the network says.": _counts(lambda matrix: matrix.T),
+        "Each pair is counted once at most: `matrix[labels, predictions] += 1` adds once at each "
+        "place. A loop or `bincount` adds up.": _counts(lambda matrix: matrix.clamp(max=1)),
+        "Digits that are read rightly belong on the diagonal.": (
+            _counts(lambda matrix: matrix - matrix.diag().diag())
+        ),
+        "The mistakes belong beside the diagonal.": _counts(lambda matrix: matrix.diag().diag()),
+        "Those are shares of each row. Give the counts.": (
+            _counts(lambda matrix: matrix / matrix.sum(dim=1, keepdim=True))
+        ),
+        "Those are shares of all. Give the counts.": _counts(lambda matrix: matrix / matrix.sum()),
+    },
+    clue="In row i and column j stands how many digits have the label i and are read as j; there "
+    "are ten rows and columns whichever digits occur, and what does not occur gets a 0.",
+    advice={
+        "invalid for input": "`bincount` ends at the largest number; with minlength=100 at 99."
+    },
+)
+
+
+def _misread(digits: int, mistakes: int) -> tuple[Tensor, Tensor]:
+    """Return probabilities and labels of some digits, the last of which are misread."""
+    probabilities = (9 * _random(digits, 10)).softmax(dim=1)
+    labels = probabilities.argmax(dim=1)
+    labels[digits - mistakes :] += (1 + 9 * _random(mistakes)).long()
+    return probabilities, labels % 10
+
+
+def _wrong(probabilities: Tensor, labels: Tensor) -> Tensor:
+    return (probabilities.argmax(dim=1) != labels).nonzero().flatten()
+
+
+def _surest(probabilities: Tensor) -> Tensor:
+    return probabilities.amax(dim=1).argsort(descending=True)
+
+
+def _by_the_label(probabilities: Tensor, labels: Tensor, count: int) -> Tensor:
+    wrong = _wrong(probabilities, labels)
+    return wrong[probabilities[wrong, labels[wrong]].argsort()][:count]
+
+
+EXERCISES["8.2"] = Code(
+    call="most_confident_mistakes(probabilities, labels, count)",
+    hint="probabilities.max(dim=1) gives the confidence and the answer of each digit. Find the "
+    "indices of the mistakes with `nonzero().flatten()`, sort these by their confidence, and take "
+    "the first `count`: a slice may reach beyond the end.",
+    praise="Look at them one by one: some are labelled wrongly or could be either digit, others "
+    "you read at once. A sure network is not always a right one.",
+    cases=[(*_misread(40, 20), 5), (*_misread(30, 12), 3), (*_misread(50, 30), 8)],
+    later={
+        "Right where there are at least `count` mistakes. Where there are fewer, give those that "
+        "there are and no more.": [(*_misread(8, 2), 4), (*_misread(5, 2), 9), (*_misread(6, 0), 3)]
+    },
+    right=confident_mistakes,
+    mistakes={
+        "Yours holds digits that are read rightly too.": lambda p, _, count: _surest(p)[:count],
+        "Those are the mistakes of which the network is least sure. The surest comes first: "
+        "descending=True.": lambda p, labels, n: confident_mistakes(p, labels, 99).flip(0)[:n],
+        "Your indices count among the mistakes only. Index those of the mistakes, wrong = (answers "
+        "!= labels).nonzero().flatten(), with yours.": (
+            lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]
+        ),
+        "Yours sorts by the probability of the label. Sort by that of the answer.": _by_the_label,
+        "Sort the mistakes by the largest probability of each row.": (
+            lambda p, labels, count: _wrong(p, labels)[:count]
+        ),
+        "Give `count` of them at most.": lambda p, y, count: confident_mistakes(p, y, len(p)),
+    },
+    advice={"out of range": "`topk` fails where there are fewer: take min(count, len(wrong))."},
+)
+
+
+def _occluded(images: Tensor, row: int, column: int, size: int) -> Tensor:
+    covered = images.clone()
+    rows, columns = (slice(max(first, 0), max(first + size, 0)) for first in (row, column))
+    covered[:, :, rows, columns] = 0
+    return covered
+
+
+def _squares(*squares: tuple[int, int, int]) -> list[tuple]:
+    """Return cases of grey pixels: black and white ones come from the learner's function."""
+    return [(0.1 + 0.8 * _random(2, 1, 9, 12), *square) for square in squares]
+
+
+EXERCISES["8.3"] = Code(
+    call="occluded(images, row, column, size)",
+    hint="a slice that ends beyond the edge stops at the edge, but one that begins at -2 begins at "
+    "the last row but one. What does max(row, 0) do? And start from images.clone().",
+    praise="Move the square across a digit, and note at each place how far the probability of its "
+    "label falls. That map shows which strokes the network's answer hangs on.",
+    cases=_squares((2, 4, 3), (1, 3, 2), (3, 1, 4), (4, 2, 2)),
+    later={
+        "Right for squares inside the picture. One that reaches over the edge at the bottom or on "
+        "the right has to be cut off there.": _squares((6, 1, 7), (1, 6, 7), (7, 5, 6)),
+        "Right until the square reaches over the edge at the top or on the left. A negative index "
+        "counts from the end: begin at max(row, 0), and end at row + size as before; columns "
+        "likewise.": _squares((-2, 3, 4), (3, -1, 3), (-3, -2, 5), (0, -2, 4)),
+    },
+    right=_occluded,
+    mistakes={
+        "Rows and columns are exchanged.": lambda x, row, column, n: _occluded(x, column, row, n),
+        "Your square is one pixel too large: a slice [row : row + size] has `size` pixels.": (
+            lambda x, row, column, size: _occluded(x, row, column, size + 1)
+        ),
+        "[row, column] is the middle of your square. It has to be its top left corner.": (
+            lambda x, row, column, size: _occluded(x, row - size // 2, column - size // 2, size)
+        ),
+        "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
+        "Nothing is covered.": lambda images, *_: images,
+    },
+    clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
+    "column + size − 1 of whole pictures, and everything else has to stay.",
+    advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
+)
+
+
+def _some_ink(height: int, width: int) -> tuple[Tensor]:
+    image = torch.zeros(1, height, width)
+    image[0, 1:-2, 2:-2] = 0.05 + 0.95 * _random(height - 3, width - 4) ** 2
+    image[0, height - 2, 1] = 0.5
+    return (image,)
+
+
+def _center_of(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
+    """Return a function that applies a formula to the pixels and their row, or column, numbers."""
+    return lambda image: (
+        formula(image[0], torch.arange(image.shape[1])[:, None]).item(),
+        formula(image[0], torch.arange(image.shape[2])).item(),
+    )
+
+
+_center_of_mass = _center_of(lambda pixels, places: (pixels * places).sum() / pixels.sum())
+
+EXERCISES["8.4"] = Code(
+    call="center_of_mass(image)",
+    hint="a weighted mean is the sum of value × weight, divided by the sum of the weights. The "
+    "pixels are the weights, the row numbers, torch.arange(H)[:, None], the values; then the "
+    "column numbers.",
+    praise="The makers of MNIST moved every digit until this point lay in the middle of the 28×28 "
+    "picture. A digit of your own has to be moved there too before the network reads it well.",
+    cases=[_some_ink(6, 9), _some_ink(28, 28), _some_ink(7, 5)],
+    right=_center_of_mass,
+    mistakes={
+        "The row comes first, which counts along H.": lambda image: _center_of_mass(image)[::-1],
+        "You divide by the number of pixels. Divide by the sum of the weights, image.sum().": (
+            _center_of(lambda pixels, places: (pixels * places).mean())
+        ),
+        "Divide by the sum of the weights, which are the pixels, image.sum().": (
+            _center_of(lambda pixels, places: (pixels * places).sum())
+        ),
+        "That is the middle of the box around all that is not black. Take the mean of all pixels' "
+        "places, each weighted by its value.": _center_of(
+            lambda pixels, places: sum(places.expand_as(pixels)[pixels > 0].aminmax()) / 2
+        ),
+        "Weigh each pixel by its value.": lambda image: _center_of_mass((image > 0).float()),
+        "Yours is rounded. Keep the fraction.": (
+            lambda image: tuple(map(round, _center_of_mass(image)))
+        ),
+    },
+    clue="By hand: with a pixel of 1 in row 2 and one of 0.5 in row 5 the row is (1 × 2 + 0.5 × 5) "
+    "/ (1 + 0.5) = 3.",
+    advice={
+        "must match": "Each has to lie along its own axis: rows are torch.arange(H)[:, None].",
+        "too many": "The image has three axes, [1, H, W]: image[0] has two.",
+    },
+    tidy=lambda result: tuple(Given(result).entries(["row", "column"])),
+)
+
+
+# In parts 1 to 6 of 7, away from the borders; right with a chance of 0.3 and of 0.9 in turn.
+_PART = 1 + torch.arange(70) % 6
+_CONFIDENCES = (_PART + 0.1 + 0.8 * _random(7, 10).flatten()) / 7
+_CORRECT = _random(70) < torch.where(_PART % 2 == 0, 0.9, 0.3)
+
+
+def _of_parts(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
+    """Return a function that applies a formula to the parts' shares of the digits, and to accuracy
+    − confidence in each; empty parts are left out."""
+
+    def error(confidences: Tensor, correct: Tensor, bins: int) -> float:
+        numbers = (confidences * bins).ceil()
+        parts = [numbers == number for number in numbers.unique()]
+        shares = torch.stack([part.double().mean() for part in parts])
+        gaps = torch.stack([(correct.double() - confidences)[part].mean() for part in parts])
+        return formula(shares, gaps).item()
+
+    return error
+
+
+_calibration_error = _of_parts(lambda shares, gaps: (shares * gaps.abs()).sum())
+
+_EMPTY = "A part without digits has no accuracy, 0 / 0: leave it out of the sum."
+
+
+def _no_nan(result: Any) -> Any:
+    refuse({f"Yours is nan. {_EMPTY}": same(result, math.nan)})
+    return result
+
+
+EXERCISES["8.5"] = Code(
+    call="calibration_error(confidences, correct, bins)",
+    hint="go through the parts, from part / bins to (part + 1) / bins, and find the digits inside "
+    "with two comparisons and `&`. What has to happen when there are none?",
+    praise="0 means: of the digits that it reads with a confidence of about 90 %, about nine in "
+    "ten are right, and so in every part. With few digits in a part chance alone makes a "
+    "difference.",
+    cases=[
+        (torch.tensor([0.95, 0.3, 0.6, 0.7]), torch.tensor([True, True, False, True]), 2),
+        (_CONFIDENCES, _CORRECT, 7),
+    ],
+    later={
+        "Right so far, but a confidence of exactly 1 belongs to the last part: with `<=` at the "
+        "upper border it is in, and clamp(max=bins - 1) brings (confidences * bins).long() back.": [
+            (torch.tensor([1.0, 1.0, 0.9, 0.6]), torch.tensor([True, False, True, True]), 4)
+        ]
+    },
+    right=_calibration_error,
+    mistakes={
+        "Every part counts the same in yours. Weigh each by its share of the digits.": (
+            _of_parts(lambda shares, gaps: gaps.abs().mean())
+        ),
+        "Your differences keep their signs, so that parts above cancel parts below. Take abs() in "
+        "each part.": _of_parts(lambda shares, gaps: (shares * gaps).sum()),
+        "That is the largest difference. Take the mean, each part weighted by its share.": (
+            _of_parts(lambda shares, gaps: gaps.abs().max())
+        ),
+        "You took the square of each difference. Take its absolute value, abs().": (
+            _of_parts(lambda shares, gaps: (shares * gaps**2).sum())
+        ),
+        "Take the means over a part first, then the difference.": (
+            lambda confidences, correct, bins: (correct.float() - confidences).abs().mean()
+        ),
+        "Accuracy is the share of the right ones.": (
+            lambda confidences, correct, bins: _calibration_error(confidences, ~correct, bins)
+        ),
+    },
+    clue="By hand, with the confidences 0.95, 0.3, 0.6 and 0.7, only the third wrong, and 2 parts: "
+    "the first has 1 of 4, accuracy 1 and mean confidence 0.3, so 1 / 4 × 0.7; the second 3 of 4, "
+    "accuracy 0.667 and mean confidence 0.75, so 3 / 4 × 0.083. The sum is 0.2375.",
+    advice={
+        "division by zero": _EMPTY,
+        "out of ": "The parts go from 0 to bins − 1; a confidence of 1 belongs to the last.",
+    },
+    tidy=_no_nan,
+)
