@@ -41,7 +41,8 @@ def main() -> None:
         "Setting up the lessons, once: PyTorch, JupyterLab and what they need, in the folder .venv."
     )
     print(f"It takes some minutes and {size} GB of disk. Nothing is installed elsewhere.")
-    venv.create(HOME, with_pip=True)
+    # With copies a second time, over links that `python -m venv` has made, it would fail.
+    venv.create(HOME, with_pip=True, symlinks=sys.platform != "win32")
     if asked.torch == "cpu":
         lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
         builds = [f"{name}+cpu" for name in re.findall(r"^torch(?:vision)?==[\d.]+", lock, re.M)]

@@ -13,7 +13,7 @@ import venv
 from dying import read_only
 import matplotlib
 import nbformat
-from net import figures, printed
+from net import figures
 import pytest
 from run_notebooks import ROOT
 
@@ -85,7 +85,8 @@ def run(command, environment, folder):
 
 def assert_it_ran(path, repository):
     [cell] = nbformat.read(path, as_version=4).cells
-    labels, *places = json.loads(printed(cell.outputs))
+    [printed] = [output.text for output in cell.outputs if output.get("name") == "stdout"]
+    labels, *places = json.loads(printed)
     assert labels == [7, 2, 1]
     expected = [repository / "mnist_helpers" / "data.py", repository / ".venv/bin/python"]
     assert [Path(place) for place in places] == [*expected, path.parent]
