@@ -100,7 +100,7 @@ def test_make_passes_the_port_and_the_arguments_on() -> None:
 )
 def test_make_installs_what_the_lock_names_or_says_what_failed(tmp_path, failing, installs, end):
     (tmp_path / "tools").mkdir()
-    (tmp_path / "venv.py").write_text("create = lambda folder, with_pip: None")
+    (tmp_path / "venv.py").write_text("create = lambda folder, **options: None")
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.write_text('#!/bin/sh\necho $@ >> asked\ncase "$@" in *$FAILING*) exit 1; esac')
