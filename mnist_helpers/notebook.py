@@ -39,6 +39,7 @@ def _show(shell: InteractiveShell, *raised: object, tb_offset: int | None = None
     sys.last_type, sys.last_value, sys.last_traceback = raised  # where ``%tb`` looks
     frames = shell.InteractiveTB.structured_traceback(*raised, tb_offset)
     shell._showtraceback(*raised[:2], _folded(frames))
+    plt.close("all")  # else what was drawn until then would be shown below
 
 
 def _folded(frames: list[str]) -> list[str]:

@@ -27,7 +27,7 @@ CELLS = {
     "display(draw('by display'))": ["by display"],
     "draw('by pyplot'); plt.show()": ["by pyplot"],
     "ax = plt.subplot(); ax.plot([0.5, 2], label='own'); ax.figure": ["own"],
-    "plots.plot_rates({'broken': [2.0]}, 'too much')": [],
+    "draw('half'); plots.plot_rates({'broken': [2.0]}, 'too much')": [],
     "plt.figure()": [],
 }
 

@@ -20,7 +20,7 @@ nn.Sequential(Network())(torch.zeros(1, 2))
 
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture) -> Callable[[str], str]:
-    shell = InteractiveShell(colors="nocolor")
+    shell = InteractiveShell.instance(colors="nocolor")
     shell.run_cell("from mnist_helpers.notebook import start_lesson; start_lesson()")
 
     def run(cell: str) -> str:
@@ -29,6 +29,7 @@ def run(capsys: pytest.CaptureFixture) -> Callable[[str], str]:
 
     yield run
     shell.history_manager.end_session()
+    InteractiveShell.clear_instance()
 
 
 def test_own_lines_and_the_last_one_stay_and_tb_shows_all_the_others(run) -> None:

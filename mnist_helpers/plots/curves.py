@@ -166,18 +166,18 @@ def plot_before_after(
 def plot_spread(accuracies: _Curves) -> Figure:
     """Draw settings' accuracies in per cent: a dot for each seed, a bar for the mean, whiskers of
     one standard deviation; those below 20, which learned nothing, are counted at the right."""
-    means = (f"{name} {statistics.mean(values):.2f}" for name, values in accuracies.items())
-    alt = f"A dot for each seed. Mean accuracies in per cent: {', '.join(means)}"
+    learned = {name: [one for one in values if one >= 20] for name, values in accuracies.items()}
+    means = (f"{name} {statistics.mean(values):.2f}" for name, values in learned.items() if values)
+    alt = f"A dot for each seed. Means of those that learned: {', '.join(means)}"
     figure, [ax] = _figure(alt, figsize=(12, 0.55 * len(accuracies) + 1.3))
     bar = {"fmt": "|", "markersize": 20, "markeredgewidth": 3, "capsize": 5, "linewidth": 2}
-    for place, values in enumerate(accuracies.values()):
-        learned = [value for value in values if value >= 20]
-        ax.plot(learned, [place] * len(learned), "o", color=BLUE, alpha=0.45, markersize=8)
-        if learned:
-            spread = statistics.stdev(learned) if len(learned) > 1 else 0
-            ax.errorbar(statistics.mean(learned), place, xerr=spread, color=ORANGE, **bar)
-        if len(learned) < len(values):
-            text = f"{len(values) - len(learned)} below 20 %"
+    for place, (name, values) in enumerate(learned.items()):
+        ax.plot(values, [place] * len(values), "o", color=BLUE, alpha=0.45, markersize=8)
+        if values:
+            spread = statistics.stdev(values) if len(values) > 1 else 0
+            ax.errorbar(statistics.mean(values), place, xerr=spread, color=ORANGE, **bar)
+        if stuck := len(accuracies[name]) - len(values):
+            text = f"{stuck} below 20 %"
             ax.annotate(text, (1.01, place), xycoords=("axes fraction", "data"), va="center")
     ax.set_yticks(range(len(accuracies)), list(accuracies))
     ax.xaxis.set_major_locator(MaxNLocator(8))
