@@ -213,7 +213,7 @@ class Values(_Exercise):
 
     `mistakes` holds those of each value in turn: a wrong value, or a function that tells whether a
     value is of its kind, under its message; ``...`` stands for every other. In a message ``{}``
-    becomes the value given.
+    becomes the value given. What no message explains is told the hint.
     """
 
     praise: str
@@ -241,7 +241,8 @@ class Values(_Exercise):
             fit = _tried(mistake, wrong) if callable(mistake) else close(wrong, mistake)
             if mistake is ... or fit:
                 raise _NotYet(passed + message.replace("{}", shown))
-        raise _NotYet(f"{passed}Your {names[first]} is not {shown}.")
+        other = "right" if shown == _shown(rights[first]) else shown
+        raise _NotYet(f"{passed}Your {names[first]} is not {other}. Hint: {self.hint}")
 
 
 _CHANGES = "your function changes what it is given. Work on a copy, by `clone()` or `list()`."
