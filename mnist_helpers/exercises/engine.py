@@ -151,6 +151,8 @@ class Given:
             pairs = zip(parts, right, strict=True)
             return tuple(Given(part, self.what).like(one) for part, one in pairs)
         if isinstance(right, list):  # of whole numbers, however many
+            wanted = f"{self.what} is {self.kind}; it has to be a list of whole numbers."
+            refuse({wanted: not isinstance(self.value, (list, tuple))})
             what = f"An entry of {self.what.lower()}"
             return [Given(one, what).number(whole=True) for one in self.value]
         if not isinstance(right, Tensor):
