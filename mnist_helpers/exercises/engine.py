@@ -81,10 +81,9 @@ class Given:
         """Refuse ``...``, and a list, tuple or dictionary with ``...`` in it."""
         if self.value is ...:
             raise _NotYet
-        if isinstance(self.value, (list, tuple, Mapping)):
-            parts = self.value.values() if isinstance(self.value, Mapping) else self.value
-            for part in parts:
-                Given(part).finished()
+        parts = self.value.values() if isinstance(self.value, Mapping) else self.value
+        for part in parts if isinstance(self.value, (list, tuple, Mapping)) else ():
+            Given(part).finished()
         return self
 
     def call(self, *arguments: Any) -> "Given":
@@ -110,8 +109,7 @@ class Given:
         if isinstance(self.value, type) and issubclass(self.value, nn.Module):
             raise _NotYet(f"{self.what} is {self.kind}. Call it: {self.value.__name__}().")
         if not isinstance(self.value, nn.Module):
-            wanted = "it has to be a module, such as an nn.Sequential"
-            raise _NotYet(f"{self.what} is {self.kind}; {wanted}.")
+            raise _NotYet(f"{self.what} is {self.kind}; it has to be an nn.Module.")
         return self.value
 
     def batches(self, limit: int) -> list[list[Tensor]]:
@@ -168,9 +166,8 @@ class Given:
 
     def tensor(self) -> Tensor:
         if not isinstance(self.value, Tensor):
-            ways = "`torch.tensor` makes one of numbers, `torch.stack` of tensors"
-            ways += ", `torch.from_numpy` of an array"
-            raise _NotYet(f"{self.what} has to be a tensor; yours is {self.kind}. {ways}.")
+            ways = "`torch.tensor` makes one of numbers, `torch.stack` of tensors."
+            raise _NotYet(f"{self.what} has to be a tensor; yours is {self.kind}. {ways}")
         # A copy: a learner's function may use one tensor for all that it returns.
         return self.value.detach().cpu().clone()
 
@@ -186,8 +183,9 @@ class Given:
         if isinstance(value, numbers.Integral):
             return int(value)
         if whole:
-            way = "round it the right way, or divide with `//`"
-            way = f"`int({float(value)})`" if value == int(value) else way
+            way = (
+                f"`int({float(value)})`" if value == int(value) else "divide with `//`, or round it"
+            )
             raise _NotYet(f"{self.what} is {float(value)}, a float. Make it whole: {way}.")
         return float(value)
 

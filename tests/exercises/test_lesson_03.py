@@ -106,7 +106,7 @@ ANSWERS = [
     ("3.2", nn.Conv2d(1, 8, 4, stride=4), "Of convolutions yours has 1, of poolings 0."),
     ("3.2", WRONG_INPUT, "A digit has one"),
     ("3.2", CNN, "Call it: CNN()"),
-    ("3.2", torch.zeros(2, 8, 7, 7), "has to be a module"),
+    ("3.2", torch.zeros(2, 8, 7, 7), "has to be an nn.Module"),
     ("3.4", lambda logits: (0, 0), "is (0, 0) with yours, and should be (1, 2)."),
     ("3.5", CNN(), "103,162 parameters, and fewer than 10,000 are allowed. Most are in Conv2d(64"),
     ("3.5", MLP(), "no convolution"),
