@@ -156,14 +156,9 @@ def _judge_epoch(
     ends = "Does it use `dataset`, and does it end?"
     refuse({f"{count} are {len(batches)}. {ends}": not 0 < len(batches) <= len(dataset)})
     shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
-    refuse(
-        {
-            f"{case} the axis C is missing, or pixels go over 1. `dataset[index]` has both right, "
-            f"`dataset.data[index]` neither.": (
-                len(shape) == 3 or any((images > 1).any() for images, _ in batches)
-            ),
-        }
-    )
+    from_data = len(shape) == 3 or any((images > 1).any() for images, _ in batches)
+    wrong = f"{case} the axis C is missing, or pixels go over 1."
+    refuse({f"{wrong} `dataset[index]` has both right, `dataset.data[index]` neither.": from_data})
     labels = torch.cat([labels for _, labels in batches])
     others = sorted(set(labels.tolist()) - set(digits))
     *sizes, last = [len(labels) for _, labels in batches]
