@@ -115,6 +115,7 @@ ANSWERS = [
     ("3.5", network(nn.LogSoftmax(dim=1)), "behind the last layer"),
     ("3.5", network(nn.Sigmoid()), "behind the last layer"),
     ("3.5", network(nn.Hardsigmoid()), "behind the last layer"),
+    ("3.5", network(nn.LayerNorm(10), nn.Softmax(dim=1)), "behind the last layer"),
     ("3.5", network(nn.ReLU()), "behind the last layer"),
     ("3.5", network(flatten=nn.Flatten(start_dim=0)), "takes [N, in_features]"),
     ("3.5", network()[:-1], "has to become [2, 10]: N, classes"),
