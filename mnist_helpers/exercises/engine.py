@@ -81,10 +81,9 @@ class Given:
         """Refuse ``...``, and a list, tuple or dictionary with ``...`` in it."""
         if self.value is ...:
             raise _NotYet
-        if isinstance(self.value, (list, tuple, Mapping)):
-            parts = self.value.values() if isinstance(self.value, Mapping) else self.value
-            for part in parts:
-                Given(part).finished()
+        parts = self.value.values() if isinstance(self.value, Mapping) else self.value
+        for part in parts if isinstance(self.value, (list, tuple, Mapping)) else ():
+            Given(part).finished()
         return self
 
     def call(self, *arguments: Any) -> "Given":
@@ -110,8 +109,7 @@ class Given:
         if isinstance(self.value, type) and issubclass(self.value, nn.Module):
             raise _NotYet(f"{self.what} is {self.kind}. Call it: {self.value.__name__}().")
         if not isinstance(self.value, nn.Module):
-            wanted = "it has to be a module, such as an nn.Sequential"
-            raise _NotYet(f"{self.what} is {self.kind}; {wanted}.")
+            raise _NotYet(f"{self.what} is {self.kind}; it has to be an nn.Module.")
         return self.value
 
     def batches(self, limit: int) -> list[list[Tensor]]:
@@ -151,6 +149,8 @@ class Given:
             pairs = zip(parts, right, strict=True)
             return tuple(Given(part, self.what).like(one) for part, one in pairs)
         if isinstance(right, list):  # of whole numbers, however many
+            wanted = f"{self.what} is {self.kind}; it has to be a list of whole numbers."
+            refuse({wanted: not isinstance(self.value, (list, tuple))})
             what = f"An entry of {self.what.lower()}"
             return [Given(one, what).number(whole=True) for one in self.value]
         if not isinstance(right, Tensor):
@@ -166,9 +166,8 @@ class Given:
 
     def tensor(self) -> Tensor:
         if not isinstance(self.value, Tensor):
-            ways = "`torch.tensor` makes one of numbers, `torch.stack` of tensors"
-            ways += ", `torch.from_numpy` of an array"
-            raise _NotYet(f"{self.what} has to be a tensor; yours is {self.kind}. {ways}.")
+            ways = "`torch.tensor` makes one of numbers, `torch.stack` of tensors."
+            raise _NotYet(f"{self.what} has to be a tensor; yours is {self.kind}. {ways}")
         # A copy: a learner's function may use one tensor for all that it returns.
         return self.value.detach().cpu().clone()
 
@@ -184,8 +183,9 @@ class Given:
         if isinstance(value, numbers.Integral):
             return int(value)
         if whole:
-            way = "round it the right way, or divide with `//`"
-            way = f"`int({float(value)})`" if value == int(value) else way
+            way = (
+                f"`int({float(value)})`" if value == int(value) else "divide with `//`, or round it"
+            )
             raise _NotYet(f"{self.what} is {float(value)}, a float. Make it whole: {way}.")
         return float(value)
 
@@ -213,7 +213,7 @@ class Values(_Exercise):
 
     `mistakes` holds those of each value in turn: a wrong value, or a function that tells whether a
     value is of its kind, under its message; ``...`` stands for every other. In a message ``{}``
-    becomes the value given.
+    becomes the value given. What no message explains is told the hint.
     """
 
     praise: str
@@ -241,7 +241,8 @@ class Values(_Exercise):
             fit = _tried(mistake, wrong) if callable(mistake) else close(wrong, mistake)
             if mistake is ... or fit:
                 raise _NotYet(passed + message.replace("{}", shown))
-        raise _NotYet(f"{passed}Your {names[first]} is not {shown}.")
+        other = "right" if shown == _shown(rights[first]) else shown
+        raise _NotYet(f"{passed}Your {names[first]} is not {other}. Hint: {self.hint}")
 
 
 _CHANGES = "your function changes what it is given. Work on a copy, by `clone()` or `list()`."

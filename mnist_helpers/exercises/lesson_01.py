@@ -1,6 +1,5 @@
 """The exercises of lesson 01: data sets, samples, means, loaders."""
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -18,28 +17,20 @@ EXERCISES["1.1"] = Values(
     "Batches of 64 are 938, about four times as many.",
     mistakes=[
         {
-            "That is the test set, with its 10,000 digits. The training set has 60,000.": 40,
+            "That is the test set. The training set has 60,000 digits.": 40,
             "938 is for batches of 64. Here a batch holds 256.": 938,
             "234 batches are full. The digits that remain make one more, smaller batch.": 234,
-            "{} batches are not what 60,000 / 256 makes. Work it out, and round up.": ...,
         },
-        {
-            "The last batch cannot be full: 235 × 256 is 60,160, more than 60,000.": 256,
-            "The last holds what the 234 full ones leave of 60,000, and {} is not that.": ...,
-        },
+        {"The last batch cannot be full: 235 × 256 is 60,160, more than 60,000.": 256},
     ],
 )
 
 
 def _one_index(index: object) -> object:
-    several = isinstance(index, Tensor | np.ndarray) and torch.as_tensor(index).numel() > 1
-    refuse(
-        {
-            "That says of each digit whether it is a 5. `nonzero()` lists the places of those that "
-            "are.": several and index.dtype in (torch.bool, bool),
-            "Those are the places of all fives. Take the first one, with [0].": several,
-        }
-    )
+    several = isinstance(index, Tensor) and index.numel() > 1
+    mask = several and index.dtype == torch.bool
+    refuse({"That says of each digit whether it is a 5. `nonzero()` lists where.": mask})
+    refuse({"Those are the places of all fives. Take the first one, with [0].": several})
     return index
 
 
@@ -53,9 +44,8 @@ EXERCISES["1.2"] = Values(
     mistakes=[
         {
             "Nearly: an index counts from 0, not from 1.": 9,
-            "At 0 stands the first 5 of the training set. You are asked for the test set's.": 0,
-            "The indices go from 0 to 9,999; {} is none.": lambda index: not 0 <= index < 10_000,
-            "A 5 stands at {}, but it is not the first: there is one before it.": (
+            "At 0 stands the first 5 of the training set. Look in the test set.": 0,
+            "A 5 stands at {}, but there is one before it.": (
                 lambda index: load_datasets()[1].targets[index] == 5
             ),
             "At index {} of the test set stands no 5.": ...,
@@ -69,11 +59,9 @@ def _wrong_means(digit: int, of_others: float, frequency: float) -> dict:
         "A mean over 1 comes from pixels from 0 to 255. Divide by 255.": lambda mean: mean > 1,
         f"That is the mean over all digits. Choose those of the digit {digit} first: "
         f"`data[targets == {digit}]`.": 0.1307,
-        f"That is how frequent the digit {digit} is. Use `targets == {digit}` as an index instead, "
-        f"to choose its pictures.": frequency,
+        f"That is how frequent the digit {digit} is. Use `targets == {digit}` as an index "
+        f"instead.": frequency,
         f"For the digit {digit} you gave the mean of all other digits.": of_others,
-        f"For the digit {digit}, {{}} is not the mean of all pixels of all its training pictures, "
-        f"with pixels from 0 to 1.": ...,
     }
 
 
@@ -93,23 +81,21 @@ def _judge_mean_picture(answer: object) -> str:
     shape = list(picture.shape)
     refuse(
         {
-            "You averaged over all axes. Average over N alone: `mean(dim=0)`.": not shape,
-            f"The shape is {shape}, and has to be [28, 28], H, W. Which axis did `mean` take away? "
-            f"N is the first, `dim=0`; `squeeze(0)` takes one of length 1 away.": shape != [28, 28],
+            f"The shape is {shape}, and has to be [28, 28], H, W. Average over N alone: "
+            f"`mean(dim=0)`.": shape != [28, 28],
             "The pixels go over 1: divide by 255.": picture.max() > 1,
         }
     )
-    train_set, test_set = load_datasets()
-    of_test = (test_set.data[test_set.targets == 3] / 255).mean(dim=0)
+    train_set, _ = load_datasets()
     pixels, labels = train_set.data / 255, train_set.targets
-    of_all, means = pixels.mean(dim=0), [pixels[labels == digit].mean(dim=0) for digit in range(10)]
-    alike = next((digit for digit in range(10) if same(picture, means[digit])), None)
+    means = [*(pixels[labels == digit].mean(dim=0) for digit in range(10)), pixels.mean(dim=0)]
+    alike = next((place for place, mean in enumerate(means) if same(picture, mean)), None)
     refuse(
         {
-            "That is the mean of all digits. Choose the threes first.": same(picture, of_all),
-            "Those are the threes of the test set.": same(picture, of_test),
-            "The shape is right, the numbers are not the mean of all training threes. Draw it: "
-            "what do you see?": alike is None,
+            "The numbers are not the mean of all training threes. Draw it: what do you see?": (
+                alike is None
+            ),
+            "That is the mean of all digits. Choose the threes first.": alike == 10,
             f"That is the mean picture of the digit {alike}.": alike != 3,
         }
     )
@@ -144,8 +130,7 @@ def _judge_digit_loader(answer: object) -> str:
         dataset = _SmallSet(seed)
         call = f"digit_loader(dataset, {digits}, {batch_size})"
         advice = {"isin()": "`torch.isin` takes tensors: `torch.tensor(digits)`."}
-        digit_loader = Given(answer, call, advice)
-        loader = digit_loader.call(dataset, list(digits), batch_size)
+        loader = Given(answer, call, advice).call(dataset, list(digits), batch_size)
         indices = getattr(getattr(loader.value, "dataset", None), "indices", [])
         kinds = {getattr(index, "dtype", type(index)) for index in indices}
         wanted = "Subset wants the places where it is true: `nonzero()`, `flatten()`."
@@ -154,15 +139,10 @@ def _judge_digit_loader(answer: object) -> str:
         changes = "Your function changes the data set, for all who use it. Subset takes a part."
         refuse({changes: len(dataset) != 40})
         _judge_epoch(first, dataset, digits, batch_size)
-        refuse(
-            {
-                "Your loader is empty in its second epoch. Return the DataLoader itself, not a "
-                "walk through it.": not second,
-                "Two epochs come in the same order. Which argument draws a new one each time?": (
-                    second and torch.equal(_sample_numbers(first), _sample_numbers(second))
-                ),
-            }
-        )
+        again = "Your loader is empty in its second epoch. Return the DataLoader itself."
+        refuse({again: not second})
+        alike = "Two epochs come in the same order. Which argument draws a new one each time?"
+        refuse({alike: torch.equal(_sample_numbers(first), _sample_numbers(second))})
     praise = "It yields what it should, in a new order each epoch."
     return f"{praise} Try digit_loader(train_set, [4, 9], 64), a hard pair."
 
@@ -171,36 +151,32 @@ def _judge_epoch(
     batches: list[list[Tensor]], dataset: _SmallSet, digits: list[int], batch_size: int
 ) -> None:
     case = f"With digits={digits} and batch_size={batch_size}"
-    refuse({f"{case} your loader yields no batch at all.": not batches})
+    full = torch.isin(dataset.targets, torch.tensor(digits)).sum().item() // batch_size
+    count = f"{case} there are samples for {full} full batches, each sample at most once; yours"
+    ends = "Does it use `dataset`, and does it end?"
+    refuse({f"{count} are {len(batches)}. {ends}": not 0 < len(batches) <= len(dataset)})
     shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
-    refuse(
-        {
-            f"{case} your loader yields more batches than there are samples. Does it use "
-            f"`dataset`, or `train_set`? Or does it never end?": len(batches) > len(dataset),
-            f"{case} the images are {shape}: the axis C is missing. `dataset[index]` has it, "
-            f"`dataset.data[index]` does not.": len(shape) == 3,
-            "The pixels go over 1. `dataset[index]` has them from 0 to 1, `dataset.data` from 0 to "
-            "255.": any((images > 1).any() for images, _ in batches),
-        }
-    )
+    from_data = len(shape) == 3 or any((images > 1).any() for images, _ in batches)
+    wrong = f"{case} the axis C is missing, or pixels go over 1."
+    refuse({f"{wrong} `dataset[index]` has both right, `dataset.data[index]` neither.": from_data})
     labels = torch.cat([labels for _, labels in batches])
     others = sorted(set(labels.tolist()) - set(digits))
     *sizes, last = [len(labels) for _, labels in batches]
     samples = _sample_numbers(batches)
-    full = torch.isin(dataset.targets, torch.tensor(digits)).sum().item() // batch_size
+    different = len(samples.unique())
     refuse(
         {
             f"{case} your loader yields other digits too: {others}.": others,
             f"{case} a batch holds {[*sizes, last][0]}. Hand batch_size on to the DataLoader.": (
                 set(sizes) - {batch_size} or last > batch_size
             ),
-            f"{case} the last batch holds {last}. Leave it out: DataLoader has an argument for "
-            f"that.": last != batch_size,
-            f"{case} your images are {shape}, and should be {right}. `nonzero()` lists the indices "
-            f"as a column, [n, 1]; Subset wants them in a plain row: `flatten()`.": shape != right,
-            f"{case} there are samples for {full} full batches, each sample at most once; yours "
-            f"are {len(batches)} batches with {len(samples.unique())} different samples.": (
-                len(batches) != full or len(samples.unique()) != len(labels)
+            f"{case} the last batch holds {last}. Which argument leaves it out?": (
+                last != batch_size
+            ),
+            f"{case} your images are {shape}, and should be {right}. `nonzero()` gives a column, "
+            f"[n, 1]; Subset wants a plain row: `flatten()`.": shape != right,
+            f"{count} are {len(batches)} batches with {different} different samples.": (
+                len(batches) != full or different != len(labels)
             ),
             f"{case} pictures and labels do not belong together.": (
                 not torch.equal(dataset.targets[samples], labels)

@@ -1,14 +1,12 @@
 """The exercises of lesson 08: confusions, sure mistakes, occlusion, a centre, calibration."""
 
 from collections.abc import Callable
-import math
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..insights import confident_mistakes, confusion_matrix
-from .engine import Code, Given, refuse, same
+from .engine import Code
 
 EXERCISES = {}
 
@@ -40,8 +38,8 @@ EXERCISES["8.1"] = Code(
     right=confusion_matrix,
     mistakes={
         "The row is the label, the column what the network says.": _counts(lambda matrix: matrix.T),
-        "Each pair is counted once at most: `matrix[labels, predictions] += 1` adds once at each "
-        "place. A loop or `bincount` adds up.": _counts(lambda matrix: matrix.clamp(max=1)),
+        "Each pair is counted once at most. A loop or `bincount` adds up; `matrix[labels, "
+        "predictions] += 1` does not.": _counts(lambda matrix: matrix.clamp(max=1)),
         "Digits that are read rightly belong on the diagonal.": (
             _counts(lambda matrix: matrix - matrix.diag().diag())
         ),
@@ -51,8 +49,6 @@ EXERCISES["8.1"] = Code(
         ),
         "Those are shares of all. Give the counts.": _counts(lambda matrix: matrix / matrix.sum()),
     },
-    clue="In row i and column j stands how many digits have the label i and are read as j; there "
-    "are ten rows and columns whichever digits occur, and what does not occur gets a 0.",
     advice={
         "invalid for input": "`bincount` ends at the largest number; with minlength=100 at 99."
     },
@@ -75,11 +71,6 @@ def _surest(probabilities: Tensor) -> Tensor:
     return probabilities.amax(dim=1).argsort(descending=True)
 
 
-def _by_the_label(probabilities: Tensor, labels: Tensor, count: int) -> Tensor:
-    wrong = _wrong(probabilities, labels)
-    return wrong[probabilities[wrong, labels[wrong]].argsort()][:count]
-
-
 EXERCISES["8.2"] = Code(
     call="most_confident_mistakes(probabilities, labels, count)",
     hint="probabilities.max(dim=1) gives the confidence and the answer of each digit. Find the "
@@ -89,19 +80,22 @@ EXERCISES["8.2"] = Code(
     "you read at once. A sure network is not always a right one.",
     cases=[(*_misread(40, 20), 5), (*_misread(30, 12), 3), (*_misread(50, 30), 8)],
     later={
-        "Right where there are at least `count` mistakes. Where there are fewer, give those that "
-        "there are and no more.": [(*_misread(8, 2), 4), (*_misread(5, 2), 9), (*_misread(6, 0), 3)]
+        "Right where there are `count` mistakes or more. Where there are fewer, give all of "
+        "them and no more.": [(*_misread(8, 2), 4), (*_misread(5, 2), 9), (*_misread(6, 0), 3)]
     },
     right=confident_mistakes,
     mistakes={
         "Yours holds digits that are read rightly too.": lambda p, _, count: _surest(p)[:count],
-        "Those are the mistakes of which the network is least sure. The surest comes first: "
-        "descending=True.": lambda p, labels, n: confident_mistakes(p, labels, 99).flip(0)[:n],
-        "Your indices count among the mistakes only. Index those of the mistakes, wrong = (answers "
-        "!= labels).nonzero().flatten(), with yours.": (
+        "Those are the least sure of the mistakes. The surest comes first: descending=True.": (
+            lambda p, labels, count: confident_mistakes(p, labels, 99).flip(0)[:count]
+        ),
+        "Your indices count among the mistakes only. Those of the mistakes, wrong = (answers != "
+        "labels).nonzero().flatten(), have to be indexed with yours.": (
             lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]
         ),
-        "Yours sorts by the probability of the label. Sort by that of the answer.": _by_the_label,
+        "Yours sorts by the probability of the label. Sort by that of the answer.": (
+            lambda p, y, n: torch.tensor(sorted(_wrong(p, y), key=lambda i: p[i, y[i]]))[:n]
+        ),
         "Sort the mistakes by the largest probability of each row.": (
             lambda p, labels, count: _wrong(p, labels)[:count]
         ),
@@ -131,26 +125,26 @@ EXERCISES["8.3"] = Code(
     "label falls. That map shows which strokes the network's answer hangs on.",
     cases=_squares((2, 4, 3), (1, 3, 2), (3, 1, 4), (4, 2, 2)),
     later={
-        "Right for squares inside the picture. One that reaches over the edge at the bottom or on "
-        "the right has to be cut off there.": _squares((6, 1, 7), (1, 6, 7), (7, 5, 6)),
-        "Right until the square reaches over the edge at the top or on the left. A negative index "
-        "counts from the end: begin at max(row, 0), and end at row + size as before; columns "
-        "likewise.": _squares((-2, 3, 4), (3, -1, 3), (-3, -2, 5), (0, -2, 4)),
+        "Right inside the picture. At the bottom and on the right the edge cuts a square off.": (
+            _squares((6, 1, 7), (1, 6, 7), (7, 5, 6))
+        ),
+        "Right but at the top and on the left. A negative index counts from the end: begin at "
+        "max(row, 0); columns likewise.": _squares((-2, 3, 4), (3, -1, 3), (-3, -2, 5), (0, -2, 4)),
     },
     right=_occluded,
     mistakes={
         "Rows and columns are exchanged.": lambda x, row, column, n: _occluded(x, column, row, n),
-        "Your square is one pixel too large: a slice [row : row + size] has `size` pixels.": (
+        "Your square is one pixel too large: [row : row + size] has `size` pixels.": (
             lambda x, row, column, size: _occluded(x, row, column, size + 1)
         ),
-        "[row, column] is the middle of your square. It has to be its top left corner.": (
+        "[row, column] is the middle of your square, not its top left corner.": (
             lambda x, row, column, size: _occluded(x, row - size // 2, column - size // 2, size)
         ),
         "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
         "Nothing is covered.": lambda images, *_: images,
     },
-    clue="The rows from `row` to row + size − 1 have to be black in the columns from `column` to "
-    "column + size − 1 of whole pictures, and everything else has to stay.",
+    clue="Black are the rows from `row` to row + size − 1 in the columns from `column` to column + "
+    "size − 1. Everything else stays.",
     advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
 )
 
@@ -183,14 +177,13 @@ EXERCISES["8.4"] = Code(
     right=_center_of_mass,
     mistakes={
         "The row comes first, which counts along H.": lambda image: _center_of_mass(image)[::-1],
-        "You divide by the number of pixels. Divide by the sum of the weights, image.sum().": (
+        "Divide by the sum of the pixels, not by their number.": (
             _center_of(lambda pixels, places: (pixels * places).mean())
         ),
-        "Divide by the sum of the weights, which are the pixels, image.sum().": (
+        "Divide by the sum of the weights, image.sum().": (
             _center_of(lambda pixels, places: (pixels * places).sum())
         ),
-        "That is the middle of the box around all that is not black. Take the mean of all pixels' "
-        "places, each weighted by its value.": _center_of(
+        "That is the middle of the box around all that is not black.": _center_of(
             lambda pixels, places: sum(places.expand_as(pixels)[pixels > 0].aminmax()) / 2
         ),
         "Weigh each pixel by its value.": lambda image: _center_of_mass((image > 0).float()),
@@ -198,13 +191,10 @@ EXERCISES["8.4"] = Code(
             lambda image: tuple(map(round, _center_of_mass(image)))
         ),
     },
-    clue="By hand: with a pixel of 1 in row 2 and one of 0.5 in row 5 the row is (1 × 2 + 0.5 × 5) "
-    "/ (1 + 0.5) = 3.",
     advice={
         "must match": "Each has to lie along its own axis: rows are torch.arange(H)[:, None].",
         "too many": "The image has three axes, [1, H, W]: image[0] has two.",
     },
-    tidy=lambda result: tuple(Given(result).entries(["row", "column"])),
 )
 
 
@@ -230,14 +220,6 @@ def _of_parts(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
 
 _calibration_error = _of_parts(lambda shares, gaps: (shares * gaps.abs()).sum())
 
-_EMPTY = "A part without digits has no accuracy, 0 / 0: leave it out of the sum."
-
-
-def _no_nan(result: Any) -> Any:
-    refuse({f"Yours is nan. {_EMPTY}": same(result, math.nan)})
-    return result
-
-
 EXERCISES["8.5"] = Code(
     call="calibration_error(confidences, correct, bins)",
     hint="go through the parts, from part / bins to (part + 1) / bins, and find the digits inside "
@@ -250,8 +232,8 @@ EXERCISES["8.5"] = Code(
         (_CONFIDENCES, _CORRECT, 7),
     ],
     later={
-        "Right so far, but a confidence of exactly 1 belongs to the last part: with `<=` at the "
-        "upper border it is in, and clamp(max=bins - 1) brings (confidences * bins).long() back.": [
+        "Right so far, but a confidence of exactly 1 belongs to the last part: `<=` lets it in, as "
+        "clamp(max=bins - 1) does with (confidences * bins).long().": [
             (torch.tensor([1.0, 1.0, 0.9, 0.6]), torch.tensor([True, False, True, True]), 4)
         ]
     },
@@ -260,12 +242,13 @@ EXERCISES["8.5"] = Code(
         "Every part counts the same in yours. Weigh each by its share of the digits.": (
             _of_parts(lambda shares, gaps: gaps.abs().mean())
         ),
-        "Your differences keep their signs, so that parts above cancel parts below. Take abs() in "
-        "each part.": _of_parts(lambda shares, gaps: (shares * gaps).sum()),
-        "That is the largest difference. Take the mean, each part weighted by its share.": (
+        "Your differences keep their signs, and cancel. Take abs() in each part.": (
+            _of_parts(lambda shares, gaps: (shares * gaps).sum())
+        ),
+        "That is the largest difference. Take the mean.": (
             _of_parts(lambda shares, gaps: gaps.abs().max())
         ),
-        "You took the square of each difference. Take its absolute value, abs().": (
+        "You squared each difference. Take abs().": (
             _of_parts(lambda shares, gaps: (shares * gaps**2).sum())
         ),
         "Take the means over a part first, then the difference.": (
@@ -275,12 +258,10 @@ EXERCISES["8.5"] = Code(
             lambda confidences, correct, bins: _calibration_error(confidences, ~correct, bins)
         ),
     },
-    clue="By hand, with the confidences 0.95, 0.3, 0.6 and 0.7, only the third wrong, and 2 parts: "
-    "the first has 1 of 4, accuracy 1 and mean confidence 0.3, so 1 / 4 × 0.7; the second 3 of 4, "
-    "accuracy 0.667 and mean confidence 0.75, so 3 / 4 × 0.083. The sum is 0.2375.",
+    clue="With confidences 0.95, 0.3, 0.6, 0.7, only the third wrong, and 2 parts: 1 / 4 × (1 − "
+    "0.3) from the first, 3 / 4 × (0.75 − 0.667) from the second, 0.2375 in all.",
     advice={
-        "division by zero": _EMPTY,
+        "division by zero": "A part without digits has no accuracy. Leave it out of the sum.",
         "out of ": "The parts go from 0 to bins − 1; a confidence of 1 belongs to the last.",
     },
-    tidy=_no_nan,
 )

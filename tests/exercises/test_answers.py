@@ -83,7 +83,6 @@ ANSWERS += [
     ("4.4", steps, "Right. "),
     ("4.4", step_of("backward", "step", "zero_grad"), "Right. "),
     ("4.5", lambda *case: RIGHT["4.5"](*case).tolist(), "Right. "),
-    ("4.5", lambda *case: dict(enumerate(RIGHT["4.5"](*case).tolist())), "Right. "),
     ("4.1", (0.69, 5.0), "loss at 0.01 is not 5"),
     ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="none"), "for each digit"),
     *[("4.4", wrong, said) for said, wrong in lesson_04._WRONG_STEPS.items()],
@@ -118,7 +117,7 @@ ANSWERS += [
     ("5.1", (1.3, 1.25), "is not 1.3"),
     ("5.3", lambda *sizes: torch.empty(sizes).mT.mT.stride(), "the usual layout"),
     ("5.3", lambda n, c, h, w: [c * h * w, 1, c * w, c], "Right. "),
-    ("5.3", lambda n, c, h, w: (h * w, 1, w * c, c), "Hint: in memory"),
+    ("5.3", lambda *sizes: sizes, "Hint: in memory"),
     ("5.4", torch.tensor([1.003, 5.1, 999]).bfloat16(), "Right. "),
     ("5.4", (1, 5.09375, 999.5), "Your 999 is not 999.5"),
     ("5.4", (1, 5.09, 1000), "5.09 is nearly right, but rounded"),
@@ -127,15 +126,9 @@ ANSWERS += [
 ]
 
 
-def batches_of(pixels=lambda x: x.unsqueeze(1) / 255, numbers=lambda y: y):
-    def batches(images, labels, size):
-        for some, their_labels in zip(images.split(size), labels.split(size), strict=True):
-            yield pixels(some), numbers(their_labels)
-
-    return batches
-
-
-yielded = batches_of()
+def yielded(images, labels, size):
+    for some, their_labels in zip(images.split(size), labels.split(size), strict=True):
+        yield some.unsqueeze(1) / 255, their_labels
 
 
 def spoiling(images, labels, size):
@@ -162,17 +155,20 @@ def seeding_all(count, validation, seed):
 ANSWERS += [
     ("6.1", splitting(lambda order, n: order), "Right. "),
     ("6.1", lambda *case: [*splitting(lambda order, n: order.flip(0))(*case)], "Right. "),
-    ("6.1", lambda *case: splitting(lambda order, n: order)(*case)[::-1], "first those to train"),
-    ("6.1", lambda n, v, seed: (torch.arange(n - v), torch.arange(2)), "It has to be 15 and 5"),
-    ("6.1", splitting(lambda order, n: order + 1), "one of yours is 20"),
+    (
+        "6.1",
+        lambda *case: splitting(lambda order, n: order)(*case)[::-1],
+        "First come the 15 to train on",
+    ),
+    ("6.1", splitting(lambda order, n: order + 1), "those from 0 to 19"),
     ("6.1", lambda n, v, seed: (torch.randperm(n - v), torch.arange(v)), "in both"),
     (
         "6.1",
         splitting(lambda order, n: torch.cat([order[:1], order[: -n - 1], order[-n:]])),
-        "twice",
+        "each once",
     ),
-    ("6.1", splitting(lambda order, n: order.sort().values), "not drawn at random"),
-    ("6.1", splitting(lambda order, n: order.float()), "not int64"),
+    ("6.1", splitting(lambda order, n: order.sort().values), "takes the numbers in order"),
+    ("6.1", splitting(lambda order, n: order.float()), "Make it torch.int64"),
     ("6.1", splitting(lambda order, n: torch.randperm(len(order))), "give two splits"),
     ("6.1", splitting(lambda order, n: order, seeded=0), "Every seed gives the same split"),
     ("6.1", seeding_all, "yours moves the random numbers"),
@@ -194,26 +190,20 @@ ANSWERS += [
     ("6.5", lambda *case: [*map(torch.tensor, RIGHT["6.5"](*case))], "Right. "),
     ("6.2", lambda *case: RIGHT["6.2"](*case) * (case[0] != 0.3 * case[1]), "at the turn"),
     ("5.2", lambda x, y, size: x / 255, "has to be a list of pairs (images, labels)"),
-    ("5.2", lambda *case: next(yielded(*case)), "It returns one pair"),
+    ("5.2", lambda *case: next(yielded(*case)), "That is one pair"),
     ("5.2", lambda *case: [next(yielded(*case))], "Is the `return` inside the loop?"),
-    ("5.2", lambda *case: [*yielded(*case)][:2], "The last, smaller one is missing"),
-    ("5.2", lambda *case: itertools.cycle(yielded(*case)), "yours are [4, 4, 2, 4"),
-    ("5.2", lambda x, y, size: [(x[:, None] / 255, y)] * 3, "slice images and labels as well"),
-    ("5.2", batches_of(lambda x: x / 255), "add the channel axis"),
-    ("5.2", batches_of(lambda x: x.unsqueeze(1)), "from 0 to 255"),
-    ("5.2", batches_of(lambda x: x.unsqueeze(1) // 255), "cut off"),
-    ("5.2", batches_of(lambda x: x.unsqueeze(1).double() / 255), "float64"),
-    ("5.2", batches_of(lambda x: (x.unsqueeze(1) / 255).mT), "each as it was"),
-    ("5.2", batches_of(lambda x: x.unsqueeze(1) * (1 / 255)), "last bit"),
-    ("5.2", spoiling, "each as it was"),
-    ("5.2", batches_of(numbers=lambda y: y.flip(0)), "those of other digits"),
-    ("5.2", batches_of(numbers=lambda y: y.float()), "Leave them int64"),
+    ("5.2", lambda *case: itertools.cycle(yielded(*case)), "is a list of 9; give a value for each"),
+    ("5.2", lambda *case: [(x.byte(), y) for x, y in yielded(*case)], "cuts fractions off"),
+    ("5.2", lambda *case: [(x.mT, y) for x, y in yielded(*case)], "each as it was"),
+    ("5.2", spoiling, "your function changes what it is given"),
+    ("5.2", lambda *case: [(x, y.flip(0)) for x, y in yielded(*case)], "and their labels"),
+    ("5.2", lambda *case: [(x, y.float()) for x, y in yielded(*case)], "Make it torch.int64"),
     ("5.2", lambda *_: iter([(..., ...)]), "Exercise 5.2 waits"),
     ("6.3", lambda y, s: (1 - s) * F.one_hot(y) + s / 10, "whatever labels occur"),
     ("6.4", lambda x, *by: RIGHT["6.4"](x, *[max(0, one) for one in by]), "Negative shifts move"),
     ("6.4", with_minus_zero, "-0 is 0"),
     ("6.5", lambda first, second: (second - first, 0), "Lists cannot be subtracted"),
-    ("6.5", lambda a, b: ((np.array(b) - np.array(a)).mean(), 0), "not have the same length"),
+    ("6.5", lambda a, b: ((np.array(b) - np.array(a)).mean(), 0), "may differ in length"),
 ]
 
 
@@ -240,9 +230,9 @@ ANSWERS += [
     ("7.4", lambda i, o: nn.ReLU(), "finds 0 convolutions"),
     ("7.4", lambda i, o: halving_block(i, o).append(nn.Conv2d(o, o, 1)), "finds 2"),
     ("7.4", lambda i, o: Around(lambda m, x: x.relu(), halving_block(i, o)), "never used"),
-    ("7.4", block_of(nn.ReLU(), kernel_size=2, padding=0), "(2, 2). It has to be 3×3"),
+    ("7.4", block_of(nn.ReLU(), kernel_size=2, padding=0), "The kernel is (2, 2)"),
     ("7.4", block_of(nn.ReLU(), stride=1), "stride=2"),
-    ("7.4", block_of(nn.ReLU(), padding="same"), "1 for a 3×3"),
+    ("7.4", block_of(nn.ReLU(), padding="same"), "not supported for strided convolutions"),
     ("7.4", block_of(nn.ReLU(), padding=0), "Which padding makes 14 of 28"),
     ("7.4", lambda i, o: halving_block(o, i), "Hand both on"),
     ("7.4", lambda i, o: halving_block(i, 8), "becomes [2, 8, 5, 5], and has to become [2, 4"),
@@ -281,19 +271,19 @@ def error_without_one(confidences, correct, bins):
 ANSWERS += [
     ("8.4", lambda image: torch.tensor(RIGHT["8.4"](image)), "Right. "),
     ("8.1", lambda y, answers: (10 * y + answers).bincount().reshape(10, 10), "minlength=100"),
-    ("8.1", lambda y, answers: RIGHT["8.1"](y, answers)[: y.max() + 1], "ten rows"),
+    ("8.1", lambda y, answers: RIGHT["8.1"](y, answers)[: y.max() + 1], "should have [10, 10]"),
     ("8.1", lambda *case: RIGHT["8.1"](*case).float(), "int64"),
     ("8.2", topk_of_the_mistakes, "min(count, len(wrong))"),
-    ("8.2", filled_up, "there are and no more"),
+    ("8.2", filled_up, "and no more"),
     ("8.2", lambda *case: RIGHT["8.2"](*case)[:, None], "[5, 1] with yours"),
     ("8.3", lambda *case: occluded_by_loops(*case, lambda *_: True), "Go from max(row, 0)"),
     ("8.3", lambda *case: occluded_by_loops(*case, lambda i, n: i < n), "A negative index"),
-    ("8.3", lambda x, r, c, n: RIGHT["8.3"](x, min(r, 9 - n), c, n), "cut off there"),
+    ("8.3", lambda x, r, c, n: RIGHT["8.3"](x, min(r, 9 - n), c, n), "cuts a square off"),
     ("8.4", lambda image: image[0] * torch.arange(image.shape[1]), "its own axis"),
     ("8.4", lambda image: image[0, 0, 0, 0], "image[0] has two"),
-    ("8.4", lambda image: RIGHT["8.4"](image)[0], "(row, column)"),
-    ("8.5", lambda *case: torch.tensor(math.nan), "leave it out"),
-    ("8.5", lambda *case: 1 / 0, "leave it out"),
+    ("8.4", lambda image: RIGHT["8.4"](image)[0], "give a value for each"),
+    ("8.5", lambda *case: torch.tensor(math.nan), "a division by 0"),
+    ("8.5", lambda *case: 1 / 0, "Leave it out"),
     ("8.5", error_without_one, "exactly 1 belongs to the last part"),
     ("8.5", lambda c, right, n: RIGHT["8.5"](c, right, 2), "correct [70], 7) is"),
 ]

@@ -141,7 +141,7 @@ VALUES = Values(
         ((30_000, 0.25), "a tuple of 2; give a value for each, in this order: (height, share, row"),
         ({"height": 30_000, "share": 0.25}, "Not yet. The entry 'row' is missing."),
         ((3e4, 0.25, ROW, 5), "a float. Make it whole: `int(30000.0)`."),
-        ((3.5, 0.25, ROW, 5), "Make it whole: round it the right way"),
+        ((3.5, 0.25, ROW, 5), "Make it whole: divide with `//`"),
         ((True, 0.25, ROW, 5), "Your height has to be a number; yours is True."),
         ((3, math.nan, ROW, 5), "Your share is nan: somewhere a logarithm of 0"),
         ((30_000, 0.25, ROW.numpy(), 5), "Right. Well counted."),

@@ -30,10 +30,6 @@ class Around(nn.Module):
         return self.function(self, images)
 
 
-def mixing(module, images):
-    return module.last(module.layers(images) - module.layers(images).mean(dim=0))
-
-
 def made_anew(module, images):
     return nn.Linear(10, 10)(module.last(module.layers(images)))
 
@@ -100,19 +96,17 @@ ANSWERS = [
     ("3.5", network(flatten=nn.Sequential(nn.Flatten(), nn.BatchNorm1d(392))), "Right. "),
     ("3.5", nn.Sequential(*AVERAGED, nn.Flatten()), "Right. "),
     ("3.5", Around(one_after_another), "Right. "),
-    ("3.1", 1, "1 is not out_channels"),
-    ("3.2", halving(2), "halved once"),
+    ("3.1", 1, "parameters is not 1. Hint: out_channels"),
+    ("3.2", halving(2), "halved twice"),
     ("3.2", halving(padding=0), "at the edge"),
     ("3.2", halving(channels=16), "out_channels sets"),
-    ("3.2", halving(1), "not made smaller"),
     ("3.2", halving(3), "becomes [2, 8, 9, 9], and has to become [2, 8, 7, 7]. Work"),
-    ("3.2", halving().append(nn.Flatten()), "leave flatten out"),
+    ("3.2", halving().append(nn.Flatten()), "becomes [2, 392], and has to become [2, 8, 7, 7]."),
     ("3.2", halving((4, 2)), "becomes [2, 8, 7, 14], and has to become [2, 8, 7, 7]. Work"),
     ("3.2", nn.Conv2d(1, 8, 4, stride=4), "Of convolutions yours has 1, of poolings 0."),
-    ("3.2", halving(1, kernel_size=4, padding=0, stride=4), "The pooling does nothing"),
     ("3.2", WRONG_INPUT, "A digit has one"),
     ("3.2", CNN, "Call it: CNN()"),
-    ("3.2", torch.zeros(2, 8, 7, 7), "has to be a module"),
+    ("3.2", torch.zeros(2, 8, 7, 7), "has to be an nn.Module"),
     ("3.4", lambda logits: (0, 0), "is (0, 0) with yours, and should be (1, 2)."),
     ("3.5", CNN(), "103,162 parameters, and fewer than 10,000 are allowed. Most are in Conv2d(64"),
     ("3.5", MLP(), "no convolution"),
@@ -121,20 +115,18 @@ ANSWERS = [
     ("3.5", network(nn.LogSoftmax(dim=1)), "behind the last layer"),
     ("3.5", network(nn.Sigmoid()), "behind the last layer"),
     ("3.5", network(nn.Hardsigmoid()), "behind the last layer"),
+    ("3.5", network(nn.LayerNorm(10), nn.Softmax(dim=1)), "behind the last layer"),
     ("3.5", network(nn.ReLU()), "behind the last layer"),
-    ("3.5", network(flatten=nn.Flatten(start_dim=0)), "is the first number N"),
+    ("3.5", network(flatten=nn.Flatten(start_dim=0)), "takes [N, in_features]"),
     ("3.5", network()[:-1], "has to become [2, 10]: N, classes"),
     ("3.5", Around(lambda module, images: module.layers(images).squeeze()), "becomes [10], and"),
     ("3.5", FLAT, "no bend"),
     ("3.5", RELU_FIRST, "no bend"),
-    ("3.5", network().requires_grad_(False), "No gradient"),
-    ("3.5", Around(torch.no_grad()(one_after_another)), "No gradient"),
+    ("3.5", Around(torch.no_grad()(one_after_another)), "does not require grad"),
     ("3.5", Around(dropping), "`training=self.training`"),
     ("3.5", Around(lambda module, images: module.layers(images)), "last.weight, last.bias"),
-    ("3.5", Around(mixing), "other digits of the batch"),
     ("3.5", Around(one_after_another, list(network())), "plain Python list"),
-    ("3.5", Around(lambda module, images: network()(images), {"all": network()}), "dictionary"),
-    ("3.5", Around(made_anew), "made in `__init__`"),
+    ("3.5", Around(made_anew), "Make it in `__init__`"),
     ("3.5", Around(lambda module, images: images.tolist()), "returns has to be a tensor"),
     ("3.5", Around(lambda module, images: ...), "Exercise 3.5 waits"),
 ]
