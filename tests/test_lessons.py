@@ -65,7 +65,7 @@ def output_texts(cell: NotebookNode) -> Iterator[str]:
 
 
 def test_what_is_saved_is_of_one_run_and_holds_nothing_of_the_machine(lesson) -> None:
-    assert lesson.path.stat().st_size < 1_000_000
+    assert lesson.path.stat().st_size < 1_150_000
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     assert lesson.notebook.metadata == {"kernelspec": kernel, "language_info": {"name": "python"}}
     for count, cell in enumerate(lesson.code_cells, start=1):
@@ -154,7 +154,8 @@ def test_the_comparison_of_definitions_sees_code_and_nothing_else() -> None:
 
 
 def test_lessons_and_cells_are_short(lesson) -> None:
-    assert len(lesson.prose.split()) <= 3_600
+    unfolded = re.sub("<details>.*?</details>", "", lesson.prose, flags=re.S)
+    assert len(unfolded.split()) <= 3_600
     lengths = [len(cell.source.splitlines()) for cell in lesson.code_cells]
     assert sorted(lengths)[len(lengths) // 2] <= 8, "the median cell"
     assert sum(length > 15 for length in lengths) <= 5
@@ -183,8 +184,6 @@ def test_the_skeleton_is_there(lesson) -> None:
 
 
 def test_a_lesson_asks_what_is_remembered_and_says_where_to_read_on(lesson) -> None:
-    if "Read on" not in lesson.sections:
-        pytest.skip("this lesson has not been revised")
     numbered = re.compile(r"\d+\. |Puzzles")
     titles = [title for title in lesson.sections if not numbered.match(title)]
     last = ["Your turn", "Do you remember?", "In short", "Read on"]
@@ -310,9 +309,9 @@ STATED = {
     3: {"10,000"},
     4: {"103,162", "98.2 %"},
     5: set(),
-    6: {"103,162", "11.24 %", "98.2 %", "99.69 %"},
+    6: {"103,162", "6,742", "98.2 %", "99.69 %"},
     7: {"20,490"},
-    8: {"60,000", "91 %", "99.9 %"},
+    8: {"6,000", "60,000", "91 %", "99.9 %"},
 }
 
 

@@ -15,9 +15,10 @@ from PIL import Image
 _DIM = "<style>[data-jp-theme-light=false] .figure {filter: brightness(0.8)}</style>"
 
 
-def img(png: bytes, alt: str, width: int, look: str = "max-width: 100%; height: auto") -> str:
-    """Return a PNG as HTML, so many of the page's pixels wide."""
-    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def img(picture: bytes, alt: str, width: int, look: str = "max-width: 100%; height: auto") -> str:
+    """Return a PNG or WebP as HTML, so many of the page's pixels wide."""
+    kind = "png" if picture.startswith(b"\x89PNG") else "webp"
+    source = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
     attributes = f'class="figure" width="{width}" style="{look}" alt="{html.escape(alt)}"'
     return f'{_DIM}<img {attributes} src="{source}">'
 
@@ -26,8 +27,18 @@ def figure_html(figure: FigureBase) -> str | None:
     """Return a figure as HTML at twice its pixels, with its words."""
     # pyplot would show it once more at the end of the cell.
     plt.close(figure)
-    png = figure_png(figure, "retina")
-    return png and img(png, describe(figure), Image.open(io.BytesIO(png)).width // 2)
+    if not (picture := _drawn(figure, "retina")):
+        return None
+    webp = io.BytesIO()
+    picture.save(webp, "webp", quality=75)
+    # A photograph is many times smaller as WebP, most of what is drawn as PNG.
+    smaller = min(_png(picture), webp.getvalue(), key=len)
+    return img(smaller, describe(figure), picture.width // 2)
+
+
+def figure_png(figure: FigureBase) -> bytes | None:
+    picture = _drawn(figure, "png")
+    return picture and _png(picture)
 
 
 def image_html(picture: Image.Image) -> str:
@@ -36,13 +47,16 @@ def image_html(picture: Image.Image) -> str:
     return img(picture._repr_png_(), f"A picture of {width}×{height} pixels", width)
 
 
-def figure_png(figure: FigureBase, format: str = "png") -> bytes | None:
-    """Return a figure as a PNG of 256 colours, half as large as one of all; None if it is empty."""
-    if not (png := print_figure(figure, format)):
-        return None
-    few = Image.open(io.BytesIO(png)).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+def _drawn(figure: FigureBase, format: str) -> Image.Image | None:
+    """Return a figure's picture; None where nothing is on it."""
+    png = print_figure(figure, format)
+    return Image.open(io.BytesIO(png)).convert("RGB") if png else None
+
+
+def _png(picture: Image.Image) -> bytes:
+    """Return a picture as a PNG of 256 colours, half as large as one of all."""
     buffer = io.BytesIO()
-    few.save(buffer, "png", optimize=True)
+    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 
