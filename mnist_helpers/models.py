@@ -146,7 +146,7 @@ def make_cnn(
 
     `channels` are the first block's, the second has twice as many; `kernel_size` is odd, so that
     padding can keep height and width; `pooling` is max, average or strided, a convolution that
-    moves by two pixels; `activation` is one of ``torch.nn``.
+    moves by two pixels; `activation` is one of ``torch.nn``. As it is: 20,490 parameters.
     """
     poolings = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
     if pooling not in [*poolings, "strided"]:
