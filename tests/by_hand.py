@@ -69,3 +69,20 @@ def cycle(model, some_batches, peak_rate, betas=(0.7, 0.9), smoothing=0.0):
     optimizer.register_step_post_hook(lambda *_: schedule.step())
     loss_function = functools.partial(F.cross_entropy, label_smoothing=smoothing)
     return steps(model, some_batches, optimizer, loss_function)[0]
+
+
+def small_cnn(*end, flatten=None):
+    start = [nn.Conv2d(1, 8, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(4)]
+    return nn.Sequential(*start, flatten or nn.Flatten(), nn.Linear(8 * 49, 10), *end)
+
+
+class Around(nn.Module):
+    """A network whose forward is what a function makes of its layers."""
+
+    def __init__(self, forward, layers=None):
+        super().__init__()
+        self.layers, self.last = layers or small_cnn(), nn.Linear(10, 10)
+        self.function = forward
+
+    def forward(self, images):
+        return self.function(self, images)

@@ -65,7 +65,7 @@ def output_texts(cell: NotebookNode) -> Iterator[str]:
 
 
 def test_what_is_saved_is_of_one_run_and_holds_nothing_of_the_machine(lesson) -> None:
-    assert lesson.path.stat().st_size < 1_150_000
+    assert lesson.path.stat().st_size < 1_000_000
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     assert lesson.notebook.metadata == {"kernelspec": kernel, "language_info": {"name": "python"}}
     for count, cell in enumerate(lesson.code_cells, start=1):

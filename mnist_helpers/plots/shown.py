@@ -54,9 +54,9 @@ def _drawn(figure: FigureBase, format: str) -> Image.Image | None:
 
 
 def _png(picture: Image.Image) -> bytes:
-    """Return a picture as a PNG of 256 colours, half as large as one of all."""
+    """Return a picture as a PNG of 128 colours, half as large as one of all."""
     buffer = io.BytesIO()
-    picture.quantize(256, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
+    picture.quantize(128, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 

@@ -1,5 +1,6 @@
 """Lesson 03's exercises: other right answers, and the networks that a function judges."""
 
+from by_hand import Around, small_cnn
 from mnist_helpers.exercises import judge
 from mnist_helpers.models import CNN, MLP
 import numpy as np
@@ -8,26 +9,9 @@ import torch
 from torch import nn
 
 
-def network(*end, flatten=None):
-    start = [nn.Conv2d(1, 8, kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(4)]
-    return nn.Sequential(*start, flatten or nn.Flatten(), nn.Linear(8 * 49, 10), *end)
-
-
 def halving(pooling=4, channels=8, **settings):
     settings = {"kernel_size": 3, "padding": 1, **settings}
     return nn.Sequential(nn.Conv2d(1, channels, **settings), nn.MaxPool2d(pooling))
-
-
-class Around(nn.Module):
-    """A network whose forward is what a function makes of its layers."""
-
-    def __init__(self, forward, layers=None):
-        super().__init__()
-        self.layers, self.last = layers or network(), nn.Linear(10, 10)
-        self.function = forward
-
-    def forward(self, images):
-        return self.function(self, images)
 
 
 def made_anew(module, images):
@@ -92,8 +76,8 @@ ANSWERS = [
     ("3.2", nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(7)), "Right. "),
     ("3.4", surest_with_tensors, "Right. "),
     ("3.4", surest_with_numpy, "Right. "),
-    ("3.5", network(nn.BatchNorm1d(10), nn.Dropout()), "Right. "),
-    ("3.5", network(flatten=nn.Sequential(nn.Flatten(), nn.BatchNorm1d(392))), "Right. "),
+    ("3.5", small_cnn(nn.BatchNorm1d(10), nn.Dropout()), "Right. "),
+    ("3.5", small_cnn(flatten=nn.Sequential(nn.Flatten(), nn.BatchNorm1d(392))), "Right. "),
     ("3.5", nn.Sequential(*AVERAGED, nn.Flatten()), "Right. "),
     ("3.5", Around(one_after_another), "Right. "),
     ("3.1", 1, "parameters is not 1. Hint: out_channels"),
@@ -110,22 +94,22 @@ ANSWERS = [
     ("3.4", lambda logits: (0, 0), "is (0, 0) with yours, and should be (1, 2)."),
     ("3.5", CNN(), "103,162 parameters, and fewer than 10,000 are allowed. Most are in Conv2d(64"),
     ("3.5", MLP(), "no convolution"),
-    ("3.5", network(nn.Softmax(dim=1)), "behind the last layer"),
-    ("3.5", network(nn.Softmax(dim=0)), "behind the last layer"),
-    ("3.5", network(nn.LogSoftmax(dim=1)), "behind the last layer"),
-    ("3.5", network(nn.Sigmoid()), "behind the last layer"),
-    ("3.5", network(nn.Hardsigmoid()), "behind the last layer"),
-    ("3.5", network(nn.LayerNorm(10), nn.Softmax(dim=1)), "behind the last layer"),
-    ("3.5", network(nn.ReLU()), "behind the last layer"),
-    ("3.5", network(flatten=nn.Flatten(start_dim=0)), "takes [N, in_features]"),
-    ("3.5", network()[:-1], "has to become [2, 10]: N, classes"),
+    ("3.5", small_cnn(nn.Softmax(dim=1)), "behind the last layer"),
+    ("3.5", small_cnn(nn.Softmax(dim=0)), "behind the last layer"),
+    ("3.5", small_cnn(nn.LogSoftmax(dim=1)), "behind the last layer"),
+    ("3.5", small_cnn(nn.Sigmoid()), "behind the last layer"),
+    ("3.5", small_cnn(nn.Hardsigmoid()), "behind the last layer"),
+    ("3.5", small_cnn(nn.LayerNorm(10), nn.Softmax(dim=1)), "behind the last layer"),
+    ("3.5", small_cnn(nn.ReLU()), "behind the last layer"),
+    ("3.5", small_cnn(flatten=nn.Flatten(start_dim=0)), "takes [N, in_features]"),
+    ("3.5", small_cnn()[:-1], "has to become [2, 10]: N, classes"),
     ("3.5", Around(lambda module, images: module.layers(images).squeeze()), "becomes [10], and"),
     ("3.5", FLAT, "no bend"),
     ("3.5", RELU_FIRST, "no bend"),
     ("3.5", Around(torch.no_grad()(one_after_another)), "does not require grad"),
     ("3.5", Around(dropping), "`training=self.training`"),
     ("3.5", Around(lambda module, images: module.layers(images)), "last.weight, last.bias"),
-    ("3.5", Around(one_after_another, list(network())), "plain Python list"),
+    ("3.5", Around(one_after_another, list(small_cnn())), "plain Python list"),
     ("3.5", Around(made_anew), "Make it in `__init__`"),
     ("3.5", Around(lambda module, images: images.tolist()), "returns has to be a tensor"),
     ("3.5", Around(lambda module, images: ...), "Exercise 3.5 waits"),
@@ -145,7 +129,7 @@ def test_an_answer_is_told_what_it_is(exercise, answer, said) -> None:
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("end", [nn.BatchNorm1d(10), nn.Softmax(dim=1)])
 def test_a_learners_network_is_left_as_it_was(training, end) -> None:
-    module = network(end).train(training)
+    module = small_cnn(end).train(training)
     before = {name: value.clone() for name, value in module.state_dict().items()}
     judge("3.5", module)
     assert module.training == training
