@@ -103,7 +103,8 @@ class BatchNormCNN(nn.Module):
 
 
 class SmallCNN(nn.Module):
-    """Two convolutions without padding, and batch norm: little to compute, 212,986 parameters."""
+    """Two convolutions without padding, and batch norm: little to compute, 212,986 parameters.
+    After tuomaso/train_mnist_fast (2021, MIT), with other widths and batch norm."""
 
     def __init__(self) -> None:
         super().__init__()
