@@ -56,9 +56,10 @@ def test_the_live_curve_costs_its_time_over_that_without_it(capsys, monkeypatch)
 def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, capsys) -> None:
     lessons, copies = tmp_path / "notebooks", tmp_path / "mine"
     (lessons / "images").mkdir(parents=True)
+    copied = ["01.ipynb", "02.ipynb", "GLOSSARY.md", "images/01.png"]
 
     def write(text: str) -> None:
-        for name in ("01.ipynb", "02.ipynb", "images/01.png", "cnn.pt", ".hidden.ipynb"):
+        for name in [*copied, "cnn.pt", ".hidden.ipynb"]:
             (lessons / name).write_text(text)
         copy_lessons(lessons, copies)
 
@@ -68,10 +69,10 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
         return {name: text for name, text in texts.items() if name != ".copied.json"}
 
     write("old")
-    assert read() == dict.fromkeys(["01.ipynb", "02.ipynb", "images/01.png"], "old")
+    assert read() == dict.fromkeys(copied, "old")
     (copies / ".copied.json").write_text('{"01.ip')
     copy_lessons(lessons, copies)
-    assert len(read()) == 3
+    assert len(read()) == 4
     (copies / "01.ipynb").write_text("my work")
     copy_lessons(lessons, copies)
     assert read()["01.ipynb"] == "my work"
