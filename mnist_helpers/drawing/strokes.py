@@ -47,7 +47,7 @@ def rasterize(
         return torch.zeros(1, _SIZE, _SIZE)
     if canvas_size is not None:
         return _drawn([pen / max(canvas_size) * _SIZE for pen in pens], pen_width, _SIZE)
-    return centered(_drawn(_fitted(pens, pen_width), pen_width, BOX))
+    return _centered(_drawn(_fitted(pens, pen_width), pen_width, BOX))
 
 
 def predict(model: nn.Module, strokes: Strokes) -> Float[Tensor, "10"]:
@@ -103,7 +103,7 @@ def _drawn(pens: list[Tensor], pen_width: float, size: int) -> Float[Tensor, "1 
     return to_tensor(picture.reduce(_LARGER))
 
 
-def centered(picture: Float[Tensor, "1 20 20"]) -> Float[Tensor, "1 28 28"]:
+def _centered(picture: Float[Tensor, "1 20 20"]) -> Float[Tensor, "1 28 28"]:
     """Move a picture to the middle, by its centre of mass."""
     places, room = torch.arange(BOX), _SIZE - BOX
     centre = [(picture.sum(dim=(0, dim)) * places).sum() / picture.sum() for dim in (2, 1)]

@@ -177,7 +177,7 @@ _READY_MADE = ("view", "reshape", "outer", "one_hot", "flip", "fliplr", "roll", 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Puzzle(Code):
+class _Puzzle(Code):
     """Asks for a function of one expression, after Sasha Rush's Tensor Puzzles (2022)."""
 
     mistakes: Mapping[str, Callable] = field(default_factory=dict)
@@ -203,35 +203,35 @@ class Puzzle(Code):
 
 _FLAG = torch.tensor([[1.0, 2, 2, 2], [1, 0, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]])
 PUZZLES = {
-    "2.A": Puzzle(
+    "2.A": _Puzzle(
         call="table(rows, columns)",
         cases=[(torch.arange(-2, 4.0), torch.arange(1, 9.0)), (torch.ones(2), torch.ones(1))],
         right=lambda rows, columns: rows[:, None] * columns,
         hint="`rows` as a column, [n, 1], times `columns`, [m], is [n, m].",
         praise="[n, 1] times [m] is [n, m]: each with each, without a loop.",
     ),
-    "2.B": Puzzle(
+    "2.B": _Puzzle(
         call="one_hot(labels)",
         cases=[(torch.tensor([5, 0, 4, 1, 9, 2]),), (torch.tensor([3, 1]),)],
         right=lambda labels: (labels[:, None] == torch.arange(10)).float(),
         hint="compare a column of labels, [n, 1], with the numbers 0 to 9, [10].",
         praise="A comparison broadcasts too. Such rows are called *one-hot*.",
     ),
-    "2.C": Puzzle(
+    "2.C": _Puzzle(
         call="mirror(image)",
         cases=[(_FLAG,), (_FLAG[:, :3],)],
         right=lambda image: image[:, -1 - torch.arange(image.shape[1])],
         hint="an index may be a tensor. Which one picks the columns −1, −2, −3, and so on?",
         praise="An index may be a tensor: it says which columns, and in which order.",
     ),
-    "2.D": Puzzle(
+    "2.D": _Puzzle(
         call="shift(image, steps)",
         cases=[(_FLAG, 1), (_FLAG[:, :3], 2), (_FLAG, 9), (_FLAG, -1)],
         right=lambda x, steps: x[:, (torch.arange(x.shape[1]) - steps) % x.shape[1]],
         hint="to column j comes column j − steps. `%` by the width brings that back to 0, 1, 2, …",
         praise="`%` closes each row to a ring, as `torch.roll` does.",
     ),
-    "2.E": Puzzle(
+    "2.E": _Puzzle(
         call="distances(points, others)",
         cases=[(_FLAG[:, :2], _FLAG[:3, 1:3]), (_FLAG[:1, :2], _FLAG[:, :2])],
         right=lambda points, others: ((points[:, None] - others) ** 2).sum(-1),
