@@ -32,6 +32,11 @@ class _NotYet(Exception):
     """An answer that is not right yet; the message says why. Without one it is still `...`."""
 
 
+def _random(*shape: int) -> Tensor:
+    """Return numbers from 0 to 1: for one shape always the same."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
 def refuse(complaints: Mapping[str, Any]) -> None:
     """Raise `_NotYet` with the first message whose condition holds."""
     for message, holds in complaints.items():
@@ -307,7 +312,8 @@ class Code(_Exercise):
         raise _NotYet(f"{said} And {_CHANGES}" if changed else said)
 
     def _call_with(self, case: tuple) -> str:
-        """Return the call with a case: small tensors in full, larger ones by name and shape."""
+        """Return the call with a case: numbers, lists and small tensors in full, larger tensors by
+        name and shape, all else by name."""
         name, names = self.call.removesuffix(")").split("(")
         small = sum(one.numel() for one in case if isinstance(one, Tensor)) <= 20
         parts = []
@@ -316,7 +322,7 @@ class Code(_Exercise):
                 shape = f"{argument} {list(value.shape)}"
                 parts.append(f"tensor({_shown(value.tolist())})" if small else shape)
             else:
-                parts.append(argument if callable(value) else repr(value))
+                parts.append(repr(value) if type(value) in (int, float, list) else argument)
         return f"{name}({', '.join(parts)})"
 
 

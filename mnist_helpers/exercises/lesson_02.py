@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 import dis
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 import torch.nn.functional as F
 
 from ..plots import plot_images
-from .engine import Code, Values, refuse, same
+from .engine import Code, Values, _random, refuse, same
 
 EXERCISES = {}
 
@@ -44,10 +45,6 @@ EXERCISES["2.1"] = Values(
 )
 
 
-def _rand(*shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
-
-
 def _batch_of_one(photo: Tensor) -> Tensor:
     return photo.permute(2, 0, 1).unsqueeze(0)
 
@@ -58,7 +55,7 @@ EXERCISES["2.2"] = Code(
     "axis N in front.",
     praise="`permute` carried the pixels along with their axes, and `unsqueeze` made a batch of "
     "one.",
-    cases=[(_rand(4, 6, 3),), (_rand(5, 5, 3),), (_rand(2, 7, 3),)],
+    cases=[(_random(4, 6, 3),), (_random(5, 5, 3),), (_random(2, 7, 3),)],
     right=_batch_of_one,
     mistakes={
         "You divided by 255; the numbers are to stay.": lambda photo: _batch_of_one(photo) / 255,
@@ -68,7 +65,6 @@ EXERCISES["2.2"] = Code(
         "The batch axis is missing. `unsqueeze(0)` adds it in front.": lambda x: x.permute(2, 0, 1),
         "You added the batch axis, but the channels still come last.": lambda x: x.unsqueeze(0),
     },
-    clue="photo[row, column, channel] has to stand at [0, channel, row, column].",
 )
 
 EXERCISES["2.3"] = Values(
@@ -99,7 +95,9 @@ EXERCISES["2.4"] = Values(
     praise="Each sums to 1, but for rounding, so neither makes the picture brighter or darker. So "
     "does 2 · identity − blur, to sharpen.",
     right={"identity": _IDENTITY, "blur": _BLUR},
-    tidy=lambda kernel: kernel.float() if isinstance(kernel, Tensor) else kernel,
+    tidy=lambda kernel: (
+        torch.as_tensor(kernel).float() if isinstance(kernel, (Tensor, np.ndarray)) else kernel
+    ),
     mistakes=[
         {
             "`torch.eye` adds up three pixels on a diagonal. You want the middle one only.": (
@@ -134,7 +132,7 @@ EXERCISES["2.5"] = Code(
     "convolutional network.",
     cases=[
         # Numbers on both sides of 0; kernels higher than wide, and wider than high.
-        (_rand(height, width) - 0.5, _rand(*kernel) - 0.5, stride, padding)
+        (_random(height, width) - 0.5, _random(*kernel) - 0.5, stride, padding)
         for height, width, kernel, stride, padding in [
             (5, 6, (3, 3), 1, 0),
             (6, 5, (3, 3), 2, 1),
@@ -163,9 +161,9 @@ EXERCISES["2.5"] = Code(
             )
         ),
     },
-    clue="Its height is (H + 2 · padding − k) / stride, without the fraction, plus 1, the width "
-    "likewise; its window at [row, column] starts at row · stride, column · stride of the padded "
-    "image.",
+    tidy=lambda result: (
+        result[0, 0] if isinstance(result, Tensor) and result.shape[:-2] == (1, 1) else result
+    ),
     advice={
         "zeros()": "A size has to be a whole number: divide with `//`.",
         "must match": "Height and width can differ: use each length for its own axis.",

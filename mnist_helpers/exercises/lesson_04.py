@@ -1,6 +1,6 @@
 """The exercises of lesson 04: the loss, its mean, a step of training, an evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import contextlib
 import math
 from statistics import fmean
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 
 from ..insights import confusion_matrix
-from .engine import Code, Free, Given, Values, refuse, same
+from .engine import Code, Free, Given, Values, _random, refuse, same
 
 EXERCISES = {}
 
@@ -61,12 +61,6 @@ EXERCISES["4.2"] = Code(
 )
 
 
-def _logits_and_labels(count: int, classes: int) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(count)
-    logits = 2 * torch.randn(count, classes, generator=generator)
-    return logits, torch.randint(classes, (count,), generator=generator)
-
-
 def _picked(scores: Tensor, labels: Tensor) -> Tensor:
     return scores[torch.arange(len(labels)), labels]
 
@@ -88,7 +82,10 @@ EXERCISES["4.3"] = Code(
     praise="It agrees with PyTorch's.",
     remark=_remark_on_large_logits,
     advice={"must match": "Each row is divided by its own sum: sum(dim=1, keepdim=True)."},
-    cases=[_logits_and_labels(*sizes) for sizes in ((1, 3), (6, 2), (5, 4), (4, 10))],
+    cases=[
+        (6 * _random(n, classes) - 3, (classes * _random(n)).long())
+        for n, classes in ((1, 3), (6, 2), (5, 4), (4, 10))
+    ],
     right=lambda x, y: F.cross_entropy(x, y).item(),
     mistakes={
         "You return a loss for each digit. The loss of a batch is their mean.": (
@@ -191,14 +188,7 @@ EXERCISES["4.4"] = Free(
 
 
 class _Loader(list):
-    """Batches, with the data set beside them, as a `DataLoader` has it."""
-
-    def __init__(self, images: Tensor, labels: Tensor, batch_size: int) -> None:
-        super().__init__(zip(images.split(batch_size), labels.split(batch_size), strict=True))
-        self.dataset = SimpleNamespace(data=images, targets=labels)
-
-    def __repr__(self) -> str:
-        return "loader"
+    dataset: SimpleNamespace  # as a `DataLoader` has it
 
 
 def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, _Loader]:
@@ -207,8 +197,9 @@ def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, _Loader]:
     labels = torch.randperm(60, generator=generator) % 10
     logits = torch.randn(60, 10, generator=generator) + 2 * F.one_hot(labels, 10)
     images = logits.reshape(60, 1, 2, 5)
-    model = nn.Sequential(nn.Flatten(), nn.LayerNorm(10), nn.Dropout(1.0))
-    return model, _Loader(images, labels, batch_size)
+    loader = _Loader(zip(images.split(batch_size), labels.split(batch_size), strict=True))
+    loader.dataset = SimpleNamespace(data=images, targets=labels)
+    return nn.Sequential(nn.Flatten(), nn.LayerNorm(10), nn.Dropout(1.0)), loader
 
 
 def _of_counts(formula: Callable[[Tensor], Tensor], training: bool = False) -> Callable:
@@ -224,6 +215,14 @@ def _of_counts(formula: Callable[[Tensor], Tensor], training: bool = False) -> C
 
 def _accuracies(counts: Tensor) -> Tensor:
     return counts.diag() / counts.sum(dim=1)
+
+
+def _as_tensor(result: object) -> object:
+    if isinstance(result, Mapping):
+        result = [result[digit] for digit in sorted(result)]
+    return (
+        torch.tensor(result, dtype=torch.float32) if isinstance(result, (list, tuple)) else result
+    )
 
 
 def _remark_on_recorded_gradients(by_digit: Callable[..., object]) -> str:
@@ -245,9 +244,7 @@ EXERCISES["4.5"] = Code(
     remark=_remark_on_recorded_gradients,
     advice={"must match": "In a batch without a 9 `bincount` is shorter: minlength=10."},
     cases=[_model_and_loader(seed, size) for seed, size in ((0, 7), (1, 20), (2, 64))],
-    tidy=lambda result: (
-        torch.tensor(result, dtype=torch.float32) if isinstance(result, (list, tuple)) else result
-    ),
+    tidy=_as_tensor,
     right=_of_counts(_accuracies),
     mistakes={
         "Your model is still in training mode: call model.eval() first.": (

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from statistics import fmean, median
 
-import torch
-
 from ..batches import TensorBatches
-from .engine import Code, Given, Values
+from .engine import Code, Given, Values, _random
 
 EXERCISES = {}
 
@@ -32,12 +30,6 @@ EXERCISES["5.1"] = Values(
 )
 
 
-def _case(count: int, batch_size: int) -> tuple:
-    generator = torch.Generator().manual_seed(count)
-    images = torch.randint(256, (count, 28, 28), dtype=torch.uint8, generator=generator)
-    return images, torch.randperm(10, generator=generator)[:count], batch_size
-
-
 def _batches(*case: object) -> tuple:
     return tuple(TensorBatches(*case))
 
@@ -49,7 +41,10 @@ EXERCISES["5.2"] = Code(
     "to a list, or `yield` it.",
     praise="A DataLoader with ToTensor gives the same. Here a batch is one slice and one division; "
     "there each picture is taken by itself.",
-    cases=[_case(10, 4), _case(6, 3), _case(3, 1), _case(5, 8)],
+    cases=[
+        ((256 * _random(n, 28, 28)).byte(), (10 * _random(n)).long(), batch_size)
+        for n, batch_size in ((10, 4), (6, 3), (3, 1), (5, 8))
+    ],
     right=_batches,
     mistakes={
         "Is the `return` inside the loop? It belongs after it.": lambda *case: _batches(*case)[:1],
@@ -69,8 +64,6 @@ EXERCISES["5.2"] = Code(
             (some, labels) for some, _ in _batches(images, labels, size)
         ],
     },
-    clue="A batch holds its digits in their order and each as it was, divided by 255, in the shape "
-    "[n, 1, 28, 28], and their labels.",
     tidy=lambda result: Given(result).batches(limit=9),
 )
 
@@ -184,5 +177,4 @@ EXERCISES["5.5"] = Code(
             _times(lambda times: sorted(times)[len(times) // 2])
         ),
     },
-    clue="Read the time from `clock()` only: before each run and after it. Its unit is the second.",
 )

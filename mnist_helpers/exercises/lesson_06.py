@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
-from .engine import Code, Free, Given, refuse
+from .engine import Code, Free, Given, _random, refuse
 
 EXERCISES = {}
 
@@ -131,8 +131,6 @@ EXERCISES["6.3"] = Code(
         "Your rows sum to 1 + s. First multiply by 1 − s.": _of_ones(lambda ones, s: ones + s / 10),
         "Your rows sum to 1 − s. Add s / 10 to all ten.": _of_ones(lambda ones, s: (1 - s) * ones),
     },
-    clue="Each row holds ten numbers, whatever labels occur: 1 − s + s / 10 at the label, s / 10 "
-    "at the other nine.",
 )
 
 
@@ -141,10 +139,8 @@ def _moved(images: Tensor, down: int, right: int) -> Tensor:
 
 
 def _shifts(*moves: tuple[int, int]) -> list[tuple[Tensor, int, int]]:
-    generator = torch.Generator().manual_seed(0)
-    sizes = ((2, 1, 6, 9), (3, 1, 7, 5))
     # No pixel is black before, so that black ones are those that came in.
-    pictures = [0.1 + torch.rand(*size, generator=generator) for size in sizes]
+    pictures = 0.1 + _random(2, 1, 6, 9), 0.1 + _random(3, 1, 7, 5)
     return [(images, *move) for images in pictures for move in moves]
 
 
@@ -172,8 +168,6 @@ EXERCISES["6.4"] = Code(
             lambda x, down, right: x[:, :, : x.shape[2] - down, : x.shape[3] - right]
         ),
     },
-    clue="images[n, 0, row, column] comes to [n, 0, row + down, column + right], what comes in is "
-    "0, and the size stays.",
     later={
         "Right for shifts above 0. Negative shifts move up and left. F.pad crops by them.": (
             _shifts((-1, -2), (-3, -1), (2, -1), (-2, 3))

@@ -6,13 +6,9 @@ import torch
 from torch import Tensor
 
 from ..insights import confident_mistakes, confusion_matrix
-from .engine import Code
+from .engine import Code, _random
 
 EXERCISES = {}
-
-
-def _random(*shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 _LABELS = torch.arange(300) % 10
@@ -31,10 +27,7 @@ EXERCISES["8.1"] = Code(
     praise="A row sums to how many digits have the label, a column to how often the network says "
     "that digit, the diagonal to what is read rightly. The largest number off the diagonal names "
     "the pair that is confused most.",
-    cases=[
-        (_LABELS, _ANSWERS),
-        (torch.tensor([3, 3, 5, 3, 0]), torch.tensor([5, 3, 8, 5, 0])),
-    ],
+    cases=[(_LABELS, _ANSWERS), (torch.tensor([3, 3, 5, 3, 0]), torch.tensor([5, 3, 8, 5, 0]))],
     right=confusion_matrix,
     mistakes={
         "The row is the label, the column what the network says.": _counts(lambda matrix: matrix.T),
@@ -143,8 +136,6 @@ EXERCISES["8.3"] = Code(
         "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
         "Nothing is covered.": lambda images, *_: images,
     },
-    clue="Black are the rows from `row` to row + size − 1 in the columns from `column` to column + "
-    "size − 1. Everything else stays.",
     advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
 )
 

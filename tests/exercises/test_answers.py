@@ -81,6 +81,8 @@ ANSWERS += [
     ("4.5", lambda *case: RIGHT["4.5"](*case)[:9], "has the shape [9]"),
     ("4.3", without_keepdim, "keepdim=True"),
     ("4.5", lambda *case: RIGHT["4.5"](*case).numpy(), "Right. "),
+    ("4.5", lambda *case: dict(enumerate(RIGHT["4.5"](*case))), "Right. "),
+    ("4.5", lambda *case: {9: 1.0}, "has the shape [1]"),
     ("4.5", through_the_data_set, "Right. "),
     ("4.5", recording_gradients, "Right. Run it on classic_model"),
     ("4.5", lambda model, loader: torch.zeros(10), "accuracy_of_each_digit(model, loader) has"),
@@ -108,7 +110,11 @@ ANSWERS += [
     ("5.4", (1, 5.09375, 999.5), "Your 999 is not 999.5"),
     ("5.4", (1, 5.09, 1000), "5.09 is nearly right, but rounded"),
     ("5.5", timed, "Right. "),
-    ("5.5", lambda run, clock, repeats: timed(run, clock, repeats, lambda: 0), "`clock()` only"),
+    (
+        "5.5",
+        lambda run, clock, repeats: timed(run, clock, repeats, lambda: 0),
+        "the difference to clock() now",
+    ),
 ]
 
 
@@ -180,12 +186,12 @@ ANSWERS += [
     ("5.2", lambda *case: [next(yielded(*case))], "Is the `return` inside the loop?"),
     ("5.2", lambda *case: itertools.cycle(yielded(*case)), "is a list of 9; give a value for each"),
     ("5.2", lambda *case: [(x.byte(), y) for x, y in yielded(*case)], "cuts fractions off"),
-    ("5.2", lambda *case: [(x.mT, y) for x, y in yielded(*case)], "each as it was"),
+    ("5.2", lambda *case: [(x.mT, y) for x, y in yielded(*case)], "Hint: let `start`"),
     ("5.2", spoiling, "your function changes what it is given"),
-    ("5.2", lambda *case: [(x, y.flip(0)) for x, y in yielded(*case)], "and their labels"),
+    ("5.2", lambda *case: [(x, y.flip(0)) for x, y in yielded(*case)], "Hint: let `start`"),
     ("5.2", lambda *case: [(x, y.float()) for x, y in yielded(*case)], "Make it torch.int64"),
     ("5.2", lambda *_: iter([(..., ...)]), "Exercise 5.2 waits"),
-    ("6.3", lambda y, s: (1 - s) * F.one_hot(y) + s / 10, "whatever labels occur"),
+    ("6.3", lambda y, s: (1 - s) * F.one_hot(y) + s / 10, "F.one_hot(labels, 10)"),
     ("6.4", lambda x, *by: RIGHT["6.4"](x, *[max(0, one) for one in by]), "Negative shifts move"),
     ("6.4", with_minus_zero, "-0 is 0"),
     ("6.5", lambda first, second: (second - first, 0), "Lists cannot be subtracted"),
