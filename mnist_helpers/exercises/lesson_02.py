@@ -100,16 +100,14 @@ EXERCISES["2.4"] = Values(
     ),
     mistakes=[
         {
-            "`torch.eye` adds up three pixels on a diagonal. You want the middle one only.": (
-                torch.eye(3)
-            ),
+            "`torch.eye` adds up three pixels on a diagonal. "
+            "You want the middle one only.": torch.eye(3),
             "All ones add up nine pixels. You want the middle one only.": torch.ones(3, 3),
         },
         {
             "Your blur adds nine pixels up. The mean needs a division.": torch.ones(3, 3),
-            "All zeros make every picture black. As a whole number 1/9 is cut off to 0.": (
-                torch.zeros(3, 3)
-            ),
+            "All zeros make every picture black. "
+            "As a whole number 1/9 is cut off to 0.": torch.zeros(3, 3),
             "You left the pixel itself out: it is one of the nine.": (1 - _IDENTITY) / 8,
             "It is nearly right, but rounded. Let Python divide, `1 / 9`: then it sums to 1.": (
                 lambda kernel: same(kernel, _BLUR, 0.01)

@@ -45,9 +45,8 @@ EXERCISES["4.2"] = Code(
     cases=[([2.0, 5.0], [2, 1]), ([1.0, 2.0, 6.0], [64, 64, 32]), ([0.5], [7])],
     right=lambda losses, sizes: fmean(losses, weights=sizes),
     mistakes={
-        "That is the plain mean of the batches. Weigh each loss by its batch's size.": (
-            lambda losses, sizes: fmean(losses)
-        ),
+        "That is the plain mean of the batches. "
+        "Weigh each loss by its batch's size.": lambda losses, sizes: fmean(losses),
         "You added up loss × size. Divide by the number of digits.": (
             lambda losses, sizes: fmean(losses, weights=sizes) * sum(sizes)
         ),
@@ -99,9 +98,8 @@ EXERCISES["4.3"] = Code(
             lambda x, y: -_picked(x - x.exp().sum().log(), y).mean()
         ),
         "The logarithm is missing.": lambda x, y: -_picked(x.softmax(dim=1), y).mean(),
-        "You picked the columns `labels` from every row. From row i only labels[i] is wanted.": (
-            lambda x, y: -x.log_softmax(dim=1)[:, y].mean()
-        ),
+        "You picked the columns `labels` from every row. "
+        "From row i only labels[i] is wanted.": lambda x, y: -x.log_softmax(dim=1)[:, y].mean(),
     },
 )
 
@@ -120,9 +118,8 @@ def _step_of(*order: str) -> Callable[..., float]:
 
 _RIGHT_STEP = _step_of("zero_grad", "backward", "step")
 _WRONG_STEPS = {
-    "Nothing moves. It takes `backward` and then `step`, with no `zero_grad` between them.": (
-        _step_of()
-    ),
+    "Nothing moves. "
+    "It takes `backward` and then `step`, with no `zero_grad` between them.": _step_of(),
     "Gradients pile up from step to step: `zero_grad` is missing, or has no brackets.": (
         _step_of("backward", "step")
     ),

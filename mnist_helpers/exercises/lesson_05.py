@@ -78,9 +78,8 @@ EXERCISES["5.3"] = Code(
         "Those are the strides of the usual layout, row after row and channel after channel.": (
             lambda n, c, h, w: (c * h * w, h * w, w, 1)
         ),
-        "Return them in the order of the shape, N, C, H, W. Yours are in that of the memory.": (
-            lambda n, c, h, w: (h * w * c, w * c, c, 1)
-        ),
+        "Return them in the order of the shape, N, C, H, W. "
+        "Yours are in that of the memory.": lambda n, c, h, w: (h * w * c, w * c, c, 1),
         "From one row to the next it is a whole row of pixels, `width` of them, not `height`.": (
             lambda n, c, h, w: (h * w * c, 1, h * c, c)
         ),

@@ -153,9 +153,8 @@ EXERCISES["6.4"] = Code(
     cases=_shifts((1, 2), (3, 1), (2, 4)),
     right=_moved,
     mistakes={
-        "What goes out on one side comes back on the other. What comes in has to be black.": (
-            lambda x, down, right: x.roll((down, right), dims=(2, 3))
-        ),
+        "What goes out on one side comes back on the other. "
+        "What comes in has to be black.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
         "What comes in has to be black. Start from zeros, no copy.": lambda x, down, right: (
             _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),
@@ -207,9 +206,8 @@ EXERCISES["6.5"] = Code(
         "The sign is turned round: it is second − first.": (
             lambda first, second: _compared(second, first)
         ),
-        "Your standard deviation divides by n. Divide by n − 1, as `statistics.stdev` does.": (
-            partial(_compared, spread=pvariance)
-        ),
+        "Your standard deviation divides by n. "
+        "Divide by n − 1, as `statistics.stdev` does.": partial(_compared, spread=pvariance),
         "That is the spread of single runs: the division by n is missing.": (
             partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 + v2))
         ),
