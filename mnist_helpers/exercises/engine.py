@@ -5,7 +5,7 @@ a reference, `Free` for what only a function can judge. `Given` is what a learne
 as a number, a tensor, a module, or says what is off.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -119,17 +119,16 @@ class Given:
 
     def batches(self, limit: int) -> list[list[Tensor]]:
         """Return the pairs of tensors that it holds or yields; `limit`, if it never ends."""
-        wanted = "a list of pairs (images, labels), or what yields them as a DataLoader does"
-        if not isinstance(self.value, Iterable) or isinstance(self.value, (Tensor, Mapping, str)):
-            raise _NotYet(f"{self.what} is {self.kind}; it has to be {wanted}.")
-        walk = Given(lambda: list(islice(self.value, limit)), "Walking through it")
-        batches = []
-        for batch in walk.call().value:
-            pair = batch if isinstance(batch, (list, tuple)) and len(batch) == 2 else []
-            batches.append([Given(part, "What stands in a pair").tensor() for part in pair])
-            if not pair or any(part.ndim == 0 for part in batches[-1]):
-                stands = f"holds {Given(batch).kind} where a batch should be"
-                raise _NotYet(f"{self.what} {stands}. It has to be {wanted}.")
+        wanted = "It has to yield pairs (images, labels), as a DataLoader or a list of pairs does."
+        walk = Given(
+            lambda: [(images, labels) for images, labels in islice(self.value, limit)],
+            "Walking through it",
+            {"": wanted},
+        )
+        pairs = walk.call().value
+        batches = [[Given(part, "What stands in a pair").tensor() for part in one] for one in pairs]
+        single = any(part.ndim == 0 for pair in batches for part in pair)
+        refuse({f"{self.what} holds single numbers. {wanted}": single})
         return batches
 
     def entries(self, names: Sequence[str]) -> list[Any]:

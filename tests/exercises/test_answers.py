@@ -181,7 +181,7 @@ ANSWERS += [
     ("6.3", lambda *case: RIGHT["6.3"](*case).double(), "Right. "),
     ("6.5", lambda *case: [*map(torch.tensor, RIGHT["6.5"](*case))], "Right. "),
     ("6.2", lambda *case: RIGHT["6.2"](*case) * (case[0] != 0.3 * case[1]), "at the turn"),
-    ("5.2", lambda x, y, size: x / 255, "has to be a list of pairs (images, labels)"),
+    ("5.2", lambda x, y, size: x / 255, "It has to yield pairs (images, labels)"),
     ("5.2", lambda *case: next(yielded(*case)), "That is one pair"),
     ("5.2", lambda *case: [next(yielded(*case))], "Is the `return` inside the loop?"),
     ("5.2", lambda *case: itertools.cycle(yielded(*case)), "is a list of 9; give a value for each"),
