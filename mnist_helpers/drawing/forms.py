@@ -119,9 +119,7 @@ def drawn_digits(
 
 def _smooth(points: Float[Tensor, "N 2"]) -> Float[Tensor, "M 2"]:
     """Return points of a smooth curve through `points`, eight steps from each to the next.
-
-    Source: E. Catmull, R. Rom, "A class of local interpolating splines", 1974.
-    """
+    Source: E. Catmull, R. Rom, "A class of local interpolating splines", 1974."""
     # One more at each end, straight on.
     ends = 2 * points[:1] - points[1:2], 2 * points[-1:] - points[-2:-1]
     knots = torch.cat([ends[0], points, ends[1]])

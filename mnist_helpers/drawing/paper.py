@@ -29,14 +29,9 @@ class _Photo(NamedTuple):
 
 
 def read_photo(source: str | Path | bytes | memoryview) -> _Photo:
-    """Find the digit in a photograph, a PNG or JPEG: a file's path or what the file holds.
-
-    The digit is the largest ink that does not touch the edge, with the small pieces near it.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no such picture, larger than 50 megapixels, or shows no or several digits.
-    """
+    """Find the digit in a photograph, a PNG or JPEG: a file's path or what the file holds. It is
+    the largest ink that does not touch the edge, with the small pieces near it. ValueError says
+    that there is none or several, or that the picture is damaged or has over 50 megapixels."""
     grey = np.asarray(_grey(source), dtype=np.float32) / 255
     even = _evened(grey)
     # The darkest spot is ink; halfway to the paper, which is 1, lies the threshold.

@@ -1,6 +1,7 @@
 """The exercises of lesson 05: a gain, batches, strides, bfloat16, a measurement."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import fmean, median
 
 from ..batches import TensorBatches
@@ -132,18 +133,15 @@ class _Machine:
         return self.now
 
 
-def _times(of: Callable[[list[float]], float], warm_up: int = 1) -> Callable[..., float]:
+def _times(of: Callable[[list[float]], float], warm_up: bool = True) -> Callable[..., float]:
     """Return a measurement: what `of` makes of the times."""
 
     def median_seconds(run: Callable, clock: Callable, repeats: int) -> float:
-        for _ in range(warm_up):
+        ticks = [clock()]
+        for _ in range(repeats + warm_up):
             run()
-        times = []
-        for _ in range(repeats):
-            start = clock()
-            run()
-            times.append(clock() - start)
-        return of(times)
+            ticks.append(clock())
+        return of([end - start for start, end in pairwise(ticks[warm_up:])])
 
     return median_seconds
 
@@ -164,7 +162,9 @@ EXERCISES["5.5"] = Code(
     ],
     right=_times(median),
     mistakes={
-        "The warm-up is missing: the first call counts with the others.": _times(median, warm_up=0),
+        "The warm-up is missing: the first call counts with the others.": _times(
+            median, warm_up=False
+        ),
         "That is the mean, which takes one slow run in. Take the median.": _times(fmean),
         "That is the shortest time. Take the median.": _times(min),
         "That is the time of the last run. Keep all of them.": _times(lambda times: times[-1]),

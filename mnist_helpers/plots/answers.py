@@ -20,13 +20,12 @@ _TEN_COLOURS = (
 )
 
 
-def _require_probabilities(probabilities: Float[Tensor, "*rows 10"]) -> None:
-    """Raise ValueError for logits: drawn as probabilities they would be misread."""
-    low, high = probabilities.min().item(), probabilities.max().item()
-    if low < 0 or (probabilities.sum(dim=-1) - 1).abs().max() > 1e-3:
+def require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None:
+    """Raise ValueError for logits, which would be misread, and for NaN."""
+    sums = probabilities.sum(dim=-1)
+    if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
         raise ValueError(
-            f"The probabilities go from {low:.3g} to {high:.3g}. Each row has to sum to 1, with "
-            "nothing below 0: apply softmax(dim=-1) to the logits first."
+            "Each row of probabilities has to sum to 1: apply softmax(dim=-1) to the logits first."
         )
 
 
@@ -39,7 +38,7 @@ def plot_predictions(
 ) -> Figure:
     """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
     more probable digit orange and hatched. Logits raise ValueError."""
-    _require_probabilities(probabilities)
+    require_probabilities(probabilities)
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
     figsize = (11, round(11 * height / width, 1))
@@ -93,7 +92,7 @@ def plot_watched(
 ) -> Figure:
     """Draw digits side by side, each above its ten probabilities as columns, in the colours of
     `plot_predictions`: quick to draw, while a network is trained. Logits raise ValueError."""
-    _require_probabilities(probabilities)
+    require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
     figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.55))
@@ -118,7 +117,7 @@ def plot_beliefs(
 ) -> Figure:
     """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
     for each class, the label's framed, a column for each epoch. Logits raise ValueError."""
-    _require_probabilities(probabilities)
+    require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
     alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
     figure, axes = _figure(alt, rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3)
@@ -139,7 +138,7 @@ def plot_beliefs(
 @_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
     """Draw a digit in [0, 1] beside each network's ten probabilities. Logits raise ValueError."""
-    _require_probabilities(torch.stack([*probabilities.values()]))
+    require_probabilities(torch.stack([*probabilities.values()]))
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
     margins = (0.15 / width, 0.06, 1 - 0.15 / width, 0.88, 0.16)

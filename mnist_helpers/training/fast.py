@@ -100,7 +100,6 @@ def fit_one_cycle(
 ) -> list[float]:
     """Train with Adam and one cycle of the learning rate, and return the loss of every batch.
 
-    `betas` are how much of their past Adam's means of the gradient and of its square keep;
     `average` takes the weights in after each of the last fifth of the steps; `precision` is that
     of the layers. A FloatingPointError names the first batch whose loss is not finite.
     """
@@ -152,8 +151,7 @@ def fit_fast(
     **options: object,
 ) -> list[float]:
     """Train the fast way that lesson 06 arrives at: after one epoch a `CNN` reads 99 % of the test
-    set. The same `seed` and initial weights give the same network. `options` go to
-    `fit_one_cycle`."""
+    set. `options` go to `fit_one_cycle`."""
     if precision is None:
         precision, reason = choose_precision(next(model.parameters()).device)
         if progress:
