@@ -187,9 +187,7 @@ class Given:
         if isinstance(value, numbers.Integral):
             return int(value)
         if whole:
-            way = (
-                f"`int({float(value)})`" if value == int(value) else "divide with `//`, or round it"
-            )
+            way = f"`int({float(value)})`" if value == int(value) else "divide with `//`"
             raise _NotYet(f"{self.what} is {float(value)}, a float. Make it whole: {way}.")
         return float(value)
 

@@ -88,9 +88,7 @@ def _judge_mean_picture(answer: object) -> str:
             f"The shape is {shape}, and has to be [28, 28], H, W. Average over N alone: "
             f"`mean(dim=0)`.": shape != [28, 28],
             "The pixels go over 1: divide by 255.": picture.max() > 1,
-            "The numbers are not the mean of all training threes. Draw it: what do you see?": (
-                alike is None
-            ),
+            "That is not the mean of all training threes. Draw it: what do you see?": alike is None,
             "That is the mean of all digits. Choose the threes first.": alike == 10,
             f"That is the mean picture of the digit {alike}.": alike != 3,
         }
@@ -166,9 +164,7 @@ def _judge_epoch(
             f"{case} a batch holds {[*sizes, last][0]}. Hand batch_size on to the DataLoader.": (
                 set(sizes) - {batch_size} or last > batch_size
             ),
-            f"{case} the last batch holds {last}. Which argument leaves it out?": (
-                last != batch_size
-            ),
+            f"{case} the last one holds {last}. Which argument leaves it out?": last != batch_size,
             f"{case} your images are {shape}, and should be {right}. `nonzero()` gives a column, "
             f"[n, 1]; Subset wants a plain row: `flatten()`.": shape != right,
             f"{count} are {len(batches)} batches with {different} different samples.": (

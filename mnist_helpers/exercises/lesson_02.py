@@ -21,9 +21,7 @@ def _wrong_shapes(code: str, right: list[int]) -> dict[str, Any]:
     given = f"The shape of {code} is not {{}}."
     return {
         f"{given} A number as index drops its axis.": lambda shape: len(shape) > len(right),
-        f"{given} Only a number drops its axis, all others stay.": lambda shape: (
-            len(shape) < len(right)
-        ),
+        f"{given} Only a number drops its axis.": lambda shape: len(shape) < len(right),
         f"{given} The axes stay in their order.": lambda shape: sorted(shape) == sorted(right),
     }
 
@@ -95,9 +93,7 @@ EXERCISES["2.4"] = Values(
     praise="Each sums to 1, but for rounding, so neither makes the picture brighter or darker. So "
     "does 2 · identity − blur, to sharpen.",
     right={"identity": _IDENTITY, "blur": _BLUR},
-    tidy=lambda kernel: (
-        torch.as_tensor(kernel).float() if isinstance(kernel, (Tensor, np.ndarray)) else kernel
-    ),
+    tidy=lambda x: torch.as_tensor(x).float() if isinstance(x, (Tensor, np.ndarray)) else x,
     mistakes=[
         {
             "`torch.eye` adds up three pixels on a diagonal. "
@@ -159,9 +155,7 @@ EXERCISES["2.5"] = Code(
             )
         ),
     },
-    tidy=lambda result: (
-        result[0, 0] if isinstance(result, Tensor) and result.shape[:-2] == (1, 1) else result
-    ),
+    tidy=lambda x: x[0, 0] if isinstance(x, Tensor) and x.shape[:-2] == (1, 1) else x,
     advice={
         "zeros()": "A size has to be a whole number: divide with `//`.",
         "must match": "Height and width can differ: use each length for its own axis.",

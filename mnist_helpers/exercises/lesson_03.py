@@ -17,9 +17,7 @@ EXERCISES["3.1"] = Values(
         {
             "You left out the biases, one for each output channel.": 64 * 32 * 25,
             "Each kernel is a block of 32×5×5 numbers, for all input channels.": 64 * (25 + 1),
-            "There are 64 biases, one for each output channel: out_channels comes second.": (
-                32 * (64 * 25 + 1)
-            ),
+            "There are 64 biases, as out_channels comes second, and is 64.": 32 * (64 * 25 + 1),
             "That is for a 3×3 kernel. Here it is 5×5.": 64 * (32 * 9 + 1),
             "The kernel is 5×5: 25 numbers for each input channel, not 5.": 64 * (32 * 5 + 1),
             "The size of the picture does not matter.": 64 * 32 * 28 * 28,

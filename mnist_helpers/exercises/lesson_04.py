@@ -204,12 +204,10 @@ def _accuracies(counts: Tensor) -> Tensor:
     return counts.diag() / counts.sum(dim=1)
 
 
-def _as_tensor(result: object) -> object:
-    if isinstance(result, Mapping):
-        result = [result[digit] for digit in sorted(result)]
-    return (
-        torch.tensor(result, dtype=torch.float32) if isinstance(result, (list, tuple)) else result
-    )
+def _as_tensor(given: object) -> object:
+    if isinstance(given, Mapping):
+        given = [given[digit] for digit in sorted(given)]
+    return torch.tensor(given, dtype=torch.float32) if isinstance(given, (list, tuple)) else given
 
 
 def _remark_on_recorded_gradients(by_digit: Callable[..., object]) -> str:
@@ -234,9 +232,7 @@ EXERCISES["4.5"] = Code(
     tidy=_as_tensor,
     right=_of_counts(_accuracies),
     mistakes={
-        "Your model is still in training mode: call model.eval() first.": (
-            _of_counts(_accuracies, training=True)
-        ),
+        "Still in training mode: call model.eval() first.": _of_counts(_accuracies, training=True),
         "You divide by the number of all digits. The threes' accuracy is among the threes.": (
             _of_counts(lambda counts: counts.diag() / counts.sum())
         ),

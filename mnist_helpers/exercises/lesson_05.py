@@ -108,9 +108,7 @@ EXERCISES["5.4"] = Values(
         },
         {
             "bfloat16 has no 5.1: between 4 and 8 its numbers lie 1/32 apart.": 5.1,
-            "{} is nearly right, but rounded. Give all digits.": (
-                lambda value: abs(value - 163 / 32) < 0.006
-            ),
+            "{} is nearly right. Give all digits.": lambda value: abs(value - 163 / 32) < 0.006,
         },
         {
             "bfloat16 has no 999: between 512 and 1,024 its numbers lie 4 apart.": 999,
@@ -162,9 +160,7 @@ EXERCISES["5.5"] = Code(
     ],
     right=_times(median),
     mistakes={
-        "The warm-up is missing: the first call counts with the others.": _times(
-            median, warm_up=False
-        ),
+        "The warm-up is missing: the first call counts, too.": _times(median, warm_up=False),
         "That is the mean, which takes one slow run in. Take the median.": _times(fmean),
         "That is the shortest time. Take the median.": _times(min),
         "That is the time of the last run. Keep all of them.": _times(lambda times: times[-1]),

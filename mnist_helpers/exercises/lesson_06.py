@@ -91,12 +91,8 @@ EXERCISES["6.2"] = Code(
         "Yours never gets to 0: the fall has 0.7 × steps, not all of them.": (
             _one_cycle(fall=lambda left: 0.3 + 0.7 * left)
         ),
-        "Yours jumps down at the turn: divide by 0.7 × steps.": (
-            _one_cycle(fall=lambda left: 0.7 * left)
-        ),
-        "Yours rises again after the turn. Count the steps left, steps − step.": (
-            _one_cycle(fall=lambda left: 1 - left)
-        ),
+        "Yours jumps at the turn: divide by 0.7 × steps.": _one_cycle(fall=lambda left: 0.7 * left),
+        "Yours rises after the turn. Count steps − step.": _one_cycle(fall=lambda left: 1 - left),
         "The multiplication by `peak` is missing.": lambda *case: _one_cycle()(*case[:2], 1),
     },
     later={"Right but at the turn, where it is `peak`.": [(30, 100, 0.1), (6, 20, 0.5)]},
@@ -160,9 +156,7 @@ EXERCISES["6.4"] = Code(
         ),
         "Yours moves up and left.": lambda x, down, right: _moved(x, -down, -right),
         "Rows and columns are exchanged.": lambda x, down, right: _moved(x, right, down),
-        "You padded on one side; now crop as much on the other.": (
-            lambda x, down, right: F.pad(x, (right, 0, down, 0))
-        ),
+        "Now crop as much on the other side.": lambda x, down, right: F.pad(x, (right, 0, down, 0)),
         "You cropped on one side; now pad as much on the other.": (
             lambda x, down, right: x[:, :, : x.shape[2] - down, : x.shape[3] - right]
         ),
@@ -203,9 +197,7 @@ EXERCISES["6.5"] = Code(
     right=_compared,
     mistakes={
         "Both numbers are right, in the wrong order.": lambda *lists: _compared(*lists)[::-1],
-        "The sign is turned round: it is second − first.": (
-            lambda first, second: _compared(second, first)
-        ),
+        "The sign is wrong: it is second − first.": lambda first, second: _compared(second, first),
         "Your standard deviation divides by n. "
         "Divide by n − 1, as `statistics.stdev` does.": partial(_compared, spread=pvariance),
         "That is the spread of single runs: the division by n is missing.": (
@@ -214,9 +206,7 @@ EXERCISES["6.5"] = Code(
         "You added the two standard errors. Their squares add up.": (
             partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 / n1) + math.sqrt(v2 / n2))
         ),
-        "The square root is missing.": (
-            partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2)
-        ),
+        "Take the square root.": partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2),
     },
     advice={
         "could not be broadcast": "The lists may differ in length. Take the mean of each first.",

@@ -24,9 +24,7 @@ def require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None
     """Raise ValueError for logits, which would be misread, and for NaN."""
     sums = probabilities.sum(dim=-1)
     if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
-        raise ValueError(
-            "Each row of probabilities has to sum to 1: apply softmax(dim=-1) to the logits first."
-        )
+        raise ValueError("Each row has to sum to 1: apply softmax(dim=-1) to the logits first.")
 
 
 @_styled
@@ -54,9 +52,7 @@ def plot_predictions(
             corner = (left + 12, top + digit + 0.08)
             ax.add_artist(Rectangle(corner, 10, 0.84, facecolor=_PALE))
             ax.add_artist(Rectangle(corner, 10 * probability, 0.84, **look))
-            ax.text(
-                left + 11.6, top + digit + 0.5, f"{digit}", ha="right", va="center", fontsize=10
-            )
+            ax.text(left + 11.6, top + digit + 0.5, digit, ha="right", va="center", fontsize=10)
         if titles is None:
             title = f"{label}" if answer == label else f"{label}, read as {answer}"
             ax.text(left + 5, top - 0.3, title, ha="center", va="bottom")
@@ -104,7 +100,7 @@ def plot_watched(
             look = _bar_look(digit, label, answer)
             ax.add_artist(Rectangle((left + digit + 0.08, 12), 0.84, 10, facecolor=_PALE))
             ax.add_artist(Rectangle((left + digit + 0.08, 22), 0.84, -10 * probability, **look))
-            ax.text(left + digit + 0.5, 22.3, f"{digit}", ha="center", va="top", fontsize=10)
+            ax.text(left + digit + 0.5, 22.3, digit, ha="center", va="top", fontsize=10)
         title = f"{label}" if answer == label else f"{label}, read as {answer}"
         ax.text(left + 5, 2.6, title, ha="center", va="bottom", fontsize=12)
     ax.set(xlim=(-1, 12 * count - 1), ylim=(25, 0), aspect="auto")

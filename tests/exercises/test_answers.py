@@ -108,7 +108,7 @@ ANSWERS += [
     ("5.3", lambda *sizes: sizes, "Hint: in memory"),
     ("5.4", torch.tensor([1.003, 5.1, 999]).bfloat16(), "Right. "),
     ("5.4", (1, 5.09375, 999.5), "Your 999 is not 999.5"),
-    ("5.4", (1, 5.09, 1000), "5.09 is nearly right, but rounded"),
+    ("5.4", (1, 5.09, 1000), "5.09 is nearly right. Give all digits"),
     ("5.5", timed, "Right. "),
     (
         "5.5",

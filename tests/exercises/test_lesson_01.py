@@ -100,6 +100,6 @@ def test_an_answer_made_of_the_digits_is_told_what_it_is() -> None:
         ("1.4", 255 * threes.mean(dim=0), "divide by 255"),
         ("1.4", pixels.mean(dim=0), "the mean of all digits"),
         ("1.4", pixels[labels == 8].mean(dim=0), "the mean picture of the digit 8"),
-        ("1.4", threes.median(dim=0).values, "The numbers are not the mean"),
+        ("1.4", threes.median(dim=0).values, "That is not the mean of all training threes"),
     ]:
         assert said in judge(exercise, answer).message
