@@ -47,7 +47,7 @@ class _Run(NamedTuple):
         return self.accuracy is not None and self.accuracy < 0.2
 
 
-def main() -> int:
+def _main() -> int:
     options = _options()
     machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
     threads = f"{torch.get_num_threads()} threads"
@@ -209,4 +209,4 @@ def _fraction(ratio: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main())

@@ -9,7 +9,7 @@ import textwrap
 
 from ..data import DataError, data_root
 from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08
-from .engine import Verdict
+from .engine import _Verdict
 
 _LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
@@ -40,7 +40,7 @@ def progress() -> None:
         print(f"{number:02}  {marks}  {marks.count('■')} of {len(marks)}")
 
 
-def judge(exercise: object, answer: object) -> Verdict:
+def judge(exercise: object, answer: object) -> _Verdict:
     """Say whether an answer is right, and why; while it is, holds or returns ``...``, it waits.
     Raises ValueError for no exercise's number, DataError where the digits cannot be read."""
     if not isinstance(exercise, str) or exercise not in _EXERCISES:

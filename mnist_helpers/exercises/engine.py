@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..data import DataError
 
 
-class Verdict(NamedTuple):
+class _Verdict(NamedTuple):
     """Whether an answer is right, and what is said of it."""
 
     right: bool
@@ -196,7 +196,7 @@ class Given:
 class _Exercise:
     hint: str
 
-    def verdict(self, number: str, answer: object) -> Verdict:
+    def verdict(self, number: str, answer: object) -> _Verdict:
         try:
             Given(answer).finished()
             # An answer may raise anything when it is looked at.
@@ -205,8 +205,8 @@ class _Exercise:
         except _NotYet as not_yet:
             waits = f"Exercise {number} waits for your answer in place of each `...`."
             ask = f'For a hint: `hint("{number}")`.'
-            return Verdict(False, f"Not yet. {not_yet}" if not_yet.args else f"{waits} {ask}")
-        return Verdict(True, f"Right. {judged.value}")
+            return _Verdict(False, f"Not yet. {not_yet}" if not_yet.args else f"{waits} {ask}")
+        return _Verdict(True, f"Right. {judged.value}")
 
 
 @dataclass(frozen=True, kw_only=True)
