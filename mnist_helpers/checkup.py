@@ -1,7 +1,5 @@
 """What anyone who helps with a broken set-up asks first, each question answered by one function.
-
-What may be broken is imported inside the functions: the rest is told without it.
-"""
+What may be broken is imported inside it: the rest is told without."""
 
 from importlib import metadata
 import os

@@ -39,13 +39,12 @@ class DataError(RuntimeError):
 
 
 def data_root(verify: bool = False) -> Path:
-    """Return a folder that torchvision's ``MNIST(root=...)`` can read, preparing it on first use.
+    """Return a folder that torchvision's ``MNIST(root=...)`` can read: ``$MNIST_DATA_DIR`` where
+    that is set, else ``mnist_helpers`` in the user's cache folder. It takes 55 MB.
 
-    It is ``$MNIST_DATA_DIR`` where that is set, else ``mnist_helpers`` in the user's cache folder,
-    and takes 55 MB. The first call verifies each file's SHA-256 and unpacks those that are missing
-    or differ; so does a call with `verify`. Others, in any process, look only at sizes and
-    modification times. Processes that call it at once wait for each other. Raises a DataError where
-    it cannot be prepared.
+    The first call, and one with `verify`, looks at each file's SHA-256 and unpacks those that are
+    missing or differ; others look only at sizes and modification times. Processes that call it at
+    once wait for each other. Raises a DataError where it cannot be prepared.
     """
     root = _root_folder()
     raw = root / "MNIST" / "raw"
@@ -69,15 +68,14 @@ def data_root(verify: bool = False) -> Path:
 
 
 def load_datasets() -> tuple[MNIST, MNIST]:
-    """Return MNIST's training set (60,000 digits) and its test set (10,000). Each item is
-    ``(image, label)``: float32 ``[1, 28, 28]`` with values in [0, 1], and an int."""
+    """Return MNIST's training and its test set, of ``(image, label)``: float32 ``[1, 28, 28]`` in
+    [0, 1], and an int."""
     options = {"root": data_root(), "download": True, "transform": ToTensor()}
     return MNIST(train=True, **options), MNIST(train=False, **options)
 
 
 def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoader, DataLoader]:
-    """Return loaders for the training and the test set, of batches ``(images, labels)``: float32
-    ``[N, 1, 28, 28]`` in [0, 1], and int64 ``[N]``. Only the training set is shuffled, each epoch
+    """Return loaders for the training and the test set; only the first is shuffled, each epoch
     anew."""
     train_set, test_set = load_datasets()
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)

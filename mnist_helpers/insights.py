@@ -7,6 +7,7 @@ from jaxtyping import Float, Int64, Integer
 import torch
 from torch import Tensor, nn
 
+from .plots.answers import require_probabilities
 from .shapes import layer_outputs, layer_views, seen_patch
 
 
@@ -54,19 +55,18 @@ def most_confused(
     matrix: Integer[Tensor, "classes classes"], count: int = 5
 ) -> list[tuple[int, int, int]]:
     """Return at most `count` mistakes, the commonest first: label, prediction, how many times."""
-    mistakes = [
-        (label, prediction, matrix[label, prediction].item())
-        for label, prediction in matrix.nonzero().tolist()
-        if label != prediction
-    ]
-    return sorted(mistakes, key=lambda mistake: -mistake[2])[:count]
+    mistakes = matrix.clone().fill_diagonal_(0)
+    places = mistakes.flatten().argsort(descending=True, stable=True)[:count].tolist()
+    found = [(*divmod(place, len(matrix)), mistakes.flatten()[place].item()) for place in places]
+    return [mistake for mistake in found if mistake[2]]
 
 
 def confident_mistakes(
     probabilities: Float[Tensor, "N classes"], labels: Integer[Tensor, " N"], count: int
 ) -> Int64[Tensor, " mistakes"]:
     """Return the indices of at most `count` mistakes, the one that is most surely made first."""
-    confidence, predictions = _confidence_and_answers(probabilities)
+    require_probabilities(probabilities)
+    confidence, predictions = probabilities.detach().cpu().max(dim=1)
     wrong = (predictions != labels.cpu()).nonzero().flatten()
     order = confidence[wrong].argsort(descending=True, stable=True)
     return wrong[order][:count]
@@ -105,10 +105,7 @@ def occlusion_map(
     model: nn.Module, image: Float[Tensor, "1 H W"], label: int, size: int = 7
 ) -> Float[Tensor, "H W"]:
     """Return how probable a label still is to a model with a black square around each pixel.
-
-    Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks" (2014,
-    arXiv:1311.2901), section 4.2.
-    """
+    Source: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014."""
     height, width = image.shape[1:]
     covered = image.detach().repeat(height * width, 1, 1, 1)
     for number, one in enumerate(covered):
@@ -118,12 +115,9 @@ def occlusion_map(
 
 
 def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
-    """Return features on their principal components, the directions in which they vary most.
-
-    The method is that of Halko, Martinsson and Tropp, "Finding structure with randomness" (2011,
-    arXiv:0909.4061), always with the same random start. Nothing determines a component's sign: here
-    its largest entry is positive.
-    """
+    """Return features on their principal components, the directions in which they vary most; each
+    one's largest entry is positive, as nothing else determines its sign.
+    Source: Halko, Martinsson and Tropp, "Finding structure with randomness", 2011."""
     centred = features.detach().cpu().float()
     centred = centred - centred.mean(dim=0)
     with torch.random.fork_rng():
@@ -140,12 +134,11 @@ def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
 def reliability(
     probabilities: Float[Tensor, "N classes"], labels: Integer[Tensor, " N"], bins: int = 10
 ) -> list[_ReliabilityBin]:
-    """Compare how sure a network is with how often it is right, in bins of one width from 0 to 1.
-
-    Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (2017,
-    arXiv:1706.04599), section 2. A confidence on an edge belongs to the bin below.
-    """
-    confidence, predictions = _confidence_and_answers(probabilities)
+    """Compare how sure a network is with how often it is right, in bins of one width from 0 to 1; a
+    confidence on an edge belongs to the bin below.
+    Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017."""
+    require_probabilities(probabilities)
+    confidence, predictions = probabilities.detach().cpu().max(dim=1)
     right = (predictions == labels.cpu()).double()
     edges = torch.arange(1, bins, dtype=confidence.dtype) / bins
     numbers = torch.bucketize(confidence, edges)
@@ -162,14 +155,3 @@ def expected_calibration_error(bins: Sequence[_ReliabilityBin]) -> float:
     """Return by how much confidence and accuracy differ on average: Guo et al.'s equation 3."""
     off = sum(part.count * abs(part.accuracy - part.confidence) for part in bins if part.count)
     return off / sum(part.count for part in bins)
-
-
-def _confidence_and_answers(
-    probabilities: Float[Tensor, "N classes"],
-) -> tuple[Float[Tensor, " N"], Int64[Tensor, " N"]]:
-    sums = probabilities.sum(dim=1)
-    if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
-        raise ValueError(
-            "Each row of probabilities has to sum to 1: apply softmax(dim=1) to the logits first."
-        )
-    return probabilities.detach().cpu().max(dim=1)

@@ -32,10 +32,7 @@ class CNN(nn.Module):
             nn.Conv2d(64, 64, kernel_size=3, padding=1),
             nn.ReLU(),
         )
-        self.output = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(64 * 7 * 7, 10),
-        )
+        self.output = nn.Sequential(nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
 
     def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
         features = self.block_1(images)  # [N, 16, 14, 14]
@@ -93,10 +90,7 @@ class BatchNormCNN(nn.Module):
             convolution_block(32, 64),
             convolution_block(64, 64),
         )
-        self.output = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(64 * 7 * 7, 10),
-        )
+        self.output = nn.Sequential(nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
 
     def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
         return self.output(self.blocks(images))  # [N, 64, 7, 7], then [N, 10]

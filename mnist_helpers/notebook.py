@@ -6,11 +6,9 @@ import sys
 
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
-from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
-from PIL import Image
 
-from .plots.shown import figure_html, figure_png, image_html
+from .plots.shown import show_with_words
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # What stands first below a folder of libraries, or below Python's own; and this package.
@@ -28,10 +26,7 @@ def start_lesson() -> None:
     shell.set_custom_exc((Exception,), _show)
     # Once it is on, matplotlib changes no formatter of figures any more.
     shell.enable_matplotlib("inline")
-    formatters = shell.display_formatter.formatters
-    formatters["text/html"].for_type(Figure, figure_html)
-    formatters["text/html"].for_type(Image.Image, image_html)
-    formatters["image/png"].for_type(Figure, figure_png)
+    show_with_words(shell.display_formatter.formatters)
 
 
 def _show(shell: InteractiveShell, *raised: object, tb_offset: int | None = None) -> None:

@@ -33,7 +33,7 @@ def run(monkeypatch, tmp_path):
     def run(*options):
         file = tmp_path / "results.json"
         monkeypatch.setattr(sys, "argv", ["benchmark", f"--json={file}", *options])
-        return program.main(), json.loads(file.read_bytes())
+        return program._main(), json.loads(file.read_bytes())
 
     return run
 

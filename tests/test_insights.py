@@ -62,7 +62,7 @@ def test_the_surest_mistakes_come_first_and_equal_ones_in_order() -> None:
 @pytest.mark.parametrize("function", [insights.confident_mistakes, insights.reliability])
 @pytest.mark.parametrize("row", [[1.0, 1.0], [math.nan, math.nan], [1.5, -0.5]])
 def test_what_are_no_probabilities_is_refused(function, row) -> None:
-    with pytest.raises(ValueError, match=r"has to sum to 1: apply softmax\(dim=1\)"):
+    with pytest.raises(ValueError, match=r"has to sum to 1: apply softmax\(dim=-1\)"):
         function(torch.tensor([[0.5, 0.5], row]), torch.tensor([0, 1]), 2)
 
 

@@ -47,16 +47,15 @@ class _Run(NamedTuple):
         return self.accuracy is not None and self.accuracy < 0.2
 
 
-def main() -> int:
+def _main() -> int:
     options = _options()
     machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
     threads = f"{torch.get_num_threads()} threads"
     print(f"torch {torch.__version__}, {threads}, {platform.system()} on {machine}")
     print(choose_precision(get_device()).reason, flush=True)
-    train_set, test_set = load_datasets()
+    recipes, (train_set, test_set) = _chosen(options), load_datasets()
     if options.steps:
-        train_set, test_set = _validation_split(train_set)
-    recipes = STEPS if options.steps else _chosen(options)
+        recipes, (train_set, test_set) = STEPS, _validation_split(train_set)
     plan = [(i, name) for name, one in recipes.items() for i in range(options.seeds or one.seeds)]
     plan.sort(key=lambda one: (one[1] != "loading", one[0]))  # the passes, then recipes in turn
     runs: dict[str, list[_Run]] = {name: [] for name in recipes}
@@ -154,16 +153,16 @@ def _measure_loading(train_set: MNIST) -> _Run:
 
 
 def _watched(work: Callable[[], object]) -> tuple[object, float, float]:
-    """Return what `work` returns, its seconds, and the most memory held meanwhile, in MB: of a
-    graphics card what PyTorch took, else the whole process's, looked at 50 times a second."""
+    """Return what `work` returns, its seconds, and the most memory held meanwhile, in MB: on a
+    graphics card PyTorch's, else the whole process's, looked at 50 times a second."""
     keep_freed_memory()
     on_card = get_device().type == "cuda"
     if on_card:
         torch.cuda.reset_peak_memory_stats()
-    held, ended = [], threading.Event()
+    held, ended = [psutil.Process().memory_info().rss], threading.Event()
 
     def look() -> None:
-        while not held or not ended.wait(0.02):
+        while not ended.wait(0.02):
             held.append(psutil.Process().memory_info().rss)
 
     watch = threading.Thread(target=look, daemon=True)
@@ -177,7 +176,6 @@ def _watched(work: Callable[[], object]) -> tuple[object, float, float]:
 
 
 def _row(name: str, recipe: Recipe, runs: list[_Run], ten_epochs: float | None) -> dict:
-    """Sum up the runs with a recipe, with accuracies in per cent."""
     seconds = mean(run.seconds for run in runs)
     reference = ten_epochs if recipe.network else mean(run.loader_seconds for run in runs)
     accuracies = [100 * run.accuracy for run in runs] if recipe.network else []
@@ -198,11 +196,10 @@ def _print_table(rows: list[dict]) -> None:
     print("recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB")
     for row in rows:
         ratio = "" if row["ratio"] is None else _fraction(row["ratio"])
-        values = [row[key] for key in ("accuracy", "accuracy_sd") if row[key] is not None]
-        accuracy = " ± ".join(f"{value:.2f}" for value in values)
+        parts = [f"{row[key]:.2f}" for key in ("accuracy", "accuracy_sd") if row[key] is not None]
         print(
             f"{row['recipe']:<16}{row['seeds']:>6}{row['epochs']:>8.3g}{row['seconds']:>9.2f}"
-            f"{ratio:>9}{accuracy:>16}{row['peak_mb']:>9}"
+            f"{ratio:>9}{' ± '.join(parts):>16}{row['peak_mb']:>9}"
         )
 
 
@@ -212,4 +209,4 @@ def _fraction(ratio: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(_main())

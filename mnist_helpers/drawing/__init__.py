@@ -2,5 +2,5 @@
 
 # ruff: noqa: F401
 from .forms import drawn_digits, random_strokes
-from .paper import Photo, read_photo
+from .paper import read_photo
 from .strokes import predict, rasterize

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import to_tensor
 
-from .strokes import BOX, centered
+from .strokes import BOX, _centered
 
 _SIDE = 800  # pixels of the longer side, while the ink is looked for
 _NO_INK = "No ink was found. Write one digit with a dark pen, and leave paper on all its sides."
 
 
-class Photo(NamedTuple):
+class _Photo(NamedTuple):
     """What `read_photo` makes of a photograph, step by step; the values lie in [0, 1]."""
 
     grey: Float32[Tensor, "1 H W"]  # upright and smaller
@@ -28,15 +28,10 @@ class Photo(NamedTuple):
     image: Float32[Tensor, "1 28 28"]  # fitted and centred, as by `rasterize`
 
 
-def read_photo(source: str | Path | bytes | memoryview) -> Photo:
-    """Find the digit in a photograph, a PNG or JPEG: a file's path or what the file holds.
-
-    The digit is the largest ink that does not touch the edge, with the small pieces near it.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no such picture, larger than 50 megapixels, or shows no or several digits.
-    """
+def read_photo(source: str | Path | bytes | memoryview) -> _Photo:
+    """Find the digit in a photograph, a PNG or JPEG: a file's path or what the file holds. It is
+    the largest ink that does not touch the edge, with the small pieces near it. ValueError says
+    that there is none or several, or that the picture is damaged or has over 50 megapixels."""
     grey = np.asarray(_grey(source), dtype=np.float32) / 255
     even = _evened(grey)
     # The darkest spot is ink; halfway to the paper, which is 1, lies the threshold.
@@ -46,7 +41,7 @@ def read_photo(source: str | Path | bytes | memoryview) -> Photo:
     ink = even < (1 + darkest) / 2
     digit = _digit(ink)
     steps = [torch.from_numpy(step.astype(np.float32))[None] for step in (grey, even, ink, digit)]
-    return Photo(*steps, _fitted(digit))
+    return _Photo(*steps, _fitted(digit))
 
 
 def _grey(source: str | Path | bytes | memoryview) -> Image.Image:
@@ -112,4 +107,4 @@ def _fitted(digit: Bool[np.ndarray, "H W"]) -> Float32[Tensor, "1 28 28"]:
     picture = Image.fromarray(wide).convert("L")
     picture = picture.crop(picture.getbbox())
     square = ImageOps.pad(picture, (max(picture.size),) * 2)
-    return centered(to_tensor(square.resize((BOX, BOX), Image.Resampling.BOX)))
+    return _centered(to_tensor(square.resize((BOX, BOX), Image.Resampling.BOX)))

@@ -30,24 +30,18 @@ def rasterize(
     pixels, each the mean of what it covers; and moved by whole pixels to where their centre of mass
     is nearest to the middle of 28×28, which in MNIST's files is pixel [14, 14].
 
+    `pen_width` counts in pixels of the result; nine in ten of MNIST's strokes are 1.6 to 3.6 wide.
+    With `canvas_size`, the width and height of what was drawn on, the picture shows all of that,
+    the digit where it is. One stroke alone is a TypeError.
+
     Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, III.A.
-
-    Args:
-        pen_width: in pixels of the result, at most 20. Half of MNIST's strokes are thinner than
-            2.4, and nine in ten are 1.6 to 3.6 wide.
-        canvas_size: width and height of what was drawn on. The picture then shows all of it, and
-            the digit where it is, as small as it is.
-
-    Raises:
-        TypeError: `strokes` is one stroke alone, or its points are not pairs.
-        ValueError: a coordinate is not finite.
     """
     pens = _as_tensors(strokes)
     if not pens:
         return torch.zeros(1, _SIZE, _SIZE)
     if canvas_size is not None:
         return _drawn([pen / max(canvas_size) * _SIZE for pen in pens], pen_width, _SIZE)
-    return centered(_drawn(_fitted(pens, pen_width), pen_width, BOX))
+    return _centered(_drawn(_fitted(pens, pen_width), pen_width, BOX))
 
 
 def predict(model: nn.Module, strokes: Strokes) -> Float[Tensor, "10"]:
@@ -103,7 +97,7 @@ def _drawn(pens: list[Tensor], pen_width: float, size: int) -> Float[Tensor, "1 
     return to_tensor(picture.reduce(_LARGER))
 
 
-def centered(picture: Float[Tensor, "1 20 20"]) -> Float[Tensor, "1 28 28"]:
+def _centered(picture: Float[Tensor, "1 20 20"]) -> Float[Tensor, "1 28 28"]:
     """Move a picture to the middle, by its centre of mass."""
     places, room = torch.arange(BOX), _SIZE - BOX
     centre = [(picture.sum(dim=(0, dim)) * places).sum() / picture.sum() for dim in (2, 1)]

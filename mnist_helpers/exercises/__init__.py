@@ -4,16 +4,12 @@ The exercises are in ``lesson_01`` to ``lesson_08``, as data; `engine` judges. W
 an answer does, not how it is written: code is tried on several inputs.
 """
 
-import contextlib
-import json
 import os
-from pathlib import Path
-import tempfile
 import textwrap
 
 from ..data import DataError, data_root
 from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08
-from .engine import Verdict
+from .engine import _Verdict
 
 _LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
@@ -44,7 +40,7 @@ def progress() -> None:
         print(f"{number:02}  {marks}  {marks.count('■')} of {len(marks)}")
 
 
-def judge(exercise: object, answer: object) -> Verdict:
+def judge(exercise: object, answer: object) -> _Verdict:
     """Say whether an answer is right, and why; while it is, holds or returns ``...``, it waits.
     Raises ValueError for no exercise's number, DataError where the digits cannot be read."""
     if not isinstance(exercise, str) or exercise not in _EXERCISES:
@@ -54,25 +50,18 @@ def judge(exercise: object, answer: object) -> Verdict:
 
 
 def _solved(*new: str) -> set[str]:
-    """Return the numbers of the solved exercises, new ones added, from a file beside the digits."""
-    done = set()
+    """Return the numbers of the solved exercises, new ones added: empty files beside the digits."""
     if os.environ.get("MNIST_PROGRESS") == "off":
-        return done
+        return set()
     try:
-        file = data_root() / "progress.json"
-        # A file that is not there yet, or is damaged, counts as none.
-        with contextlib.suppress(FileNotFoundError, ValueError, TypeError, RecursionError):
-            done = {one for one in json.loads(file.read_text()) if isinstance(one, str)}
-        if not done.issuperset(new):
-            done.update(new)
-            # Another notebook reads it whole; of two that write at once, one may be forgotten.
-            with tempfile.TemporaryDirectory(dir=file.parent) as beside:
-                written = Path(beside, file.name)
-                written.write_text(json.dumps(sorted(done)))
-                os.replace(written, file)
+        folder = data_root() / "solved"
+        for number in new:
+            folder.mkdir(exist_ok=True)
+            (folder / number).touch()
+        return {file.name for file in folder.glob("*")}
     except (OSError, DataError) as error:
         _say(f"Solved exercises cannot be kept (MNIST_PROGRESS=off keeps none): {error}")
-    return done
+        return set()
 
 
 def _say(text: str) -> None:

@@ -5,7 +5,7 @@ a reference, `Free` for what only a function can judge. `Given` is what a learne
 as a number, a tensor, a module, or says what is off.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from ..data import DataError
 
 
-class Verdict(NamedTuple):
+class _Verdict(NamedTuple):
     """Whether an answer is right, and what is said of it."""
 
     right: bool
@@ -30,6 +30,11 @@ class Verdict(NamedTuple):
 
 class _NotYet(Exception):
     """An answer that is not right yet; the message says why. Without one it is still `...`."""
+
+
+def _random(*shape: int) -> Tensor:
+    """Return numbers from 0 to 1: for one shape always the same."""
+    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 def refuse(complaints: Mapping[str, Any]) -> None:
@@ -114,17 +119,16 @@ class Given:
 
     def batches(self, limit: int) -> list[list[Tensor]]:
         """Return the pairs of tensors that it holds or yields; `limit`, if it never ends."""
-        wanted = "a list of pairs (images, labels), or what yields them as a DataLoader does"
-        if not isinstance(self.value, Iterable) or isinstance(self.value, (Tensor, Mapping, str)):
-            raise _NotYet(f"{self.what} is {self.kind}; it has to be {wanted}.")
-        walk = Given(lambda: list(islice(self.value, limit)), "Walking through it")
-        batches = []
-        for batch in walk.call().value:
-            pair = batch if isinstance(batch, (list, tuple)) and len(batch) == 2 else []
-            batches.append([Given(part, "What stands in a pair").tensor() for part in pair])
-            if not pair or any(part.ndim == 0 for part in batches[-1]):
-                stands = f"holds {Given(batch).kind} where a batch should be"
-                raise _NotYet(f"{self.what} {stands}. It has to be {wanted}.")
+        wanted = "It has to yield pairs (images, labels), as a DataLoader or a list of pairs does."
+        walk = Given(
+            lambda: [(images, labels) for images, labels in islice(self.value, limit)],
+            "Walking through it",
+            {"": wanted},
+        )
+        pairs = walk.call().value
+        batches = [[Given(part, "What stands in a pair").tensor() for part in one] for one in pairs]
+        single = any(part.ndim == 0 for pair in batches for part in pair)
+        refuse({f"{self.what} holds single numbers. {wanted}": single})
         return batches
 
     def entries(self, names: Sequence[str]) -> list[Any]:
@@ -183,9 +187,7 @@ class Given:
         if isinstance(value, numbers.Integral):
             return int(value)
         if whole:
-            way = (
-                f"`int({float(value)})`" if value == int(value) else "divide with `//`, or round it"
-            )
+            way = f"`int({float(value)})`" if value == int(value) else "divide with `//`"
             raise _NotYet(f"{self.what} is {float(value)}, a float. Make it whole: {way}.")
         return float(value)
 
@@ -194,7 +196,7 @@ class Given:
 class _Exercise:
     hint: str
 
-    def verdict(self, number: str, answer: object) -> Verdict:
+    def verdict(self, number: str, answer: object) -> _Verdict:
         try:
             Given(answer).finished()
             # An answer may raise anything when it is looked at.
@@ -203,8 +205,8 @@ class _Exercise:
         except _NotYet as not_yet:
             waits = f"Exercise {number} waits for your answer in place of each `...`."
             ask = f'For a hint: `hint("{number}")`.'
-            return Verdict(False, f"Not yet. {not_yet}" if not_yet.args else f"{waits} {ask}")
-        return Verdict(True, f"Right. {judged.value}")
+            return _Verdict(False, f"Not yet. {not_yet}" if not_yet.args else f"{waits} {ask}")
+        return _Verdict(True, f"Right. {judged.value}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,7 +309,8 @@ class Code(_Exercise):
         raise _NotYet(f"{said} And {_CHANGES}" if changed else said)
 
     def _call_with(self, case: tuple) -> str:
-        """Return the call with a case: small tensors in full, larger ones by name and shape."""
+        """Return the call with a case: numbers, lists and small tensors in full, larger tensors by
+        name and shape, all else by name."""
         name, names = self.call.removesuffix(")").split("(")
         small = sum(one.numel() for one in case if isinstance(one, Tensor)) <= 20
         parts = []
@@ -316,7 +319,7 @@ class Code(_Exercise):
                 shape = f"{argument} {list(value.shape)}"
                 parts.append(f"tensor({_shown(value.tolist())})" if small else shape)
             else:
-                parts.append(argument if callable(value) else repr(value))
+                parts.append(repr(value) if type(value) in (int, float, list) else argument)
         return f"{name}({', '.join(parts)})"
 
 

@@ -79,22 +79,16 @@ EXERCISES["1.3"] = Values(
 def _judge_mean_picture(answer: object) -> str:
     picture = Given(answer, "Your mean picture").like(torch.zeros(28, 28))
     shape = list(picture.shape)
-    refuse(
-        {
-            f"The shape is {shape}, and has to be [28, 28], H, W. Average over N alone: "
-            f"`mean(dim=0)`.": shape != [28, 28],
-            "The pixels go over 1: divide by 255.": picture.max() > 1,
-        }
-    )
     train_set, _ = load_datasets()
     pixels, labels = train_set.data / 255, train_set.targets
     means = [*(pixels[labels == digit].mean(dim=0) for digit in range(10)), pixels.mean(dim=0)]
     alike = next((place for place, mean in enumerate(means) if same(picture, mean)), None)
     refuse(
         {
-            "The numbers are not the mean of all training threes. Draw it: what do you see?": (
-                alike is None
-            ),
+            f"The shape is {shape}, and has to be [28, 28], H, W. Average over N alone: "
+            f"`mean(dim=0)`.": shape != [28, 28],
+            "The pixels go over 1: divide by 255.": picture.max() > 1,
+            "That is not the mean of all training threes. Draw it: what do you see?": alike is None,
             "That is the mean of all digits. Choose the threes first.": alike == 10,
             f"That is the mean picture of the digit {alike}.": alike != 3,
         }
@@ -135,9 +129,9 @@ def _judge_digit_loader(answer: object) -> str:
         kinds = {getattr(index, "dtype", type(index)) for index in indices}
         wanted = "Subset wants the places where it is true: `nonzero()`, `flatten()`."
         refuse({f"Your indices are true and false. {wanted}": kinds & {bool, torch.bool}})
-        first, second = loader.batches(limit=41), loader.batches(limit=41)
         changes = "Your function changes the data set, for all who use it. Subset takes a part."
         refuse({changes: len(dataset) != 40})
+        first, second = loader.batches(limit=41), loader.batches(limit=41)
         _judge_epoch(first, dataset, digits, batch_size)
         again = "Your loader is empty in its second epoch. Return the DataLoader itself."
         refuse({again: not second})
@@ -170,9 +164,7 @@ def _judge_epoch(
             f"{case} a batch holds {[*sizes, last][0]}. Hand batch_size on to the DataLoader.": (
                 set(sizes) - {batch_size} or last > batch_size
             ),
-            f"{case} the last batch holds {last}. Which argument leaves it out?": (
-                last != batch_size
-            ),
+            f"{case} the last one holds {last}. Which argument leaves it out?": last != batch_size,
             f"{case} your images are {shape}, and should be {right}. `nonzero()` gives a column, "
             f"[n, 1]; Subset wants a plain row: `flatten()`.": shape != right,
             f"{count} are {len(batches)} batches with {different} different samples.": (

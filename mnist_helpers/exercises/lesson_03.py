@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .engine import Code, Free, Given, Values, refuse, same
+from .engine import Code, Free, Given, Values, _random, refuse, same
 
 EXERCISES = {}
 
@@ -17,9 +17,7 @@ EXERCISES["3.1"] = Values(
         {
             "You left out the biases, one for each output channel.": 64 * 32 * 25,
             "Each kernel is a block of 32×5×5 numbers, for all input channels.": 64 * (25 + 1),
-            "There are 64 biases, one for each output channel: out_channels comes second.": (
-                32 * (64 * 25 + 1)
-            ),
+            "There are 64 biases, as out_channels comes second, and is 64.": 32 * (64 * 25 + 1),
             "That is for a 3×3 kernel. Here it is 5×5.": 64 * (32 * 9 + 1),
             "The kernel is 5×5: 25 numbers for each input channel, not 5.": 64 * (32 * 5 + 1),
             "The size of the picture does not matter.": 64 * 32 * 28 * 28,
@@ -32,12 +30,14 @@ def _judge_halving(answer: object) -> str:
     module = Given(answer).module()
     layers = list(module.modules())
     convolutions = sum(isinstance(layer, nn.Conv2d) for layer in layers)
-    poolings = sum(type(layer).__module__ == nn.MaxPool2d.__module__ for layer in layers)
+    poolings = [layer for layer in layers if type(layer).__module__ == nn.MaxPool2d.__module__]
     wanted = "Asked for is one convolution, an nn.Conv2d, and one pooling, such as an nn.MaxPool2d."
-    found = f"{wanted} Of convolutions yours has {convolutions}, of poolings {poolings}."
-    refuse({found: (convolutions, poolings) != (1, 1)})
+    found = f"{wanted} Of convolutions yours has {convolutions}, of poolings {len(poolings)}."
+    refuse({found: (convolutions, len(poolings)) != (1, 1)})
+    idle = getattr(poolings[0], "kernel_size", None) in (1, (1, 1))
+    refuse({"A pooling over 1×1 pixel sums nothing up. Give it a larger kernel.": idle})
     for count in (2, 1, 5):
-        shape, right = list(_output(module, _images(count)).shape), [count, 8, 7, 7]
+        shape, right = list(_output(module, _random(count, 1, 28, 28)).shape), [count, 8, 7, 7]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}."
         refuse(
             {
@@ -53,10 +53,6 @@ def _judge_halving(answer: object) -> str:
 
 def _size(module: nn.Module) -> int:
     return sum(weight.numel() for weight in module.parameters())
-
-
-def _images(count: int) -> Tensor:
-    return torch.rand(count, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
 
 _ADVICE = {
@@ -108,10 +104,6 @@ def _place_of_largest(scores: Tensor) -> tuple[int, int]:
     return divmod(scores.argmax().item(), scores.shape[1])
 
 
-def _logits(*shape: int) -> Tensor:
-    return 4 * torch.randn(shape, generator=torch.Generator().manual_seed(0))
-
-
 EXERCISES["3.4"] = Code(
     call="surest(logits)",
     hint="first make probabilities of the logits, each digit by itself. Then find the largest of "
@@ -125,7 +117,7 @@ EXERCISES["3.4"] = Code(
         # Here a gap between the two largest, then how alike the others are, leads to the other row.
         (torch.tensor([[0.5, 0, -9, -9, -9], [1.5, 0, 0, 0, 0]]),),
         (torch.tensor([[0.5, 0, -9, -9, -9], [2.2, 0, 0, 0, 0]]),),
-        (_logits(8, 10),),
+        (20 * _random(8, 10) - 10,),
     ],
     right=lambda logits: _place_of_largest(logits.softmax(dim=1)),
     mistakes={
@@ -159,7 +151,7 @@ def _judge_network(answer: object) -> str:
 
 def _judge_parts(module: nn.Module) -> None:
     for count in (2, 1):
-        shape, right = list(_output(module, _images(count)).shape), [count, 10]
+        shape, right = list(_output(module, _random(count, 1, 28, 28)).shape), [count, 10]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}: N, classes."
         refuse({becomes: shape != right})
     layers = list(module.modules())
@@ -176,7 +168,9 @@ def _judge_parts(module: nn.Module) -> None:
             f"{largest}: make what goes into it smaller.": _size(module) >= 10_000,
         }
     )
-    images = 1000 * _images(7)  # the logits become large, unless something holds them
+    digits = _random(7, 1, 28, 28)
+    mixed = not same(_output(module, digits)[:2], _output(module, digits[:2]), 1e-3)
+    images = 1000 * digits  # the logits become large, unless something holds them
     logits = _output(module, images)
     least, most = (one.item() for one in logits.aminmax())
     bent = least == 0 or (least > 0 and most <= 1) or logits.logsumexp(1).abs().max() < 1e-4
@@ -190,7 +184,8 @@ def _judge_parts(module: nn.Module) -> None:
             "layer, with new random weights? Make it in `__init__`. (And `F.dropout` needs "
             "`training=self.training`.)": not same(logits, _output(module, images)),
             "Something stands behind the last layer that bends its numbers: a softmax, a ReLU, a "
-            "sigmoid? The loss does its own softmax.": (bent),
+            "sigmoid? The loss does its own softmax.": bent,
+            "A digit's logits depend on the others in its batch. What runs over dim=0?": mixed,
             "There is no bend in it: without ReLU between them, layers in a row can do no more "
             "than one.": _is_affine(module),
         }
@@ -199,7 +194,7 @@ def _judge_parts(module: nn.Module) -> None:
 
 def _is_affine(module: nn.Module) -> bool:
     """Return whether the output halfway between two pictures is halfway between their outputs."""
-    first, second = 100 * _images(50), 100 * _images(50).flip(0)
+    first, second = 100 * _random(50, 1, 28, 28), 100 * _random(50, 1, 28, 28).flip(0)
     ends = (_output(module, first) + _output(module, second)) / 2
     middle = _output(module, (first + second) / 2)
     return (middle - ends).abs().max().item() < 1e-3 * ends.abs().max().item()

@@ -1,6 +1,6 @@
 """The exercises of lesson 04: the loss, its mean, a step of training, an evaluation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import contextlib
 import math
 from statistics import fmean
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import torch.nn.functional as F
 
 from ..insights import confusion_matrix
-from .engine import Code, Free, Given, Values, refuse, same
+from .engine import Code, Free, Given, Values, _random, refuse, same
 
 EXERCISES = {}
 
@@ -45,9 +45,8 @@ EXERCISES["4.2"] = Code(
     cases=[([2.0, 5.0], [2, 1]), ([1.0, 2.0, 6.0], [64, 64, 32]), ([0.5], [7])],
     right=lambda losses, sizes: fmean(losses, weights=sizes),
     mistakes={
-        "That is the plain mean of the batches. Weigh each loss by its batch's size.": (
-            lambda losses, sizes: fmean(losses)
-        ),
+        "That is the plain mean of the batches. "
+        "Weigh each loss by its batch's size.": lambda losses, sizes: fmean(losses),
         "You added up loss × size. Divide by the number of digits.": (
             lambda losses, sizes: fmean(losses, weights=sizes) * sum(sizes)
         ),
@@ -59,12 +58,6 @@ EXERCISES["4.2"] = Code(
         ),
     },
 )
-
-
-def _logits_and_labels(count: int, classes: int) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(count)
-    logits = 2 * torch.randn(count, classes, generator=generator)
-    return logits, torch.randint(classes, (count,), generator=generator)
 
 
 def _picked(scores: Tensor, labels: Tensor) -> Tensor:
@@ -88,7 +81,10 @@ EXERCISES["4.3"] = Code(
     praise="It agrees with PyTorch's.",
     remark=_remark_on_large_logits,
     advice={"must match": "Each row is divided by its own sum: sum(dim=1, keepdim=True)."},
-    cases=[_logits_and_labels(*sizes) for sizes in ((1, 3), (6, 2), (5, 4), (4, 10))],
+    cases=[
+        (6 * _random(n, classes) - 3, (classes * _random(n)).long())
+        for n, classes in ((1, 3), (6, 2), (5, 4), (4, 10))
+    ],
     right=lambda x, y: F.cross_entropy(x, y).item(),
     mistakes={
         "You return a loss for each digit. The loss of a batch is their mean.": (
@@ -102,9 +98,8 @@ EXERCISES["4.3"] = Code(
             lambda x, y: -_picked(x - x.exp().sum().log(), y).mean()
         ),
         "The logarithm is missing.": lambda x, y: -_picked(x.softmax(dim=1), y).mean(),
-        "You picked the columns `labels` from every row. From row i only labels[i] is wanted.": (
-            lambda x, y: -x.log_softmax(dim=1)[:, y].mean()
-        ),
+        "You picked the columns `labels` from every row. "
+        "From row i only labels[i] is wanted.": lambda x, y: -x.log_softmax(dim=1)[:, y].mean(),
     },
 )
 
@@ -123,9 +118,8 @@ def _step_of(*order: str) -> Callable[..., float]:
 
 _RIGHT_STEP = _step_of("zero_grad", "backward", "step")
 _WRONG_STEPS = {
-    "Nothing moves. It takes `backward` and then `step`, with no `zero_grad` between them.": (
-        _step_of()
-    ),
+    "Nothing moves. "
+    "It takes `backward` and then `step`, with no `zero_grad` between them.": _step_of(),
     "Gradients pile up from step to step: `zero_grad` is missing, or has no brackets.": (
         _step_of("backward", "step")
     ),
@@ -135,24 +129,17 @@ _WRONG_STEPS = {
 }
 
 
-def _trained(step: Callable[..., float]) -> tuple[list[float], list[Tensor]]:
-    """Return the losses of three steps with SGD and three with Adam, and where each one ends."""
-    losses, ends = [], []
-    for optimizer_class, learning_rate, smoothing in (
-        (torch.optim.SGD, 0.5, 0.0),
-        (torch.optim.Adam, 0.05, 0.3),
-    ):
-        loss_function = nn.CrossEntropyLoss(label_smoothing=smoothing)
-        generator = torch.Generator().manual_seed(0)
-        model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
-        nn.init.eye_(model[1].weight)
-        optimizer = optimizer_class(model.parameters(), lr=learning_rate)
-        for batch_size in (5, 5, 2):
-            images = torch.randn(batch_size, 1, 2, 2, generator=generator)
-            labels = torch.randint(3, (batch_size,), generator=generator)
-            losses.append(step(model, images, labels, loss_function, optimizer))
-        ends.append(model[1].weight)
-    return losses, ends
+def _trained(step: Callable[..., float]) -> tuple[list[float], Tensor]:
+    """Return the losses of three steps, and the weights at their end."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
+    nn.init.eye_(model[1].weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    loss_function = nn.CrossEntropyLoss(label_smoothing=0.3)
+    losses = []
+    for count in (5, 4, 2):
+        images, labels = 4 * _random(count, 1, 2, 2) - 2, torch.arange(count) % 3
+        losses.append(step(model, images, labels, loss_function, optimizer))
+    return losses, model[1].weight
 
 
 def _judge_training_step(answer: object) -> str:
@@ -160,19 +147,16 @@ def _judge_training_step(answer: object) -> str:
 
     def step(*arguments: object) -> float:
         loss = training_step.call(*arguments)
-        tensor = isinstance(loss.value, Tensor)
-        kept = tensor and loss.value.requires_grad
-        why = ": who keeps the tensor keeps the whole computation alive" if kept else ""
-        refuse({f"It returns a tensor. Return a plain number, loss.item(){why}.": tensor})
+        plain = "Return a plain number, loss.item(): a tensor keeps the whole computation alive."
+        refuse({plain: isinstance(loss.value, Tensor)})
         return loss.number()
 
-    losses, ends = _trained(step)
-    right_losses, right_ends = _trained(_RIGHT_STEP)
-    alike = same(ends, right_ends)
-    if not alike:
-        refuse({text: same(ends, _trained(wrong)[1]) for text, wrong in _WRONG_STEPS.items()})
+    losses, end = _trained(step)
+    right_losses, right_end = _trained(_RIGHT_STEP)
+    alike = same(end, right_end)
     refuse(
         {
+            **{text: same(end, _trained(wrong)[1]) for text, wrong in _WRONG_STEPS.items()},
             "After three of your steps the parameters are not where section 4's lines take them: "
             "logits, loss, zero_grad, backward, step, each once, of the arguments.": not alike,
             "The model is trained rightly, but what you return is not the loss of this batch "
@@ -191,14 +175,7 @@ EXERCISES["4.4"] = Free(
 
 
 class _Loader(list):
-    """Batches, with the data set beside them, as a `DataLoader` has it."""
-
-    def __init__(self, images: Tensor, labels: Tensor, batch_size: int) -> None:
-        super().__init__(zip(images.split(batch_size), labels.split(batch_size), strict=True))
-        self.dataset = SimpleNamespace(data=images, targets=labels)
-
-    def __repr__(self) -> str:
-        return "loader"
+    dataset: SimpleNamespace  # as a `DataLoader` has it
 
 
 def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, _Loader]:
@@ -207,8 +184,9 @@ def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, _Loader]:
     labels = torch.randperm(60, generator=generator) % 10
     logits = torch.randn(60, 10, generator=generator) + 2 * F.one_hot(labels, 10)
     images = logits.reshape(60, 1, 2, 5)
-    model = nn.Sequential(nn.Flatten(), nn.LayerNorm(10), nn.Dropout(1.0))
-    return model, _Loader(images, labels, batch_size)
+    loader = _Loader(zip(images.split(batch_size), labels.split(batch_size), strict=True))
+    loader.dataset = SimpleNamespace(data=images, targets=labels)
+    return nn.Sequential(nn.Flatten(), nn.LayerNorm(10), nn.Dropout(1.0)), loader
 
 
 def _of_counts(formula: Callable[[Tensor], Tensor], training: bool = False) -> Callable:
@@ -224,6 +202,12 @@ def _of_counts(formula: Callable[[Tensor], Tensor], training: bool = False) -> C
 
 def _accuracies(counts: Tensor) -> Tensor:
     return counts.diag() / counts.sum(dim=1)
+
+
+def _as_tensor(given: object) -> object:
+    if isinstance(given, Mapping):
+        given = [given[digit] for digit in sorted(given)]
+    return torch.tensor(given, dtype=torch.float32) if isinstance(given, (list, tuple)) else given
 
 
 def _remark_on_recorded_gradients(by_digit: Callable[..., object]) -> str:
@@ -245,14 +229,10 @@ EXERCISES["4.5"] = Code(
     remark=_remark_on_recorded_gradients,
     advice={"must match": "In a batch without a 9 `bincount` is shorter: minlength=10."},
     cases=[_model_and_loader(seed, size) for seed, size in ((0, 7), (1, 20), (2, 64))],
-    tidy=lambda result: (
-        torch.tensor(result, dtype=torch.float32) if isinstance(result, (list, tuple)) else result
-    ),
+    tidy=_as_tensor,
     right=_of_counts(_accuracies),
     mistakes={
-        "Your model is still in training mode: call model.eval() first.": (
-            _of_counts(_accuracies, training=True)
-        ),
+        "Still in training mode: call model.eval() first.": _of_counts(_accuracies, training=True),
         "You divide by the number of all digits. The threes' accuracy is among the threes.": (
             _of_counts(lambda counts: counts.diag() / counts.sum())
         ),

@@ -1,12 +1,11 @@
 """The exercises of lesson 05: a gain, batches, strides, bfloat16, a measurement."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import fmean, median
 
-import torch
-
 from ..batches import TensorBatches
-from .engine import Code, Given, Values
+from .engine import Code, Given, Values, _random
 
 EXERCISES = {}
 
@@ -32,12 +31,6 @@ EXERCISES["5.1"] = Values(
 )
 
 
-def _case(count: int, batch_size: int) -> tuple:
-    generator = torch.Generator().manual_seed(count)
-    images = torch.randint(256, (count, 28, 28), dtype=torch.uint8, generator=generator)
-    return images, torch.randperm(10, generator=generator)[:count], batch_size
-
-
 def _batches(*case: object) -> tuple:
     return tuple(TensorBatches(*case))
 
@@ -49,7 +42,10 @@ EXERCISES["5.2"] = Code(
     "to a list, or `yield` it.",
     praise="A DataLoader with ToTensor gives the same. Here a batch is one slice and one division; "
     "there each picture is taken by itself.",
-    cases=[_case(10, 4), _case(6, 3), _case(3, 1), _case(5, 8)],
+    cases=[
+        ((256 * _random(n, 28, 28)).byte(), (10 * _random(n)).long(), batch_size)
+        for n, batch_size in ((10, 4), (6, 3), (3, 1), (5, 8))
+    ],
     right=_batches,
     mistakes={
         "Is the `return` inside the loop? It belongs after it.": lambda *case: _batches(*case)[:1],
@@ -69,8 +65,6 @@ EXERCISES["5.2"] = Code(
             (some, labels) for some, _ in _batches(images, labels, size)
         ],
     },
-    clue="A batch holds its digits in their order and each as it was, divided by 255, in the shape "
-    "[n, 1, 28, 28], and their labels.",
     tidy=lambda result: Given(result).batches(limit=9),
 )
 
@@ -85,9 +79,8 @@ EXERCISES["5.3"] = Code(
         "Those are the strides of the usual layout, row after row and channel after channel.": (
             lambda n, c, h, w: (c * h * w, h * w, w, 1)
         ),
-        "Return them in the order of the shape, N, C, H, W. Yours are in that of the memory.": (
-            lambda n, c, h, w: (h * w * c, w * c, c, 1)
-        ),
+        "Return them in the order of the shape, N, C, H, W. "
+        "Yours are in that of the memory.": lambda n, c, h, w: (h * w * c, w * c, c, 1),
         "From one row to the next it is a whole row of pixels, `width` of them, not `height`.": (
             lambda n, c, h, w: (h * w * c, 1, h * c, c)
         ),
@@ -115,9 +108,7 @@ EXERCISES["5.4"] = Values(
         },
         {
             "bfloat16 has no 5.1: between 4 and 8 its numbers lie 1/32 apart.": 5.1,
-            "{} is nearly right, but rounded. Give all digits.": (
-                lambda value: abs(value - 163 / 32) < 0.006
-            ),
+            "{} is nearly right. Give all digits.": lambda value: abs(value - 163 / 32) < 0.006,
         },
         {
             "bfloat16 has no 999: between 512 and 1,024 its numbers lie 4 apart.": 999,
@@ -140,18 +131,15 @@ class _Machine:
         return self.now
 
 
-def _times(of: Callable[[list[float]], float], warm_up: int = 1) -> Callable[..., float]:
+def _times(of: Callable[[list[float]], float], warm_up: bool = True) -> Callable[..., float]:
     """Return a measurement: what `of` makes of the times."""
 
     def median_seconds(run: Callable, clock: Callable, repeats: int) -> float:
-        for _ in range(warm_up):
+        ticks = [clock()]
+        for _ in range(repeats + warm_up):
             run()
-        times = []
-        for _ in range(repeats):
-            start = clock()
-            run()
-            times.append(clock() - start)
-        return of(times)
+            ticks.append(clock())
+        return of([end - start for start, end in pairwise(ticks[warm_up:])])
 
     return median_seconds
 
@@ -172,7 +160,7 @@ EXERCISES["5.5"] = Code(
     ],
     right=_times(median),
     mistakes={
-        "The warm-up is missing: the first call counts with the others.": _times(median, warm_up=0),
+        "The warm-up is missing: the first call counts, too.": _times(median, warm_up=False),
         "That is the mean, which takes one slow run in. Take the median.": _times(fmean),
         "That is the shortest time. Take the median.": _times(min),
         "That is the time of the last run. Keep all of them.": _times(lambda times: times[-1]),
@@ -184,5 +172,4 @@ EXERCISES["5.5"] = Code(
             _times(lambda times: sorted(times)[len(times) // 2])
         ),
     },
-    clue="Read the time from `clock()` only: before each run and after it. Its unit is the second.",
 )

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
-from .engine import Code, Free, Given, refuse
+from .engine import Code, Free, Given, _random, refuse
 
 EXERCISES = {}
 
@@ -91,12 +91,8 @@ EXERCISES["6.2"] = Code(
         "Yours never gets to 0: the fall has 0.7 × steps, not all of them.": (
             _one_cycle(fall=lambda left: 0.3 + 0.7 * left)
         ),
-        "Yours jumps down at the turn: divide by 0.7 × steps.": (
-            _one_cycle(fall=lambda left: 0.7 * left)
-        ),
-        "Yours rises again after the turn. Count the steps left, steps − step.": (
-            _one_cycle(fall=lambda left: 1 - left)
-        ),
+        "Yours jumps at the turn: divide by 0.7 × steps.": _one_cycle(fall=lambda left: 0.7 * left),
+        "Yours rises after the turn. Count steps − step.": _one_cycle(fall=lambda left: 1 - left),
         "The multiplication by `peak` is missing.": lambda *case: _one_cycle()(*case[:2], 1),
     },
     later={"Right but at the turn, where it is `peak`.": [(30, 100, 0.1), (6, 20, 0.5)]},
@@ -131,8 +127,6 @@ EXERCISES["6.3"] = Code(
         "Your rows sum to 1 + s. First multiply by 1 − s.": _of_ones(lambda ones, s: ones + s / 10),
         "Your rows sum to 1 − s. Add s / 10 to all ten.": _of_ones(lambda ones, s: (1 - s) * ones),
     },
-    clue="Each row holds ten numbers, whatever labels occur: 1 − s + s / 10 at the label, s / 10 "
-    "at the other nine.",
 )
 
 
@@ -141,10 +135,8 @@ def _moved(images: Tensor, down: int, right: int) -> Tensor:
 
 
 def _shifts(*moves: tuple[int, int]) -> list[tuple[Tensor, int, int]]:
-    generator = torch.Generator().manual_seed(0)
-    sizes = ((2, 1, 6, 9), (3, 1, 7, 5))
     # No pixel is black before, so that black ones are those that came in.
-    pictures = [0.1 + torch.rand(*size, generator=generator) for size in sizes]
+    pictures = 0.1 + _random(2, 1, 6, 9), 0.1 + _random(3, 1, 7, 5)
     return [(images, *move) for images in pictures for move in moves]
 
 
@@ -157,23 +149,18 @@ EXERCISES["6.4"] = Code(
     cases=_shifts((1, 2), (3, 1), (2, 4)),
     right=_moved,
     mistakes={
-        "What goes out on one side comes back on the other. What comes in has to be black.": (
-            lambda x, down, right: x.roll((down, right), dims=(2, 3))
-        ),
+        "What goes out on one side comes back on the other. "
+        "What comes in has to be black.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
         "What comes in has to be black. Start from zeros, no copy.": lambda x, down, right: (
             _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),
         "Yours moves up and left.": lambda x, down, right: _moved(x, -down, -right),
         "Rows and columns are exchanged.": lambda x, down, right: _moved(x, right, down),
-        "You padded on one side; now crop as much on the other.": (
-            lambda x, down, right: F.pad(x, (right, 0, down, 0))
-        ),
+        "Now crop as much on the other side.": lambda x, down, right: F.pad(x, (right, 0, down, 0)),
         "You cropped on one side; now pad as much on the other.": (
             lambda x, down, right: x[:, :, : x.shape[2] - down, : x.shape[3] - right]
         ),
     },
-    clue="images[n, 0, row, column] comes to [n, 0, row + down, column + right], what comes in is "
-    "0, and the size stays.",
     later={
         "Right for shifts above 0. Negative shifts move up and left. F.pad crops by them.": (
             _shifts((-1, -2), (-3, -1), (2, -1), (-2, 3))
@@ -210,21 +197,16 @@ EXERCISES["6.5"] = Code(
     right=_compared,
     mistakes={
         "Both numbers are right, in the wrong order.": lambda *lists: _compared(*lists)[::-1],
-        "The sign is turned round: it is second − first.": (
-            lambda first, second: _compared(second, first)
-        ),
-        "Your standard deviation divides by n. Divide by n − 1, as `statistics.stdev` does.": (
-            partial(_compared, spread=pvariance)
-        ),
+        "The sign is wrong: it is second − first.": lambda first, second: _compared(second, first),
+        "Your standard deviation divides by n. "
+        "Divide by n − 1, as `statistics.stdev` does.": partial(_compared, spread=pvariance),
         "That is the spread of single runs: the division by n is missing.": (
             partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 + v2))
         ),
         "You added the two standard errors. Their squares add up.": (
             partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 / n1) + math.sqrt(v2 / n2))
         ),
-        "The square root is missing.": (
-            partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2)
-        ),
+        "Take the square root.": partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2),
     },
     advice={
         "could not be broadcast": "The lists may differ in length. Take the mean of each first.",

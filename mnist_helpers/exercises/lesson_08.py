@@ -6,13 +6,9 @@ import torch
 from torch import Tensor
 
 from ..insights import confident_mistakes, confusion_matrix
-from .engine import Code
+from .engine import Code, _random
 
 EXERCISES = {}
-
-
-def _random(*shape: int) -> Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
 _LABELS = torch.arange(300) % 10
@@ -31,27 +27,20 @@ EXERCISES["8.1"] = Code(
     praise="A row sums to how many digits have the label, a column to how often the network says "
     "that digit, the diagonal to what is read rightly. The largest number off the diagonal names "
     "the pair that is confused most.",
-    cases=[
-        (_LABELS, _ANSWERS),
-        (torch.tensor([3, 3, 5, 3, 0]), torch.tensor([5, 3, 8, 5, 0])),
-    ],
+    cases=[(_LABELS, _ANSWERS), (torch.tensor([3, 3, 5, 3, 0]), torch.tensor([5, 3, 8, 5, 0]))],
     right=confusion_matrix,
     mistakes={
         "The row is the label, the column what the network says.": _counts(lambda matrix: matrix.T),
         "Each pair is counted once at most. A loop or `bincount` adds up; `matrix[labels, "
         "predictions] += 1` does not.": _counts(lambda matrix: matrix.clamp(max=1)),
-        "Digits that are read rightly belong on the diagonal.": (
-            _counts(lambda matrix: matrix - matrix.diag().diag())
-        ),
+        "Right answers go on the diagonal.": _counts(lambda matrix: matrix - matrix.diag().diag()),
         "The mistakes belong beside the diagonal.": _counts(lambda matrix: matrix.diag().diag()),
         "Those are shares of each row. Give the counts.": (
             _counts(lambda matrix: matrix / matrix.sum(dim=1, keepdim=True))
         ),
         "Those are shares of all. Give the counts.": _counts(lambda matrix: matrix / matrix.sum()),
     },
-    advice={
-        "invalid for input": "`bincount` ends at the largest number; with minlength=100 at 99."
-    },
+    advice={"invalid for input": "`bincount` ends at the largest; with minlength=100 at 99."},
 )
 
 
@@ -143,8 +132,6 @@ EXERCISES["8.3"] = Code(
         "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
         "Nothing is covered.": lambda images, *_: images,
     },
-    clue="Black are the rows from `row` to row + size − 1 in the columns from `column` to column + "
-    "size − 1. Everything else stays.",
     advice={"out of bounds": "Go from max(row, 0) to min(row + size, H); columns likewise."},
 )
 
@@ -180,16 +167,12 @@ EXERCISES["8.4"] = Code(
         "Divide by the sum of the pixels, not by their number.": (
             _center_of(lambda pixels, places: (pixels * places).mean())
         ),
-        "Divide by the sum of the weights, image.sum().": (
-            _center_of(lambda pixels, places: (pixels * places).sum())
-        ),
+        "Divide by image.sum().": _center_of(lambda pixels, places: (pixels * places).sum()),
         "That is the middle of the box around all that is not black.": _center_of(
             lambda pixels, places: sum(places.expand_as(pixels)[pixels > 0].aminmax()) / 2
         ),
         "Weigh each pixel by its value.": lambda image: _center_of_mass((image > 0).float()),
-        "Yours is rounded. Keep the fraction.": (
-            lambda image: tuple(map(round, _center_of_mass(image)))
-        ),
+        "Do not round: keep the fraction.": lambda image: tuple(map(round, _center_of_mass(image))),
     },
     advice={
         "must match": "Each has to lie along its own axis: rows are torch.arange(H)[:, None].",
@@ -245,12 +228,8 @@ EXERCISES["8.5"] = Code(
         "Your differences keep their signs, and cancel. Take abs() in each part.": (
             _of_parts(lambda shares, gaps: (shares * gaps).sum())
         ),
-        "That is the largest difference. Take the mean.": (
-            _of_parts(lambda shares, gaps: gaps.abs().max())
-        ),
-        "You squared each difference. Take abs().": (
-            _of_parts(lambda shares, gaps: (shares * gaps**2).sum())
-        ),
+        "That is the largest. Take the mean.": _of_parts(lambda shares, gaps: gaps.abs().max()),
+        "You squared them. Take abs().": _of_parts(lambda shares, gaps: (shares * gaps**2).sum()),
         "Take the means over a part first, then the difference.": (
             lambda confidences, correct, bins: (correct.float() - confidences).abs().mean()
         ),

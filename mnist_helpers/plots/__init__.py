@@ -1,8 +1,5 @@
-"""A figure for each thing worth seeing: each function takes what it draws, and returns a `Figure`.
-
-In a notebook a figure is shown once, wherever the call stands; ``figure.savefig("name.png")``
-keeps it.
-"""
+"""A figure for each thing worth seeing. In a notebook it is shown once, wherever the call stands;
+``figure.savefig("name.png")`` keeps it."""
 
 # ruff: noqa: F403
 from .answers import *

@@ -20,14 +20,11 @@ _TEN_COLOURS = (
 )
 
 
-def _require_probabilities(probabilities: Float[Tensor, "*rows 10"]) -> None:
-    """Raise ValueError for logits: drawn as probabilities they would be misread."""
-    low, high = probabilities.min().item(), probabilities.max().item()
-    if low < 0 or (probabilities.sum(dim=-1) - 1).abs().max() > 1e-3:
-        raise ValueError(
-            f"The probabilities go from {low:.3g} to {high:.3g}. Each row has to sum to 1, with "
-            "nothing below 0: apply softmax(dim=-1) to the logits first."
-        )
+def require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None:
+    """Raise ValueError for logits, which would be misread, and for NaN."""
+    sums = probabilities.sum(dim=-1)
+    if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
+        raise ValueError("Each row has to sum to 1: apply softmax(dim=-1) to the logits first.")
 
 
 @_styled
@@ -39,7 +36,7 @@ def plot_predictions(
 ) -> Figure:
     """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
     more probable digit orange and hatched. Logits raise ValueError."""
-    _require_probabilities(probabilities)
+    require_probabilities(probabilities)
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
     figsize = (11, round(11 * height / width, 1))
@@ -55,9 +52,7 @@ def plot_predictions(
             corner = (left + 12, top + digit + 0.08)
             ax.add_artist(Rectangle(corner, 10, 0.84, facecolor=_PALE))
             ax.add_artist(Rectangle(corner, 10 * probability, 0.84, **look))
-            ax.text(
-                left + 11.6, top + digit + 0.5, f"{digit}", ha="right", va="center", fontsize=10
-            )
+            ax.text(left + 11.6, top + digit + 0.5, digit, ha="right", va="center", fontsize=10)
         if titles is None:
             title = f"{label}" if answer == label else f"{label}, read as {answer}"
             ax.text(left + 5, top - 0.3, title, ha="center", va="bottom")
@@ -93,7 +88,7 @@ def plot_watched(
 ) -> Figure:
     """Draw digits side by side, each above its ten probabilities as columns, in the colours of
     `plot_predictions`: quick to draw, while a network is trained. Logits raise ValueError."""
-    _require_probabilities(probabilities)
+    require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
     figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.55))
@@ -105,7 +100,7 @@ def plot_watched(
             look = _bar_look(digit, label, answer)
             ax.add_artist(Rectangle((left + digit + 0.08, 12), 0.84, 10, facecolor=_PALE))
             ax.add_artist(Rectangle((left + digit + 0.08, 22), 0.84, -10 * probability, **look))
-            ax.text(left + digit + 0.5, 22.3, f"{digit}", ha="center", va="top", fontsize=10)
+            ax.text(left + digit + 0.5, 22.3, digit, ha="center", va="top", fontsize=10)
         title = f"{label}" if answer == label else f"{label}, read as {answer}"
         ax.text(left + 5, 2.6, title, ha="center", va="bottom", fontsize=12)
     ax.set(xlim=(-1, 12 * count - 1), ylim=(25, 0), aspect="auto")
@@ -118,7 +113,7 @@ def plot_beliefs(
 ) -> Figure:
     """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
     for each class, the label's framed, a column for each epoch. Logits raise ValueError."""
-    _require_probabilities(probabilities)
+    require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
     alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
     figure, axes = _figure(alt, rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3)
@@ -139,7 +134,7 @@ def plot_beliefs(
 @_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
     """Draw a digit in [0, 1] beside each network's ten probabilities. Logits raise ValueError."""
-    _require_probabilities(torch.stack([*probabilities.values()]))
+    require_probabilities(torch.stack([*probabilities.values()]))
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
     margins = (0.15 / width, 0.06, 1 - 0.15 / width, 0.88, 0.16)

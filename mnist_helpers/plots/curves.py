@@ -151,9 +151,7 @@ def plot_before_after(
     looks = ({"color": BLUE}, {"color": ORANGE, "hatch": "//", "edgecolor": "white"})
     for side, values, name, look in zip((-1, 1), (before, after), names, looks, strict=True):
         heights = [values[network] for network in before]
-        bars = ax.bar(
-            np.arange(len(before)) + 0.205 * side, heights, width=0.39, label=name, **look
-        )
+        bars = ax.bar(np.arange(len(before)) + 0.205 * side, heights, 0.39, label=name, **look)
         ax.bar_label(bars, fmt="%.1f", padding=3, fontsize=13)
     ax.set(ylabel="accuracy, %", ylim=(0, 105), yticks=range(0, 101, 20))
     ax.set_xticks(range(len(before)), list(before))

@@ -5,25 +5,12 @@ import math
 
 from jaxtyping import Real
 from matplotlib.axes import Axes
-import matplotlib.pyplot as plt
 import numpy as np
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from .style import GREEN, ORANGE, Figure, Image, Images, Place, _figure, _frame, _show, _styled
 
 _Batch = Real[Tensor, "N 1 H W"]
-
-
-def plot_sample_grid(dataset: Dataset | Sequence, indices: Sequence[int]) -> plt.Figure:
-    """Draw nine samples of a dataset as a 3×3 grid, the label as title."""
-    figure, axes = plt.subplots(3, 3, figsize=(6, 6.6))
-    for ax, index in zip(axes.flat, indices, strict=True):
-        image, label = dataset[index]
-        ax.imshow(image.squeeze(), cmap="gray")
-        ax.set_title(label)
-        ax.axis("off")
-    return figure
 
 
 def _grid(

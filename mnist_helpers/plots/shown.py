@@ -1,13 +1,15 @@
 """What a page shows of a figure: a sharp picture, and words for those who do not see it."""
 
 import base64
+from collections.abc import Mapping
 import html
 import io
 
+from IPython.core.formatters import BaseFormatter
 from IPython.core.pylabtools import print_figure
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
-from matplotlib.figure import FigureBase
+from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
 from PIL import Image
 
@@ -23,7 +25,14 @@ def img(picture: bytes, alt: str, width: int, look: str = "max-width: 100%; heig
     return f'{_DIM}<img {attributes} src="{source}">'
 
 
-def figure_html(figure: FigureBase) -> str | None:
+def show_with_words(formatters: Mapping[str, BaseFormatter]) -> None:
+    """Have a page show figures, and Pillow's images, as they are made here."""
+    formatters["text/html"].for_type(Figure, _figure_html)
+    formatters["text/html"].for_type(Image.Image, _image_html)
+    formatters["image/png"].for_type(Figure, _figure_png)
+
+
+def _figure_html(figure: Figure) -> str | None:
     """Return a figure as HTML at twice its pixels, with its words."""
     # pyplot would show it once more at the end of the cell.
     plt.close(figure)
@@ -33,21 +42,21 @@ def figure_html(figure: FigureBase) -> str | None:
     picture.save(webp, "webp", quality=75)
     # A photograph is many times smaller as WebP, most of what is drawn as PNG.
     smaller = min(_png(picture), webp.getvalue(), key=len)
-    return img(smaller, describe(figure), picture.width // 2)
+    return img(smaller, _in_words(figure), picture.width // 2)
 
 
-def figure_png(figure: FigureBase) -> bytes | None:
+def _figure_png(figure: Figure) -> bytes | None:
     picture = _drawn(figure, "png")
     return picture and _png(picture)
 
 
-def image_html(picture: Image.Image) -> str:
+def _image_html(picture: Image.Image) -> str:
     """Return one of Pillow's images as HTML, with its size in words."""
     width, height = picture.size
     return img(picture._repr_png_(), f"A picture of {width}×{height} pixels", width)
 
 
-def _drawn(figure: FigureBase, format: str) -> Image.Image | None:
+def _drawn(figure: Figure, format: str) -> Image.Image | None:
     """Return a figure's picture; None where nothing is on it."""
     png = print_figure(figure, format)
     return Image.open(io.BytesIO(png)).convert("RGB") if png else None
@@ -60,17 +69,17 @@ def _png(picture: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def describe(figure: FigureBase) -> str:
+def _in_words(figure: Figure) -> str:
     """Return in words what a figure shows: what its function says, then axes, curves and bars."""
     count = sum(len(ax.images) for ax in figure.axes)
     kind = {0: "a chart", 1: "a picture"}.get(count, f"{count} pictures")
     said = getattr(figure, "alt", "") or kind
-    words = "; ".join(filter(None, map(_described, figure.axes)))
+    words = "; ".join(filter(None, map(_axes_in_words, figure.axes)))
     said = said[0].upper() + said[1:]
     return (f"{said}: {words}" if words else said).replace("\n", " ")
 
 
-def _described(ax: Axes) -> str:
+def _axes_in_words(ax: Axes) -> str:
     axes = {ax.get_xlabel(): "across", ax.get_ylabel(): "up"}
     words = [ax.get_title() or ax.get_title("left")]
     words += [f"{label} {name}" for label, name in axes.items() if label]

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
 from torch import Tensor
 
-from .shown import figure_html
+from .shown import _figure_html
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 
@@ -28,7 +28,7 @@ class Figure(matplotlib.figure.Figure):
     the call stands; what a notebook shows closes it, and so it is shown once."""
 
     alt = ""
-    _repr_html_ = figure_html
+    _repr_html_ = _figure_html
 
     def show(self, warn: bool = True) -> None:
         display(self)

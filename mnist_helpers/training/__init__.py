@@ -2,21 +2,6 @@
 
 # ruff: noqa: F401
 from .checkpoints import load_checkpoint, save_checkpoint
-from .fast import (
-    averaged,
-    choose_precision,
-    fit_fast,
-    fit_one_cycle,
-    keep_freed_memory,
-    one_cycle,
-    watched,
-)
-from .loops import (
-    History,
-    TrainingInterrupted,
-    evaluate,
-    fit,
-    get_device,
-    train_one_epoch,
-)
+from .fast import averaged, choose_precision, fit_fast, fit_one_cycle, keep_freed_memory, one_cycle
+from .loops import History, TrainingInterrupted, evaluate, fit, get_device, train_one_epoch
 from .trained import trained_cnn

@@ -1,7 +1,6 @@
 """The fast way to train: one cycle of the learning rate, in the precision measured to be faster."""
 
 from collections.abc import Callable, Iterator
-import contextlib
 import functools
 import itertools
 import os
@@ -21,7 +20,7 @@ from tqdm.auto import tqdm
 from ..batches import TensorBatches
 from ..data import load_datasets
 from ..models import CNN
-from .loops import Batches, require_finite
+from .loops import Batches, _require_finite
 
 
 class _Precision(NamedTuple):
@@ -101,18 +100,23 @@ def fit_one_cycle(
 ) -> list[float]:
     """Train with Adam and one cycle of the learning rate, and return the loss of every batch.
 
-    `betas` are how much of their past Adam's means of the gradient and of its square keep;
     `average` takes the weights in after each of the last fifth of the steps; `precision` is that
-    of the layers.
+    of the layers. A FloatingPointError names the first batch whose loss is not finite.
     """
+    if isinstance(batches, Iterator):  # the loop would wait for ever
+        raise ValueError(
+            f"batches, a {type(batches).__name__}, can be gone through once only: give the loader."
+        )
     device = next(model.parameters()).device
     steps = round(epochs * len(batches))
     model.to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam(model.parameters(), lr=peak_rate, betas=betas, fused=True)
     schedule = one_cycle(optimizer, peak_rate, steps)
+    endless = itertools.chain.from_iterable(itertools.repeat(batches))  # begun again at their end
+    repeated = itertools.islice(endless, steps)
     losses = []
-    with watched(batches, steps, losses, progress) as repeated:
-        for images, labels in repeated:
+    try:
+        for images, labels in tqdm(repeated, total=steps, unit="batch", disable=not progress):
             images, labels = images.to(device), labels.to(device)
             if augment is not None:
                 images = augment(images)
@@ -126,36 +130,15 @@ def fit_one_cycle(
             schedule.step()
 
             losses.append(loss.item())
+            _require_finite(losses[-1], f"of batch {len(losses)} of {steps}")
             if average is not None and len(losses) > 0.8 * steps:
                 average.update_parameters(model)
-    return losses
-
-
-@contextlib.contextmanager
-def watched(
-    batches: Batches, steps: int, losses: list[float], progress: bool = True
-) -> Iterator[Batches]:
-    """Give a loop its batches, begun again whenever they end, and look at each of its `losses`: a
-    FloatingPointError names the first batch whose loss is not finite."""
-    if isinstance(batches, Iterator):  # the loop would wait for ever
-        raise ValueError(
-            f"batches, a {type(batches).__name__}, can be gone through once only: give the loader."
-        )
-
-    def repeated() -> Iterator[tuple[Tensor, Tensor] | list[Tensor]]:
-        endless = itertools.chain.from_iterable(itertools.repeat(batches))
-        enough = itertools.islice(endless, steps)
-        for batch in tqdm(enough, total=steps, unit="batch", disable=not progress):
-            yield batch
-            require_finite(losses[-1], f"of batch {len(losses)} of {steps}")
-
-    try:
-        yield repeated()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             "training was interrupted within its one cycle of the learning rate, which cannot be "
             "gone on with. Make the network anew, and run this again."
         ) from None
+    return losses
 
 
 def fit_fast(
@@ -168,8 +151,7 @@ def fit_fast(
     **options: object,
 ) -> list[float]:
     """Train the fast way that lesson 06 arrives at: after one epoch a `CNN` reads 99 % of the test
-    set. The same `seed` and initial weights give the same network. `options` go to
-    `fit_one_cycle`."""
+    set. `options` go to `fit_one_cycle`."""
     if precision is None:
         precision, reason = choose_precision(next(model.parameters()).device)
         if progress:

@@ -117,7 +117,7 @@ def fit(
 
     def told_loss(logits: Tensor, labels: Tensor) -> Tensor:
         loss = loss_function(logits, labels)
-        require_finite(loss.item(), f"of batch {done + 1} of epoch {epoch}")
+        _require_finite(loss.item(), f"of batch {done + 1} of epoch {epoch}")
         on_batch(loss.item())
         return loss
 
@@ -131,7 +131,7 @@ def fit(
                 losses, accuracy = train_one_epoch(model, counted(), told_loss, optimizer)
                 if validation_loader is not None:
                     validated = evaluate(model, validation_loader, loss_function)
-                    require_finite(validated[0], f"on the validation set after epoch {epoch}")
+                    _require_finite(validated[0], f"on the validation set after epoch {epoch}")
             except KeyboardInterrupt:
                 error = TrainingInterrupted(
                     f"training was interrupted in epoch {epoch} of {last}, after {done} of its "
@@ -159,7 +159,7 @@ def fit(
     return history
 
 
-def require_finite(loss: float, which: str) -> None:
+def _require_finite(loss: float, which: str) -> None:
     """Raise a FloatingPointError where a loss is infinite or NaN: nothing is learned any more."""
     if not math.isfinite(loss):
         raise FloatingPointError(

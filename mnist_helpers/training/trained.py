@@ -20,9 +20,8 @@ _RECIPE = 2
 def trained_cnn(progress: bool = True) -> CNN:
     """Return a `CNN` in evaluation mode that reads digits, MNIST's and those that people draw.
 
-    The first call trains it, in some twenty seconds on two cores, and keeps it in the folder of
-    `data_root`; later calls load it from there. MNIST's digits are joined by 6,000 of
-    `drawn_digits`: slashed zeros, ones with an upstroke, sevens with a bar.
+    The first call trains it, in some twenty seconds on two cores, on MNIST's digits and 6,000 of
+    `drawn_digits`, and keeps it in the folder of `data_root`; later calls load it from there.
     """
     path = data_root() / f"trained_cnn_{_RECIPE}.pt"
     # The caller's random numbers go on as if nothing had been drawn.

@@ -5,7 +5,7 @@ from unittest.mock import Mock
 from mnist_helpers import exercises
 from mnist_helpers.data import DataError
 from mnist_helpers.exercises import check, hint, judge, lesson_01
-from mnist_helpers.exercises.engine import Code, Free, Values, Verdict
+from mnist_helpers.exercises.engine import Code, Free, Values, _Verdict
 import numpy as np
 import pytest
 import torch
@@ -212,7 +212,7 @@ def test_long_lines_are_wrapped_between_words_and_not_in_code(capsys, monkeypatc
     code = "scaled(tensor([[0, 1, 2], [3, 4, 5], [6, 7, 8]]), 2)"
     words = f"{'word ' * 9}{code} and `a = b + c`, (x, y). {'long-word ' * 20}"
     message = f"{words}\n  two  spaces\n\nend"
-    monkeypatch.setattr(exercises, "judge", lambda *_: Verdict(False, message))
+    monkeypatch.setattr(exercises, "judge", lambda *_: _Verdict(False, message))
     check("1.1", 0)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) in (87, 88)

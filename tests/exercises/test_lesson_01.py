@@ -67,10 +67,11 @@ ANSWERS = [
     ("1.5", from_data(lambda pixels: pixels.unsqueeze(1)), "or pixels go over 1"),
     ("1.5", loader(lambda targets, digits: torch.isin(targets, [*digits])), "takes tensors"),
     ("1.5", cut_short, "changes the data set"),
-    ("1.5", lambda dataset, *given: dataset, "as a DataLoader does"),
+    ("1.5", lambda dataset, *given: dataset, "has to be a tensor; yours is"),
+    ("1.5", lambda *given: 5, "It has to yield pairs (images, labels), as a DataLoader"),
     ("1.5", lambda dataset, *given: list(dataset), "has to be a tensor; yours is"),
-    ("1.5", lambda *given: [torch.zeros(2)], "holds a tensor [2] of float32 where a batch should"),
-    ("1.5", lambda *given: [(torch.zeros(1), torch.tensor(1))], "where a batch should be"),
+    ("1.5", lambda *given: [torch.zeros(2)], "holds single numbers. It has to yield pairs"),
+    ("1.5", lambda *given: [(torch.zeros(1), torch.tensor(1))], "holds single numbers"),
     ("1.5", lambda *given: [], "yours are 0."),
     ("1.5", lambda *given: DataLoader([1, "a"], 2), "Walking through it raises TypeError"),
 ]
@@ -99,6 +100,6 @@ def test_an_answer_made_of_the_digits_is_told_what_it_is() -> None:
         ("1.4", 255 * threes.mean(dim=0), "divide by 255"),
         ("1.4", pixels.mean(dim=0), "the mean of all digits"),
         ("1.4", pixels[labels == 8].mean(dim=0), "the mean picture of the digit 8"),
-        ("1.4", threes.median(dim=0).values, "The numbers are not the mean"),
+        ("1.4", threes.median(dim=0).values, "That is not the mean of all training threes"),
     ]:
         assert said in judge(exercise, answer).message

@@ -24,6 +24,11 @@ def one_after_another(module, images):
     return module.last(images)
 
 
+def compared(module, images):
+    logits = one_after_another(module, images)
+    return logits - logits.mean(dim=0)
+
+
 def dropping(module, images):
     return nn.functional.dropout(module.last(module.layers(images)))
 
@@ -88,6 +93,7 @@ ANSWERS = [
     ("3.2", halving().append(nn.Flatten()), "becomes [2, 392], and has to become [2, 8, 7, 7]."),
     ("3.2", halving((4, 2)), "becomes [2, 8, 7, 14], and has to become [2, 8, 7, 7]. Work"),
     ("3.2", nn.Conv2d(1, 8, 4, stride=4), "Of convolutions yours has 1, of poolings 0."),
+    ("3.2", halving(1, stride=4), "over 1×1 pixel"),
     ("3.2", WRONG_INPUT, "A digit has one"),
     ("3.2", CNN, "Call it: CNN()"),
     ("3.2", torch.zeros(2, 8, 7, 7), "has to be an nn.Module"),
@@ -104,6 +110,7 @@ ANSWERS = [
     ("3.5", small_cnn(flatten=nn.Flatten(start_dim=0)), "takes [N, in_features]"),
     ("3.5", small_cnn()[:-1], "has to become [2, 10]: N, classes"),
     ("3.5", Around(lambda module, images: module.layers(images).squeeze()), "becomes [10], and"),
+    ("3.5", Around(compared), "depend on the others in its batch"),
     ("3.5", FLAT, "no bend"),
     ("3.5", RELU_FIRST, "no bend"),
     ("3.5", Around(torch.no_grad()(one_after_another)), "does not require grad"),
