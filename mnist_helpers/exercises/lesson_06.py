@@ -20,16 +20,14 @@ def _judge_split(answer: object) -> str:
         call = f"split({count}, {validation}, seed={seed})"
         train, chosen = Given(answer, call).call(count, validation, seed).like((index, index))
         again, _ = Given(answer, call).call(count, validation, seed).like((index, index))
-        sizes = [len(train), len(chosen)]
+        sizes, wanted = [len(train), len(chosen)], [count - validation, validation]
         numbers, kept = list(range(count)), chosen.tolist()
         refuse(
             {
-                f"{call} returns {sizes[0]} and {sizes[1]} numbers. First come the "
-                f"{count - validation} to train on, then the {validation} to choose by.": (
-                    sizes != [count - validation, validation]
-                ),
+                f"{call} returns {sizes[0]} and {sizes[1]} numbers. First come the {wanted[0]} to "
+                f"train on, then the {validation} to choose by.": sizes != wanted,
                 "Some numbers are in both. Judged on digits that it has seen, a network looks "
-                "better than it is.": not set(train.tolist()).isdisjoint(kept),
+                "better than it is.": set(train.tolist()) & set(kept),
                 f"The numbers have to be those from 0 to {count - 1}, each once. Shuffle them with "
                 "`torch.randperm(count)`, and cut.": sorted([*train.tolist(), *kept]) != numbers,
                 "Yours takes the numbers in order. Where the data are sorted, the two parts would "
@@ -42,12 +40,8 @@ def _judge_split(answer: object) -> str:
     alike = splits[0].equal(splits[1])
     refuse({"Every seed gives the same split. Make the generator from `seed`.": alike})
     praise = "Nothing in both, nothing lost, and tomorrow the same: so two recipes can be compared."
-    if torch.get_rng_state().equal(before):
-        return praise
-    return (
-        f"{praise} One thing more: yours moves the random numbers of all that follows. A generator "
-        "of its own leaves them alone."
-    )
+    more = " One thing more: yours moves the random numbers of all that follows."
+    return praise if torch.get_rng_state().equal(before) else praise + more
 
 
 EXERCISES["6.1"] = Free(

@@ -1,6 +1,6 @@
 """Figures of what networks answer, how sure they are of it, and what they confuse."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import math
 
 from jaxtyping import Float, Int
@@ -41,20 +41,16 @@ def plot_predictions(
     width, height = 73, 13 * rows + 1
     figsize = (11, round(11 * height / width, 1))
     figure, [ax] = _figure(_read(labels, probabilities), 1, 1, (0, 0, 1, 1), figsize=figsize)
-    samples = zip(images, labels.tolist(), probabilities.tolist(), strict=True)
-    for number, (image, label, row) in enumerate(samples):
+    for number, (image, title, bars) in enumerate(_judged(images, labels, probabilities)):
         left, top = 25 * (number % 3), 13 * (number // 3)
-        answer = row.index(max(row))
         _show(ax, image, extent=(left, left + 10, top + 10, top))
         # Ten bars of up to ten units, one below the other: quicker than axes of their own.
-        for digit, probability in enumerate(row):
-            look = _bar_look(digit, label, answer)
+        for digit, (probability, look) in enumerate(bars):
             corner = (left + 12, top + digit + 0.08)
             ax.add_artist(Rectangle(corner, 10, 0.84, facecolor=_PALE))
             ax.add_artist(Rectangle(corner, 10 * probability, 0.84, **look))
             ax.text(left + 11.6, top + digit + 0.5, digit, ha="right", va="center", fontsize=10)
         if titles is None:
-            title = f"{label}" if answer == label else f"{label}, read as {answer}"
             ax.text(left + 5, top - 0.3, title, ha="center", va="bottom")
         else:
             ax.text(left, top - 0.3, titles[number], va="bottom")
@@ -69,10 +65,16 @@ def _read(labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]) -> st
     return f"digits and their probabilities: {', '.join(said)}"
 
 
-def _bar_look(digit: int, label: int, answer: int) -> dict:
-    if digit == answer != label:
-        return {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
-    return {"facecolor": BLUE if digit == label else _GREY}
+def _judged(
+    images: Images, labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]
+) -> Iterator[tuple[Image, str, list]]:
+    """Yield each digit, its title, and of its ten bars the length and the look."""
+    for image, label, row in zip(images, labels.tolist(), probabilities.tolist(), strict=True):
+        answer, looks = row.index(max(row)), [{"facecolor": _GREY} for _ in row]
+        looks[answer] = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
+        looks[label] = {"facecolor": BLUE}
+        title = f"{label}" if answer == label else f"{label}, read as {answer}"
+        yield image, title, list(zip(row, looks, strict=True))
 
 
 def plot_probabilities(
@@ -92,16 +94,13 @@ def plot_watched(
     count = len(images)
     alt = _read(labels, probabilities)
     figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.55))
-    samples = zip(images, labels.tolist(), probabilities.tolist(), strict=True)
-    for number, (image, label, row) in enumerate(samples):
-        left, answer = 12 * number, row.index(max(row))
+    for number, (image, title, bars) in enumerate(_judged(images, labels, probabilities)):
+        left = 12 * number
         _show(ax, image, extent=(left + 1, left + 9, 11, 3))
-        for digit, probability in enumerate(row):
-            look = _bar_look(digit, label, answer)
+        for digit, (probability, look) in enumerate(bars):
             ax.add_artist(Rectangle((left + digit + 0.08, 12), 0.84, 10, facecolor=_PALE))
             ax.add_artist(Rectangle((left + digit + 0.08, 22), 0.84, -10 * probability, **look))
             ax.text(left + digit + 0.5, 22.3, digit, ha="center", va="top", fontsize=10)
-        title = f"{label}" if answer == label else f"{label}, read as {answer}"
         ax.text(left + 5, 2.6, title, ha="center", va="bottom", fontsize=12)
     ax.set(xlim=(-1, 12 * count - 1), ylim=(25, 0), aspect="auto")
     return figure
