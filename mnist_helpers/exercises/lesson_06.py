@@ -52,9 +52,9 @@ EXERCISES["6.1"] = Free(
 
 
 def _one_cycle(
-    rise: Callable[[float], float] = lambda done: 0.1 + 0.9 * done,
-    fall: Callable[[float], float] = lambda left: left,
-) -> Callable[..., float]:
+    rise: Callable = lambda done: 0.1 + 0.9 * done,
+    fall: Callable = lambda left: left,
+) -> Callable:
     """Return a schedule; `rise` and `fall` are in peaks, of the share that is done, or left."""
 
     def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -93,7 +93,7 @@ EXERCISES["6.2"] = Code(
 )
 
 
-def _of_ones(formula: Callable[[Tensor, float], Tensor]) -> Callable[[Tensor, float], Tensor]:
+def _of_ones(formula: Callable) -> Callable:
     return lambda labels, smoothing: formula(F.one_hot(labels, 10).float(), smoothing)
 
 
@@ -168,8 +168,8 @@ EXERCISES["6.4"] = Code(
 def _compared(
     first: list[float],
     second: list[float],
-    spread: Callable[[list[float]], float] = variance,
-    error: Callable[..., float] = lambda v1, n1, v2, n2: math.sqrt(v1 / n1 + v2 / n2),
+    spread: Callable = variance,
+    error: Callable = lambda v1, n1, v2, n2: math.sqrt(v1 / n1 + v2 / n2),
 ) -> tuple[float, float]:
     """Return the difference and its error, which `error` takes from both variances and lengths."""
     spreads = spread(first), len(first), spread(second), len(second)

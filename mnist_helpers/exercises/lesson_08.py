@@ -142,7 +142,7 @@ def _some_ink(height: int, width: int) -> tuple[Tensor]:
     return (image,)
 
 
-def _center_of(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
+def _center_of(formula: Callable) -> Callable:
     """Return a function that applies a formula to the pixels and their row, or column, numbers."""
     return lambda image: (
         formula(image[0], torch.arange(image.shape[1])[:, None]).item(),
@@ -186,7 +186,7 @@ _CONFIDENCES = (_PART + 0.1 + 0.8 * _random(7, 10).flatten()) / 7
 _CORRECT = _random(70) < torch.where(_PART % 2 == 0, 0.9, 0.3)
 
 
-def _of_parts(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
+def _of_parts(formula: Callable) -> Callable:
     """Return a function that applies a formula to the parts' shares of the digits, and to accuracy
     − confidence in each; empty parts are left out."""
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .style import BLUE, GREY, ORANGE, Figure, Image, Images, _figure, _frame, _show, _styled
 
+_Labels, _Rows = Int[Tensor, " N"], Float[Tensor, "N 10"]
 _GREY, _PALE = "#999999", "#EEEEEE"
 # Paul Tol's muted scheme, for any colour vision ("Colour schemes", 2021), and dark grey.
 _TEN_COLOURS = (
@@ -29,10 +30,7 @@ def require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None
 
 @_styled
 def plot_predictions(
-    images: Images,
-    labels: Int[Tensor, " N"],
-    probabilities: Float[Tensor, "N 10"],
-    titles: Sequence[str] | None = None,
+    images: Images, labels: _Labels, probabilities: _Rows, titles: Sequence[str] | None = None
 ) -> Figure:
     """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
     more probable digit orange and hatched. Logits raise ValueError."""
@@ -58,7 +56,7 @@ def plot_predictions(
     return figure
 
 
-def _read(labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]) -> str:
+def _read(labels: _Labels, probabilities: _Rows) -> str:
     """Return in words what is drawn: each label, and the most probable digit."""
     rows = zip(labels.tolist(), *(part.tolist() for part in probabilities.max(dim=1)), strict=True)
     said = [f"{label} read as {answer} with {sure:.0%}" for label, sure, answer in rows]
@@ -66,7 +64,7 @@ def _read(labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]) -> st
 
 
 def _judged(
-    images: Images, labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]
+    images: Images, labels: _Labels, probabilities: _Rows
 ) -> Iterator[tuple[Image, str, list]]:
     """Yield each digit, its title, and of its ten bars the length and the look."""
     for image, label, row in zip(images, labels.tolist(), probabilities.tolist(), strict=True):
@@ -77,17 +75,13 @@ def _judged(
         yield image, title, list(zip(row, looks, strict=True))
 
 
-def plot_probabilities(
-    images: Images, probabilities: Float[Tensor, "N 10"], titles: Sequence[str]
-) -> Figure:
+def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[str]) -> Figure:
     """Draw digits as `plot_predictions` does, the surest in blue, titles of up to 35 letters."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
 @_styled
-def plot_watched(
-    images: Images, labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]
-) -> Figure:
+def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figure:
     """Draw digits side by side, each above its ten probabilities as columns, in the colours of
     `plot_predictions`: quick to draw, while a network is trained. Logits raise ValueError."""
     require_probabilities(probabilities)
@@ -108,7 +102,7 @@ def plot_watched(
 
 @_styled
 def plot_beliefs(
-    images: Images, labels: Int[Tensor, " N"], probabilities: Float[Tensor, "epochs N 10"]
+    images: Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> Figure:
     """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
     for each class, the label's framed, a column for each epoch. Logits raise ValueError."""
@@ -201,7 +195,7 @@ def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> 
 
 @_styled
 def plot_projection(
-    points: Float[Tensor, "N 2"], labels: Int[Tensor, " N"], shares: Float[Tensor, "2"]
+    points: Float[Tensor, "N 2"], labels: _Labels, shares: Float[Tensor, "2"]
 ) -> Figure:
     """Draw samples as dots in their digit's colour; the digit stands at their median. `shares`, in
     [0, 1], of the variance lie along the axes."""
