@@ -69,15 +69,14 @@ def _remark_on_large_logits(by_hand: Callable) -> str:
         if math.isfinite(by_hand(torch.tensor([[1000.0, 0.0]]), torch.tensor([0]))):
             return " And it stays finite for logits of 1,000, as PyTorch's does."
     why = "for a logit of 1,000 yours gives no number, because e¹⁰⁰⁰ is too large to store"
-    way = "PyTorch subtracts the largest logit of each row first, which changes no probability."
-    return f" One thing more: {why}. {way}"
+    return f" One thing more: {why}. PyTorch subtracts the largest logit of each row first."
 
 
 EXERCISES["4.3"] = Code(
     call="cross_entropy_by_hand(logits, labels)",
     hint="section 1 does it for one digit. In a batch each row is divided by its own sum: "
-    "sum(dim=1, keepdim=True). Then from row i the number in column labels[i] is wanted: index "
-    "with two tensors, the numbers of the rows, torch.arange(len(labels)), and the columns.",
+    "sum(dim=1, keepdim=True). From row i the number in column labels[i] is wanted: index with "
+    "two tensors, the rows, torch.arange(len(labels)), and the columns.",
     praise="It agrees with PyTorch's.",
     remark=_remark_on_large_logits,
     advice={"must match": "Each row is divided by its own sum: sum(dim=1, keepdim=True)."},

@@ -52,8 +52,7 @@ EXERCISES["6.1"] = Free(
 
 
 def _one_cycle(
-    rise: Callable = lambda done: 0.1 + 0.9 * done,
-    fall: Callable = lambda left: left,
+    rise: Callable = lambda done: 0.1 + 0.9 * done, fall: Callable = lambda left: left
 ) -> Callable:
     """Return a schedule; `rise` and `fall` are in peaks, of the share that is done, or left."""
 

@@ -235,8 +235,8 @@ EXERCISES["8.5"] = Code(
             lambda confidences, correct, bins: _calibration_error(confidences, ~correct, bins)
         ),
     },
-    clue="With confidences 0.95, 0.3, 0.6, 0.7, only the third wrong, and 2 parts: 1 / 4 × (1 − "
-    "0.3) from the first, 3 / 4 × (0.75 − 0.667) from the second, 0.2375 in all.",
+    clue="In the first case: 1 / 4 × (1 − 0.3) from the first part, 3 / 4 × (0.75 − 0.667) from "
+    "the second, 0.2375 in all.",
     advice={
         "division by zero": "A part without digits has no accuracy. Leave it out of the sum.",
         "out of ": "The parts go from 0 to bins − 1; a confidence of 1 belongs to the last.",

@@ -33,7 +33,7 @@ def plot_predictions(
     images: Images, labels: _Labels, probabilities: _Rows, titles: Sequence[str] | None = None
 ) -> Figure:
     """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
-    more probable digit orange and hatched. Logits raise ValueError."""
+    more probable digit orange and hatched."""
     require_probabilities(probabilities)
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
@@ -83,7 +83,7 @@ def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[st
 @_styled
 def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figure:
     """Draw digits side by side, each above its ten probabilities as columns, in the colours of
-    `plot_predictions`: quick to draw, while a network is trained. Logits raise ValueError."""
+    `plot_predictions`: quick to draw, while a network is trained."""
     require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
@@ -105,7 +105,7 @@ def plot_beliefs(
     images: Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> Figure:
     """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
-    for each class, the label's framed, a column for each epoch. Logits raise ValueError."""
+    for each class, the label's framed, a column for each epoch."""
     require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
     alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
@@ -126,7 +126,7 @@ def plot_beliefs(
 
 @_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
-    """Draw a digit in [0, 1] beside each network's ten probabilities. Logits raise ValueError."""
+    """Draw a digit in [0, 1] beside each network's ten probabilities."""
     require_probabilities(torch.stack([*probabilities.values()]))
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
