@@ -11,10 +11,8 @@ import torch.nn.functional as F
 
 class TensorBatches:
     """Batches ``(images, labels)`` sliced from tensors: bit for bit those of a `DataLoader` with
-    ``ToTensor()``, in [0, 1], and many times as fast, because no picture is touched alone.
-
-    With `shuffle`, each time through draws a new order, from a generator begun with `seed`.
-    """
+    ``ToTensor()``, and many times as fast, because no picture is touched alone. With `shuffle`
+    each time through draws a new order, from a generator begun with `seed`."""
 
     def __init__(
         self,
@@ -62,12 +60,11 @@ def random_affine(
     generator: torch.Generator | None = None,
     shear: float = 0,
 ) -> Float[Tensor, "N 1 H W"]:
-    """Return the images, each rotated, stretched, moved and slanted a little in its own random way.
+    """Return the images, each changed in its own random way; what comes in from outside is black.
 
     Rotations are drawn from -`degrees` to `degrees`; each axis is stretched by a factor from
     1 / (1 + `scale`) to 1 / (1 - `scale`), and moved by up to `shift` pixels, fractions too; rows
     move against each other by up to `shear` pixels for each pixel of height: 0.3 slants by 17°.
-    What comes in from outside is black. The `generator` is one on the CPU.
     """
     count, _, height, width = images.shape
     draws = 2 * torch.rand(5, count, generator=generator).to(images.device) - 1  # in [-1, 1]

@@ -43,11 +43,10 @@ def _find_packages() -> str:
     for one in needed:
         try:
             version = metadata.version(one.name)
-            right = one.specifier.contains(version, prereleases=True)
         except metadata.PackageNotFoundError:
-            version, right = "missing", False
-        if not right:
-            wrong.append(f"{one.name} is {version}, and has to be {one.specifier}")
+            version = None
+        if version is None or not one.specifier.contains(version, prereleases=True):
+            wrong.append(f"{one.name} is {version or 'missing'}, and has to be {one.specifier}")
     if wrong:
         raise _Broken(f"{'; '.join(wrong)}.{_SET_UP_AGAIN}")
     return f"all {len(needed)} are there, and new enough"

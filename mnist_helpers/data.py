@@ -29,8 +29,7 @@ MNIST_FILES = {  # of each unpacked file the SHA-256
 }
 
 _RECORD = ".verified.json"
-# Seconds. A preparation that is not done by then has been stopped, or its folder refuses the lock
-# without saying so, as Windows does.
+# Seconds. What is not done by then has stopped, or its folder refuses the lock silently (Windows).
 _LONGEST_WAIT = 120.0
 
 

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from .plots.answers import require_probabilities
 from .shapes import layer_outputs, layer_views, seen_patch
 
+_Images, _Labels = Float[Tensor, "N 1 H W"], Integer[Tensor, " N"]
+_Rows, _Matrix = Float[Tensor, "N classes"], Integer[Tensor, "classes classes"]
+
 
 class _ExcitingPatch(NamedTuple):
     """A unit of a channel that answers strongly to an image, and the patch that the unit sees."""
@@ -37,9 +40,7 @@ class _ReliabilityBin(NamedTuple):
     accuracy: float
 
 
-def confusion_matrix(
-    labels: Integer[Tensor, " N"], predictions: Integer[Tensor, " N"], classes: int = 10
-) -> Int64[Tensor, "classes classes"]:
+def confusion_matrix(labels: _Labels, predictions: _Labels, classes: int = 10) -> _Matrix:
     """Count how often each label (row) is read as each class (column)."""
     for name, values in (("labels", labels), ("predictions", predictions)):
         if ((values < 0) | (values >= classes)).any():
@@ -51,9 +52,7 @@ def confusion_matrix(
     return places.bincount(minlength=classes**2).reshape(classes, classes)
 
 
-def most_confused(
-    matrix: Integer[Tensor, "classes classes"], count: int = 5
-) -> list[tuple[int, int, int]]:
+def most_confused(matrix: _Matrix, count: int = 5) -> list[tuple[int, int, int]]:
     """Return at most `count` mistakes, the commonest first: label, prediction, how many times."""
     mistakes = matrix.clone().fill_diagonal_(0)
     places = mistakes.flatten().argsort(descending=True, stable=True)[:count].tolist()
@@ -62,7 +61,7 @@ def most_confused(
 
 
 def confident_mistakes(
-    probabilities: Float[Tensor, "N classes"], labels: Integer[Tensor, " N"], count: int
+    probabilities: _Rows, labels: _Labels, count: int
 ) -> Int64[Tensor, " mistakes"]:
     """Return the indices of at most `count` mistakes, the one that is most surely made first."""
     require_probabilities(probabilities)
@@ -72,7 +71,7 @@ def confident_mistakes(
     return wrong[order][:count]
 
 
-def predict_all(model: nn.Module, images: Float[Tensor, "N 1 H W"]) -> Float[Tensor, "N classes"]:
+def predict_all(model: nn.Module, images: _Images) -> _Rows:
     """Return, on the CPU, the probabilities that a model gives to the classes of images with pixels
     in [0, 1], on any device. The model is put in evaluation mode, and left there."""
     device = next(model.parameters(), images).device
@@ -83,7 +82,7 @@ def predict_all(model: nn.Module, images: Float[Tensor, "N 1 H W"]) -> Float[Ten
 
 
 def top_patches(
-    model: nn.Module, layer: str, channel: int, images: Float[Tensor, "N 1 H W"], count: int = 9
+    model: nn.Module, layer: str, channel: int, images: _Images, count: int = 9
 ) -> list[_ExcitingPatch]:
     """Return where on images one channel of a layer, such as ``"block_2.2"``, answers most
     strongly, the strongest first. Of each image only the strongest place counts."""
@@ -131,9 +130,7 @@ def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
     return _Projection(centred @ (axes * largest.sign()), shares)
 
 
-def reliability(
-    probabilities: Float[Tensor, "N classes"], labels: Integer[Tensor, " N"], bins: int = 10
-) -> list[_ReliabilityBin]:
+def reliability(probabilities: _Rows, labels: _Labels, bins: int = 10) -> list[_ReliabilityBin]:
     """Compare how sure a network is with how often it is right, in bins of one width from 0 to 1; a
     confidence on an edge belongs to the bin below.
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017."""

@@ -139,9 +139,9 @@ def make_cnn(
 ) -> nn.Sequential:
     """Return a network of two blocks, each `depth` convolutions and a pooling, and a linear layer.
 
-    `channels` are the first block's, the second has twice as many; `kernel_size` is odd, so that
-    padding can keep height and width; `pooling` is max, average or strided, a convolution that
-    moves by two pixels; `activation` is one of ``torch.nn``. As it is: 20,490 parameters.
+    `channels` are the first block's, the second has twice as many; an odd `kernel_size` lets
+    padding keep height and width; a strided `pooling` is a convolution that moves by two pixels;
+    `activation` is one of ``torch.nn``. As it is: 20,490 parameters.
     """
     poolings = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
     if pooling not in [*poolings, "strided"]:

@@ -17,9 +17,8 @@ from ..training import averaged, choose_precision, fit_one_cycle, get_device, tr
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train a network, with `one_cycle` as in lesson 06: batches sliced from tensors, one
-    cycle of the learning rate, the precision that is measured to be the faster; without as in
-    lesson 04: a `DataLoader`, one rate, float32."""
+    """How to train a network: with `one_cycle` as in lesson 06, from sliced tensors, in the faster
+    precision; without as in lesson 04, from a `DataLoader`, at one rate, in float32."""
 
     network: Callable[[], nn.Module] | None = CNN  # None: batches are loaded, and nothing trained
     epochs: float = 1

@@ -1,8 +1,5 @@
-"""Checks a learner's answer and says why: ``check("2.1", answer)``.
-
-The exercises are in ``lesson_01`` to ``lesson_08``, as data; `engine` judges. What counts is what
-an answer does, not how it is written: code is tried on several inputs.
-"""
+"""Checks a learner's answer and says why: ``check("2.1", answer)``. The exercises are data, in
+``lesson_01`` to ``lesson_08``; `engine` judges what an answer does, not how it is written."""
 
 import os
 import textwrap

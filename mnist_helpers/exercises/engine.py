@@ -1,8 +1,7 @@
 """An exercise is data: the right answer, and a sentence for each common mistake.
 
 `Values` asks for numbers or tensors, `Code` for a function, which is tried on several cases beside
-a reference, `Free` for what only a function can judge. `Given` is what a learner gives: it reads it
-as a number, a tensor, a module, or says what is off.
+a reference, `Free` for what only a function can judge. `Given` is what a learner gives.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,8 +61,8 @@ def same(one: object, other: object, tolerance: float = 1e-5) -> bool:
 
 @dataclass(frozen=True)
 class Given:
-    """What a learner gives, with what begins a sentence about it: "Your padding". Each method
-    returns it as one thing, or raises `_NotYet`."""
+    """What a learner gives, with what begins a sentence about it: "Your padding". Each method reads
+    it as one thing, or raises `_NotYet`."""
 
     value: Any
     what: str = "Your answer"

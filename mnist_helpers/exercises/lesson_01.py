@@ -132,53 +132,54 @@ def _judge_digit_loader(answer: object) -> str:
         changes = "Your function changes the data set, for all who use it. Subset takes a part."
         refuse({changes: len(dataset) != 40})
         first, second = loader.batches(limit=41), loader.batches(limit=41)
-        _judge_epoch(first, dataset, digits, batch_size)
+        changes = "Your function changes the data set, for all who use it. Subset takes a part."
+        refuse({changes: len(dataset) != 40})
+        samples = _judge_epoch(first, dataset, digits, batch_size)
         again = "Your loader is empty in its second epoch. Return the DataLoader itself."
         refuse({again: not second})
         alike = "Two epochs come in the same order. Which argument draws a new one each time?"
-        refuse({alike: torch.equal(_sample_numbers(first), _sample_numbers(second))})
+        refuse({alike: _judge_epoch(second, dataset, digits, batch_size) == samples})
     praise = "It yields what it should, in a new order each epoch."
     return f"{praise} Try digit_loader(train_set, [4, 9], 64), a hard pair."
 
 
 def _judge_epoch(
     batches: list[list[Tensor]], dataset: _SmallSet, digits: list[int], batch_size: int
-) -> None:
-    case = f"With digits={digits} and batch_size={batch_size}"
-    full = torch.isin(dataset.targets, torch.tensor(digits)).sum().item() // batch_size
+) -> list[tuple[int, int]]:
+    """Return the number and the label of each sample, in the order of the epoch."""
+    kept = {(i, label) for i, label in enumerate(dataset.targets.tolist()) if label in digits}
+    full, case = len(kept) // batch_size, f"With digits={digits} and batch_size={batch_size}"
     count = f"{case} there are samples for {full} full batches, each sample at most once; yours"
     ends = "Does it use `dataset`, and does it end?"
     refuse({f"{count} are {len(batches)}. {ends}": not 0 < len(batches) <= len(dataset)})
+    samples = [
+        (round(255 * image.flatten()[0].item()), label)
+        for images, labels in batches
+        for image, label in zip(images, labels.tolist(), strict=True)
+    ]
+    others = {label for _, label in samples} - set(digits)
     shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
-    from_data = len(shape) == 3 or any((images > 1).any() for images, _ in batches)
-    wrong = f"{case} the axis C is missing, or pixels go over 1."
-    refuse({f"{wrong} `dataset[index]` has both right, `dataset.data[index]` neither.": from_data})
-    labels = torch.cat([labels for _, labels in batches])
-    others = sorted(set(labels.tolist()) - set(digits))
     *sizes, last = [len(labels) for _, labels in batches]
-    samples = _sample_numbers(batches)
-    different = len(samples.unique())
     refuse(
         {
-            f"{case} your loader yields other digits too: {others}.": others,
+            f"{case} the axis C is missing, or pixels go over 1. `dataset[index]` has both right, "
+            "`dataset.data[index]` neither.": (
+                len(shape) == 3 or any((images > 1).any() for images, _ in batches)
+            ),
+            f"{case} your loader yields other digits too: {sorted(others)}.": others,
             f"{case} a batch holds {[*sizes, last][0]}. Hand batch_size on to the DataLoader.": (
                 set(sizes) - {batch_size} or last > batch_size
             ),
             f"{case} the last one holds {last}. Which argument leaves it out?": last != batch_size,
             f"{case} your images are {shape}, and should be {right}. `nonzero()` gives a column, "
             f"[n, 1]; Subset wants a plain row: `flatten()`.": shape != right,
-            f"{count} are {len(batches)} batches with {different} different samples.": (
-                len(batches) != full or different != len(labels)
+            f"{count} are {len(batches)} batches with {len(set(samples))} different samples.": (
+                len(batches) != full or len(set(samples)) != len(samples)
             ),
-            f"{case} pictures and labels do not belong together.": (
-                not torch.equal(dataset.targets[samples], labels)
-            ),
+            f"{case} pictures and labels do not belong together.": not kept.issuperset(samples),
         }
     )
-
-
-def _sample_numbers(batches: list[list[Tensor]]) -> Tensor:
-    return torch.cat([(255 * images.flatten(1)[:, 0]).round().long() for images, _ in batches])
+    return samples
 
 
 EXERCISES["1.5"] = Free(

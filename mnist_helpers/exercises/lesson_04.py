@@ -64,20 +64,19 @@ def _picked(scores: Tensor, labels: Tensor) -> Tensor:
     return scores[torch.arange(len(labels)), labels]
 
 
-def _remark_on_large_logits(by_hand: Callable[..., Any]) -> str:
+def _remark_on_large_logits(by_hand: Callable) -> str:
     with contextlib.suppress(Exception):  # math.exp raises where torch's gives infinity
         if math.isfinite(by_hand(torch.tensor([[1000.0, 0.0]]), torch.tensor([0]))):
             return " And it stays finite for logits of 1,000, as PyTorch's does."
     why = "for a logit of 1,000 yours gives no number, because e¹⁰⁰⁰ is too large to store"
-    way = "PyTorch subtracts the largest logit of each row first, which changes no probability."
-    return f" One thing more: {why}. {way}"
+    return f" One thing more: {why}. PyTorch subtracts the largest logit of each row first."
 
 
 EXERCISES["4.3"] = Code(
     call="cross_entropy_by_hand(logits, labels)",
     hint="section 1 does it for one digit. In a batch each row is divided by its own sum: "
-    "sum(dim=1, keepdim=True). Then from row i the number in column labels[i] is wanted: index "
-    "with two tensors, the numbers of the rows, torch.arange(len(labels)), and the columns.",
+    "sum(dim=1, keepdim=True). From row i the number in column labels[i] is wanted: index with "
+    "two tensors, the rows, torch.arange(len(labels)), and the columns.",
     praise="It agrees with PyTorch's.",
     remark=_remark_on_large_logits,
     advice={"must match": "Each row is divided by its own sum: sum(dim=1, keepdim=True)."},
@@ -104,7 +103,7 @@ EXERCISES["4.3"] = Code(
 )
 
 
-def _step_of(*order: str) -> Callable[..., float]:
+def _step_of(*order: str) -> Callable:
     """Return a step that computes the loss and then does the rest in this order."""
 
     def step(model, images, labels, loss_function, optimizer) -> float:
@@ -129,7 +128,7 @@ _WRONG_STEPS = {
 }
 
 
-def _trained(step: Callable[..., float]) -> tuple[list[float], Tensor]:
+def _trained(step: Callable) -> tuple[list[float], Tensor]:
     """Return the losses of three steps, and the weights at their end."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
     nn.init.eye_(model[1].weight)
@@ -189,7 +188,7 @@ def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, _Loader]:
     return nn.Sequential(nn.Flatten(), nn.LayerNorm(10), nn.Dropout(1.0)), loader
 
 
-def _of_counts(formula: Callable[[Tensor], Tensor], training: bool = False) -> Callable:
+def _of_counts(formula: Callable, training: bool = False) -> Callable:
     """`formula` takes how often each label (row) was answered with each digit (column)."""
 
     @torch.no_grad()
@@ -210,7 +209,7 @@ def _as_tensor(given: object) -> object:
     return torch.tensor(given, dtype=torch.float32) if isinstance(given, (list, tuple)) else given
 
 
-def _remark_on_recorded_gradients(by_digit: Callable[..., object]) -> str:
+def _remark_on_recorded_gradients(by_digit: Callable) -> str:
     model, loader = _model_and_loader(seed=0, batch_size=20)
     recorded = []
     model.register_forward_hook(lambda *parts: recorded.append(parts[-1].requires_grad))

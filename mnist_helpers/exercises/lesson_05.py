@@ -131,7 +131,7 @@ class _Machine:
         return self.now
 
 
-def _times(of: Callable[[list[float]], float], warm_up: bool = True) -> Callable[..., float]:
+def _times(of: Callable, warm_up: bool = True) -> Callable:
     """Return a measurement: what `of` makes of the times."""
 
     def median_seconds(run: Callable, clock: Callable, repeats: int) -> float:

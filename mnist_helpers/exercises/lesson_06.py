@@ -20,16 +20,14 @@ def _judge_split(answer: object) -> str:
         call = f"split({count}, {validation}, seed={seed})"
         train, chosen = Given(answer, call).call(count, validation, seed).like((index, index))
         again, _ = Given(answer, call).call(count, validation, seed).like((index, index))
-        sizes = [len(train), len(chosen)]
+        sizes, wanted = [len(train), len(chosen)], [count - validation, validation]
         numbers, kept = list(range(count)), chosen.tolist()
         refuse(
             {
-                f"{call} returns {sizes[0]} and {sizes[1]} numbers. First come the "
-                f"{count - validation} to train on, then the {validation} to choose by.": (
-                    sizes != [count - validation, validation]
-                ),
+                f"{call} returns {sizes[0]} and {sizes[1]} numbers. First come the {wanted[0]} to "
+                f"train on, then the {validation} to choose by.": sizes != wanted,
                 "Some numbers are in both. Judged on digits that it has seen, a network looks "
-                "better than it is.": not set(train.tolist()).isdisjoint(kept),
+                "better than it is.": set(train.tolist()) & set(kept),
                 f"The numbers have to be those from 0 to {count - 1}, each once. Shuffle them with "
                 "`torch.randperm(count)`, and cut.": sorted([*train.tolist(), *kept]) != numbers,
                 "Yours takes the numbers in order. Where the data are sorted, the two parts would "
@@ -42,12 +40,8 @@ def _judge_split(answer: object) -> str:
     alike = splits[0].equal(splits[1])
     refuse({"Every seed gives the same split. Make the generator from `seed`.": alike})
     praise = "Nothing in both, nothing lost, and tomorrow the same: so two recipes can be compared."
-    if torch.get_rng_state().equal(before):
-        return praise
-    return (
-        f"{praise} One thing more: yours moves the random numbers of all that follows. A generator "
-        "of its own leaves them alone."
-    )
+    more = " One thing more: yours moves the random numbers of all that follows."
+    return praise if torch.get_rng_state().equal(before) else praise + more
 
 
 EXERCISES["6.1"] = Free(
@@ -58,9 +52,8 @@ EXERCISES["6.1"] = Free(
 
 
 def _one_cycle(
-    rise: Callable[[float], float] = lambda done: 0.1 + 0.9 * done,
-    fall: Callable[[float], float] = lambda left: left,
-) -> Callable[..., float]:
+    rise: Callable = lambda done: 0.1 + 0.9 * done, fall: Callable = lambda left: left
+) -> Callable:
     """Return a schedule; `rise` and `fall` are in peaks, of the share that is done, or left."""
 
     def learning_rate(step: int, steps: int, peak: float) -> float:
@@ -99,7 +92,7 @@ EXERCISES["6.2"] = Code(
 )
 
 
-def _of_ones(formula: Callable[[Tensor, float], Tensor]) -> Callable[[Tensor, float], Tensor]:
+def _of_ones(formula: Callable) -> Callable:
     return lambda labels, smoothing: formula(F.one_hot(labels, 10).float(), smoothing)
 
 
@@ -174,8 +167,8 @@ EXERCISES["6.4"] = Code(
 def _compared(
     first: list[float],
     second: list[float],
-    spread: Callable[[list[float]], float] = variance,
-    error: Callable[..., float] = lambda v1, n1, v2, n2: math.sqrt(v1 / n1 + v2 / n2),
+    spread: Callable = variance,
+    error: Callable = lambda v1, n1, v2, n2: math.sqrt(v1 / n1 + v2 / n2),
 ) -> tuple[float, float]:
     """Return the difference and its error, which `error` takes from both variances and lengths."""
     spreads = spread(first), len(first), spread(second), len(second)

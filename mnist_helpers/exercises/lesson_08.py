@@ -25,8 +25,7 @@ EXERCISES["8.1"] = Code(
     "predictions); or give each of the 100 pairs a number, 10 * label + prediction, and count "
     "those with `bincount(minlength=100)`.",
     praise="A row sums to how many digits have the label, a column to how often the network says "
-    "that digit, the diagonal to what is read rightly. The largest number off the diagonal names "
-    "the pair that is confused most.",
+    "that digit. The largest number off the diagonal names the pair that is confused most.",
     cases=[(_LABELS, _ANSWERS), (torch.tensor([3, 3, 5, 3, 0]), torch.tensor([5, 3, 8, 5, 0]))],
     right=confusion_matrix,
     mistakes={
@@ -143,7 +142,7 @@ def _some_ink(height: int, width: int) -> tuple[Tensor]:
     return (image,)
 
 
-def _center_of(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
+def _center_of(formula: Callable) -> Callable:
     """Return a function that applies a formula to the pixels and their row, or column, numbers."""
     return lambda image: (
         formula(image[0], torch.arange(image.shape[1])[:, None]).item(),
@@ -158,8 +157,8 @@ EXERCISES["8.4"] = Code(
     hint="a weighted mean is the sum of value × weight, divided by the sum of the weights. The "
     "pixels are the weights, the row numbers, torch.arange(H)[:, None], the values; then the "
     "column numbers.",
-    praise="The makers of MNIST moved every digit until this point lay in the middle of the 28×28 "
-    "picture. A digit of your own has to be moved there too before the network reads it well.",
+    praise="MNIST's makers moved every digit until this point lay in the middle. One of your own "
+    "has to be moved there, too, before the network reads it well.",
     cases=[_some_ink(6, 9), _some_ink(28, 28), _some_ink(7, 5)],
     right=_center_of_mass,
     mistakes={
@@ -187,7 +186,7 @@ _CONFIDENCES = (_PART + 0.1 + 0.8 * _random(7, 10).flatten()) / 7
 _CORRECT = _random(70) < torch.where(_PART % 2 == 0, 0.9, 0.3)
 
 
-def _of_parts(formula: Callable[[Tensor, Tensor], Tensor]) -> Callable:
+def _of_parts(formula: Callable) -> Callable:
     """Return a function that applies a formula to the parts' shares of the digits, and to accuracy
     − confidence in each; empty parts are left out."""
 
@@ -207,9 +206,8 @@ EXERCISES["8.5"] = Code(
     call="calibration_error(confidences, correct, bins)",
     hint="go through the parts, from part / bins to (part + 1) / bins, and find the digits inside "
     "with two comparisons and `&`. What has to happen when there are none?",
-    praise="0 means: of the digits that it reads with a confidence of about 90 %, about nine in "
-    "ten are right, and so in every part. With few digits in a part chance alone makes a "
-    "difference.",
+    praise="0 means: of the digits read with a confidence of 90 %, nine in ten are right, and so "
+    "in every part. With few digits in a part chance alone makes a difference.",
     cases=[
         (torch.tensor([0.95, 0.3, 0.6, 0.7]), torch.tensor([True, True, False, True]), 2),
         (_CONFIDENCES, _CORRECT, 7),
@@ -237,8 +235,8 @@ EXERCISES["8.5"] = Code(
             lambda confidences, correct, bins: _calibration_error(confidences, ~correct, bins)
         ),
     },
-    clue="With confidences 0.95, 0.3, 0.6, 0.7, only the third wrong, and 2 parts: 1 / 4 × (1 − "
-    "0.3) from the first, 3 / 4 × (0.75 − 0.667) from the second, 0.2375 in all.",
+    clue="In the first case: 1 / 4 × (1 − 0.3) from the first part, 3 / 4 × (0.75 − 0.667) from "
+    "the second, 0.2375 in all.",
     advice={
         "division by zero": "A part without digits has no accuracy. Leave it out of the sum.",
         "out of ": "The parts go from 0 to bins − 1; a confidence of 1 belongs to the last.",

@@ -1,6 +1,6 @@
 """Figures of what networks answer, how sure they are of it, and what they confuse."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import math
 
 from jaxtyping import Float, Int
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .style import BLUE, GREY, ORANGE, Figure, Image, Images, _figure, _frame, _show, _styled
 
+_Labels, _Rows = Int[Tensor, " N"], Float[Tensor, "N 10"]
 _GREY, _PALE = "#999999", "#EEEEEE"
 # Paul Tol's muted scheme, for any colour vision ("Colour schemes", 2021), and dark grey.
 _TEN_COLOURS = (
@@ -29,32 +30,25 @@ def require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None
 
 @_styled
 def plot_predictions(
-    images: Images,
-    labels: Int[Tensor, " N"],
-    probabilities: Float[Tensor, "N 10"],
-    titles: Sequence[str] | None = None,
+    images: Images, labels: _Labels, probabilities: _Rows, titles: Sequence[str] | None = None
 ) -> Figure:
     """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
-    more probable digit orange and hatched. Logits raise ValueError."""
+    more probable digit orange and hatched."""
     require_probabilities(probabilities)
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
     figsize = (11, round(11 * height / width, 1))
     figure, [ax] = _figure(_read(labels, probabilities), 1, 1, (0, 0, 1, 1), figsize=figsize)
-    samples = zip(images, labels.tolist(), probabilities.tolist(), strict=True)
-    for number, (image, label, row) in enumerate(samples):
+    for number, (image, title, bars) in enumerate(_judged(images, labels, probabilities)):
         left, top = 25 * (number % 3), 13 * (number // 3)
-        answer = row.index(max(row))
         _show(ax, image, extent=(left, left + 10, top + 10, top))
         # Ten bars of up to ten units, one below the other: quicker than axes of their own.
-        for digit, probability in enumerate(row):
-            look = _bar_look(digit, label, answer)
+        for digit, (probability, look) in enumerate(bars):
             corner = (left + 12, top + digit + 0.08)
             ax.add_artist(Rectangle(corner, 10, 0.84, facecolor=_PALE))
             ax.add_artist(Rectangle(corner, 10 * probability, 0.84, **look))
             ax.text(left + 11.6, top + digit + 0.5, digit, ha="right", va="center", fontsize=10)
         if titles is None:
-            title = f"{label}" if answer == label else f"{label}, read as {answer}"
             ax.text(left + 5, top - 0.3, title, ha="center", va="bottom")
         else:
             ax.text(left, top - 0.3, titles[number], va="bottom")
@@ -62,46 +56,45 @@ def plot_predictions(
     return figure
 
 
-def _read(labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]) -> str:
+def _read(labels: _Labels, probabilities: _Rows) -> str:
     """Return in words what is drawn: each label, and the most probable digit."""
     rows = zip(labels.tolist(), *(part.tolist() for part in probabilities.max(dim=1)), strict=True)
     said = [f"{label} read as {answer} with {sure:.0%}" for label, sure, answer in rows]
     return f"digits and their probabilities: {', '.join(said)}"
 
 
-def _bar_look(digit: int, label: int, answer: int) -> dict:
-    if digit == answer != label:
-        return {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
-    return {"facecolor": BLUE if digit == label else _GREY}
+def _judged(
+    images: Images, labels: _Labels, probabilities: _Rows
+) -> Iterator[tuple[Image, str, list]]:
+    """Yield each digit, its title, and of its ten bars the length and the look."""
+    for image, label, row in zip(images, labels.tolist(), probabilities.tolist(), strict=True):
+        answer, looks = row.index(max(row)), [{"facecolor": _GREY} for _ in row]
+        looks[answer] = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
+        looks[label] = {"facecolor": BLUE}
+        title = f"{label}" if answer == label else f"{label}, read as {answer}"
+        yield image, title, list(zip(row, looks, strict=True))
 
 
-def plot_probabilities(
-    images: Images, probabilities: Float[Tensor, "N 10"], titles: Sequence[str]
-) -> Figure:
+def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[str]) -> Figure:
     """Draw digits as `plot_predictions` does, the surest in blue, titles of up to 35 letters."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
 @_styled
-def plot_watched(
-    images: Images, labels: Int[Tensor, " N"], probabilities: Float[Tensor, "N 10"]
-) -> Figure:
+def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figure:
     """Draw digits side by side, each above its ten probabilities as columns, in the colours of
-    `plot_predictions`: quick to draw, while a network is trained. Logits raise ValueError."""
+    `plot_predictions`: quick to draw, while a network is trained."""
     require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
     figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.55))
-    samples = zip(images, labels.tolist(), probabilities.tolist(), strict=True)
-    for number, (image, label, row) in enumerate(samples):
-        left, answer = 12 * number, row.index(max(row))
+    for number, (image, title, bars) in enumerate(_judged(images, labels, probabilities)):
+        left = 12 * number
         _show(ax, image, extent=(left + 1, left + 9, 11, 3))
-        for digit, probability in enumerate(row):
-            look = _bar_look(digit, label, answer)
+        for digit, (probability, look) in enumerate(bars):
             ax.add_artist(Rectangle((left + digit + 0.08, 12), 0.84, 10, facecolor=_PALE))
             ax.add_artist(Rectangle((left + digit + 0.08, 22), 0.84, -10 * probability, **look))
             ax.text(left + digit + 0.5, 22.3, digit, ha="center", va="top", fontsize=10)
-        title = f"{label}" if answer == label else f"{label}, read as {answer}"
         ax.text(left + 5, 2.6, title, ha="center", va="bottom", fontsize=12)
     ax.set(xlim=(-1, 12 * count - 1), ylim=(25, 0), aspect="auto")
     return figure
@@ -109,10 +102,10 @@ def plot_watched(
 
 @_styled
 def plot_beliefs(
-    images: Images, labels: Int[Tensor, " N"], probabilities: Float[Tensor, "epochs N 10"]
+    images: Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> Figure:
     """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
-    for each class, the label's framed, a column for each epoch. Logits raise ValueError."""
+    for each class, the label's framed, a column for each epoch."""
     require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
     alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
@@ -133,7 +126,7 @@ def plot_beliefs(
 
 @_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
-    """Draw a digit in [0, 1] beside each network's ten probabilities. Logits raise ValueError."""
+    """Draw a digit in [0, 1] beside each network's ten probabilities."""
     require_probabilities(torch.stack([*probabilities.values()]))
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
@@ -202,7 +195,7 @@ def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> 
 
 @_styled
 def plot_projection(
-    points: Float[Tensor, "N 2"], labels: Int[Tensor, " N"], shares: Float[Tensor, "2"]
+    points: Float[Tensor, "N 2"], labels: _Labels, shares: Float[Tensor, "2"]
 ) -> Figure:
     """Draw samples as dots in their digit's colour; the digit stands at their median. `shares`, in
     [0, 1], of the variance lie along the axes."""
