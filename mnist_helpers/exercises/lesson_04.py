@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 import contextlib
 import math
 from statistics import fmean
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
+from torch.utils.data import TensorDataset
 
 from ..insights import confusion_matrix
 from .engine import Code, Free, Given, Values, _random, refuse, same
@@ -19,18 +19,18 @@ EXERCISES = {}
 
 def _wrong_losses(probability: float) -> dict[str, Any]:
     return {
-        "The sign is missing: a logarithm below 1 is negative.": math.log(probability),
+        "The sign is missing: ln p is negative where p is below 1.": math.log(probability),
         "That is the logarithm to the base 10. Take the natural one, ln.": -math.log10(probability),
         "That is the logarithm to the base 2. Take the natural one, ln.": -math.log2(probability),
-        "1 − p measures how wrong it is, too, but is not cross-entropy.": 1 - probability,
+        "The loss is neither p nor 1 − p, but −ln p.": 1 - probability,
     }
 
 
 EXERCISES["4.1"] = Values(
     right={f"loss at {probability}": -math.log(probability) for probability in (0.5, 0.01)},
     tolerance=0.006,
-    hint="minus the natural logarithm of the probability; `math.log` or `torch.log` is the natural "
-    "one. Your answer is a pair, (loss at 0.5, loss at 0.01).",
+    hint="minus the natural logarithm of the probability, `-math.log(0.5)`. Your answer is a pair, "
+    "(loss at 0.5, loss at 0.01).",
     praise="A hesitant answer costs little, a confident wrong one much: nearly seven times as much "
     "here.",
     mistakes=[_wrong_losses(probability) for probability in (0.5, 0.01)],
@@ -74,9 +74,8 @@ def _remark_on_large_logits(by_hand: Callable) -> str:
 
 EXERCISES["4.3"] = Code(
     call="cross_entropy_by_hand(logits, labels)",
-    hint="section 1 does it for one digit. In a batch each row is divided by its own sum: "
-    "sum(dim=1, keepdim=True). From row i the number in column labels[i] is wanted: index with "
-    "two tensors, the rows, torch.arange(len(labels)), and the columns.",
+    hint="section 1 does it for one digit. In a batch each row of exp() is divided by its own sum. "
+    "From row i take the number in column labels[i]. Then the logarithm, the mean, and the sign.",
     praise="It agrees with PyTorch's.",
     remark=_remark_on_large_logits,
     advice={"must match": "Each row is divided by its own sum: sum(dim=1, keepdim=True)."},
@@ -156,8 +155,8 @@ def _judge_training_step(answer: object) -> str:
     refuse(
         {
             **{text: same(end, _trained(wrong)[1]) for text, wrong in _WRONG_STEPS.items()},
-            "After three of your steps the parameters are not where section 4's lines take them: "
-            "logits, loss, zero_grad, backward, step, each once, of the arguments.": not alike,
+            "Yours ends elsewhere than section 4's lines: loss, zero_grad, backward, step, each "
+            "once, with the loss_function and optimizer given.": not alike,
             "The model is trained rightly, but what you return is not the loss of this batch "
             "before the step.": not same(losses, right_losses),
         }
@@ -174,7 +173,7 @@ EXERCISES["4.4"] = Free(
 
 
 class _Loader(list):
-    dataset: SimpleNamespace  # as a `DataLoader` has it
+    dataset: TensorDataset  # as a `DataLoader` has it
 
 
 def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, _Loader]:
@@ -184,7 +183,8 @@ def _model_and_loader(seed: int, batch_size: int) -> tuple[nn.Module, _Loader]:
     logits = torch.randn(60, 10, generator=generator) + 2 * F.one_hot(labels, 10)
     images = logits.reshape(60, 1, 2, 5)
     loader = _Loader(zip(images.split(batch_size), labels.split(batch_size), strict=True))
-    loader.dataset = SimpleNamespace(data=images, targets=labels)
+    loader.dataset = dataset = TensorDataset(images, labels)
+    dataset.data, dataset.targets = images, labels
     return nn.Sequential(nn.Flatten(), nn.LayerNorm(10), nn.Dropout(1.0)), loader
 
 
@@ -206,7 +206,8 @@ def _accuracies(counts: Tensor) -> Tensor:
 def _as_tensor(given: object) -> object:
     if isinstance(given, Mapping):
         given = [given[digit] for digit in sorted(given)]
-    return torch.tensor(given, dtype=torch.float32) if isinstance(given, (list, tuple)) else given
+    plain = isinstance(given, (list, tuple, float))
+    return torch.tensor(given, dtype=torch.float32) if plain else given
 
 
 def _remark_on_recorded_gradients(by_digit: Callable) -> str:
@@ -223,8 +224,7 @@ EXERCISES["4.5"] = Code(
     hint="start from `evaluate`. Keep two tensors of ten counts instead of one number each; "
     "`labels[right].bincount(minlength=10)` counts the right ones digit by digit, if `right` is "
     "the comparison.",
-    praise="Run it on classic_model and test_loader. Which digit does it read worst? Can you guess "
-    "why?",
+    praise="Which digit does classic_model read worst? Can you guess why?",
     remark=_remark_on_recorded_gradients,
     advice={"must match": "In a batch without a 9 `bincount` is shorter: minlength=10."},
     cases=[_model_and_loader(seed, size) for seed, size in ((0, 7), (1, 20), (2, 64))],

@@ -10,16 +10,17 @@ from .engine import Code, Given, Values, _random
 EXERCISES = {}
 
 EXERCISES["5.1"] = Values(
-    right={"gain at four times": 1 / 0.85, "gain at no time": 1 / 0.8},
+    right={"factor at four times": 1 / 0.85, "factor at no time": 1 / 0.8},
     tolerance=0.006,
     hint="take the old time as 1: loading 0.2, the rest 0.8. What is the new time, and how many "
     "times does it go into the old one?",
-    praise="A part that takes a fifth brings a quarter more speed, and no more, however fast it "
+    praise="A part that takes a fifth brings a quarter more speed at most, however fast it "
     "becomes.",
     mistakes=[
         {
-            "Loading becomes 4 times as fast, but four fifths of the time stay as they are.": 4,
+            "Only loading becomes 4 times as fast, a fifth of the time.": 4,
             "0.85 is the new time. How many times does it go into the old one, 1?": 0.85,
+            "{} is what you gain. Divide the old time by the new one.": lambda value: value < 0.2,
             "1.15 adds what is saved to the speed. Divide the old time by the new one.": 1.15,
         },
         {
@@ -35,11 +36,15 @@ def _batches(*case: object) -> tuple:
     return tuple(TensorBatches(*case))
 
 
+def _each(change: Callable) -> Callable:
+    return lambda *case: [change(*batch) for batch in _batches(*case)]
+
+
 EXERCISES["5.2"] = Code(
     call="batches_of(images, labels, batch_size)",
     hint="let `start` run through range(0, len(images), batch_size); a slice may reach beyond the "
     "end. `unsqueeze(1)` adds the channel axis, a division by 255 makes float32. Append each pair "
-    "to a list, or `yield` it.",
+    "to a list.",
     praise="A DataLoader with ToTensor gives the same. Here a batch is one slice and one division; "
     "there each picture is taken by itself.",
     cases=[
@@ -49,21 +54,15 @@ EXERCISES["5.2"] = Code(
     right=_batches,
     mistakes={
         "Is the `return` inside the loop? It belongs after it.": lambda *case: _batches(*case)[:1],
-        "That is one pair. Append each to a list, and return that after the loop; or `yield` it.": (
-            lambda *case: _batches(*case)[0]
+        "That is one pair. Return a list of all, after the loop.": lambda *case: _batches(*case)[0],
+        "The last, smaller batch is missing.": (
+            lambda *case: _batches(*case)[: len(case[0]) // case[2]]
         ),
-        "The last, smaller batch is missing.": lambda images, labels, size: _batches(
-            images, labels, size
-        )[: len(images) // size],
-        "The channel axis is missing: `unsqueeze(1)`.": lambda *case: [
-            (images.squeeze(1), labels) for images, labels in _batches(*case)
-        ],
-        "Your images go from 0 to 255. Divide by 255.": lambda *case: [
-            (255 * images, labels) for images, labels in _batches(*case)
-        ],
-        "Slice the labels too.": lambda images, labels, size: [
-            (some, labels) for some, _ in _batches(images, labels, size)
-        ],
+        "The channel axis is missing: `unsqueeze(1)`.": _each(lambda x, y: (x.squeeze(1), y)),
+        "The channel axis comes after N.": _each(lambda x, y: (x.transpose(0, 1), y)),
+        "Your images go from 0 to 255. Divide by 255.": _each(lambda x, y: (255 * x, y)),
+        "Images first, then labels.": _each(lambda x, y: (y, x)),
+        "Slice the labels too.": lambda *case: [(x, case[1]) for x, _ in _batches(*case)],
     },
     tidy=lambda result: Given(result).batches(limit=9),
 )
@@ -81,22 +80,15 @@ EXERCISES["5.3"] = Code(
         ),
         "Return them in the order of the shape, N, C, H, W. "
         "Yours are in that of the memory.": lambda n, c, h, w: (h * w * c, w * c, c, 1),
-        "From one row to the next it is a whole row of pixels, `width` of them, not `height`.": (
-            lambda n, c, h, w: (h * w * c, 1, h * c, c)
-        ),
+        "A row holds `width` pixels, not `height`.": lambda n, c, h, w: (h * w * c, 1, h * c, c),
         "Height and width are exchanged.": lambda n, c, h, w: (h * w * c, 1, c, w * c),
-        "The pixel to the right is not the next number: the other channels stand between.": (
-            lambda n, c, h, w: (h * w * c, 1, w, 1)
-        ),
-        "The row below is further on: each pixel of a row holds a number for every channel.": (
-            lambda n, c, h, w: (h * w * c, 1, w, c)
-        ),
+        "To the right all channels stand between.": lambda n, c, h, w: (h * w * c, 1, w, 1),
+        "A row holds all channels of its pixels.": lambda n, c, h, w: (h * w * c, 1, w, c),
     },
 )
 
 EXERCISES["5.4"] = Values(
     right={"1.003": 1.0, "5.1": 163 / 32, "999": 1000.0},
-    tolerance=1e-5,
     hint="how far apart are the numbers there? Between 1 and 2 it is 1/128; above each power of 2 "
     "it doubles. Divide by that distance, round to a whole number, and multiply again.",
     praise="About three digits are kept, wherever a number lies. The weights need more, the layers "
@@ -107,12 +99,11 @@ EXERCISES["5.4"] = Values(
             "1 + 1/128 is the next above, but 1 is nearer.": 1 + 1 / 128,
         },
         {
-            "bfloat16 has no 5.1: between 4 and 8 its numbers lie 1/32 apart.": 5.1,
             "{} is nearly right. Give all digits.": lambda value: abs(value - 163 / 32) < 0.006,
+            "bfloat16 has no {}: from 4 to 8 its numbers lie 1/32 apart.": lambda x: 32 * x % 1,
         },
         {
-            "bfloat16 has no 999: between 512 and 1,024 its numbers lie 4 apart.": 999,
-            "Between 512 and 1,024 they lie 4 apart, not 2.": 998,
+            "bfloat16 has no {}: from 512 to 1,024 its numbers lie 4 apart.": lambda x: x % 4,
         },
     ],
 )
@@ -147,7 +138,7 @@ def _times(of: Callable, warm_up: bool = True) -> Callable:
 EXERCISES["5.5"] = Code(
     call="median_seconds(run, clock, repeats)",
     hint="call `run()` once. Then, `repeats` times: note clock(), call run(), and keep the "
-    "difference to clock() now. `statistics.median` takes the list.",
+    "difference to clock() now.",
     praise="The first call was nine times as slow as the others, and one neighbour was busy. The "
     "median saw neither.",
     cases=[
@@ -160,12 +151,13 @@ EXERCISES["5.5"] = Code(
     ],
     right=_times(median),
     mistakes={
-        "The warm-up is missing: the first call counts, too.": _times(median, warm_up=False),
+        "The warm-up is missing: the first call counts, too.": _times(median, False),
+        "The warm-up is counted.": lambda *case: _times(median, False)(*case[:2], case[2] + 1),
+        "Time `repeats` runs after the warm-up.": _times(lambda times: median(times[1:]), False),
         "That is the mean, which takes one slow run in. Take the median.": _times(fmean),
         "That is the shortest time. Take the median.": _times(min),
-        "That is the time of the last run. Keep all of them.": _times(lambda times: times[-1]),
-        "Of an even number of runs the median lies between the two in the middle; `torch.median` "
-        "takes the lower one. `statistics.median` has it right.": (
+        "Sort, then take the middle one.": _times(lambda times: times[len(times) // 2]),
+        "The median of four is the mean of the middle two; `torch.median` takes the lower.": (
             _times(lambda times: sorted(times)[(len(times) - 1) // 2])
         ),
         "Of an even number of runs the median lies between the two in the middle.": (

@@ -80,6 +80,7 @@ EXERCISES["6.2"] = Code(
     mistakes={
         "Yours starts at 0. Start at peak / 10: peak / 10 + (peak − peak / 10) × step / (0.3 × "
         "steps).": _one_cycle(rise=lambda done: done),
+        "Yours rises to 1.1 × peak. Go up by 0.9 × peak.": _one_cycle(rise=lambda done: 0.1 + done),
         "Yours falls to peak / 10, not to 0.": _one_cycle(fall=lambda left: 0.1 + 0.9 * left),
         "Yours never gets to 0: the fall has 0.7 × steps, not all of them.": (
             _one_cycle(fall=lambda left: 0.3 + 0.7 * left)
@@ -108,7 +109,7 @@ EXERCISES["6.3"] = Code(
     right=_of_ones(lambda ones, s: (1 - s) * ones + s / 10),
     mistakes={
         "Yours is plain one-hot: `smoothing` makes no difference.": _of_ones(lambda ones, s: ones),
-        "In yours the other nine share s. PyTorch has another definition: all ten share it.": (
+        "In yours the other nine share s. In PyTorch all ten do.": (
             _of_ones(lambda ones, s: (1 - s) * ones + s / 9 * (1 - ones))
         ),
         "Your rows sum to less than 1. The right class gets its s / 10 too.": _of_ones(
@@ -135,8 +136,8 @@ def _shifts(*moves: tuple[int, int]) -> list[tuple[Tensor, int, int]]:
 
 EXERCISES["6.4"] = Code(
     call="shifted(images, down, right)",
-    hint="F.pad(images, (left, right, top, bottom)) adds black columns and rows, and a negative "
-    "number takes some away. What is added on one side has to be taken away on the other.",
+    hint="what F.pad adds on one side it has to take away on the other. To move by `right`, add "
+    "that many columns on the left; on the right give -right.",
     praise="A digit a few pixels further on is the same digit, and for a network a new picture "
     "that nobody had to write. In training each digit gets a shift of its own.",
     cases=_shifts((1, 2), (3, 1), (2, 4)),
@@ -148,6 +149,8 @@ EXERCISES["6.4"] = Code(
             _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),
         "Yours moves up and left.": lambda x, down, right: _moved(x, -down, -right),
+        "Yours moves up.": lambda x, down, right: _moved(x, -down, right),
+        "Yours moves left.": lambda x, down, right: _moved(x, down, -right),
         "Rows and columns are exchanged.": lambda x, down, right: _moved(x, right, down),
         "Now crop as much on the other side.": lambda x, down, right: F.pad(x, (right, 0, down, 0)),
         "You cropped on one side; now pad as much on the other.": (

@@ -3,7 +3,7 @@
 import copy
 import itertools
 import math
-from statistics import fmean
+from statistics import fmean, median
 
 from by_hand import Around, small_cnn
 from mnist_helpers.exercises import _EXERCISES, judge, lesson_04
@@ -44,6 +44,13 @@ def through_the_data_set(model, loader):
     return labels[answers == labels].bincount(minlength=10) / labels.bincount(minlength=10)
 
 
+def sample_by_sample(model, loader):
+    right = [[] for _ in range(10)]
+    for image, label in loader.dataset:
+        right[label].append(float(model.eval()(image[None]).argmax() == label))
+    return [*map(fmean, right)]
+
+
 def loss_after_the_step(model, images, labels, loss_function, optimizer):
     steps(model, images, labels, loss_function, optimizer)
     return loss_function(model(images), labels).item()
@@ -70,13 +77,14 @@ ANSWERS += [
     ("4.4", step_of("backward", "step", "zero_grad"), "Right. "),
     ("4.5", lambda *case: RIGHT["4.5"](*case).tolist(), "Right. "),
     ("4.1", (0.69, 5.0), "loss at 0.01 is not 5"),
+    ("4.1", (0.5, 0.01), "neither p nor 1 − p"),
     ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="none"), "for each digit"),
     *[("4.4", wrong, said) for said, wrong in lesson_04._WRONG_STEPS.items()],
     ("4.4", step_of("backward", "zero_grad", "step"), "Nothing moves"),
     ("4.4", step_of("zero_grad", "backward", "step", "step"), "each once"),
     ("4.4", lambda *case: torch.tensor(steps(*case)), "item()"),
     ("4.4", loss_after_the_step, "not the loss of this batch before the step"),
-    ("4.4", with_sgd_alone, "each once"),
+    ("4.4", with_sgd_alone, "with the loss_function and optimizer given"),
     ("4.5", recording_gradients, "torch.no_grad()"),
     ("4.5", lambda *case: RIGHT["4.5"](*case)[:9], "has the shape [9]"),
     ("4.3", without_keepdim, "keepdim=True"),
@@ -84,32 +92,44 @@ ANSWERS += [
     ("4.5", lambda *case: dict(enumerate(RIGHT["4.5"](*case))), "Right. "),
     ("4.5", lambda *case: {9: 1.0}, "has the shape [1]"),
     ("4.5", through_the_data_set, "Right. "),
-    ("4.5", recording_gradients, "Right. Run it on classic_model"),
+    ("4.5", sample_by_sample, "Right. "),
+    ("4.5", lambda model, loader: 0.65, "has the shape [] with yours"),
+    ("4.5", recording_gradients, "Right. Which digit does classic_model"),
     ("4.5", lambda model, loader: torch.zeros(10), "accuracy_of_each_digit(model, loader) has"),
 ]
 
 
-def timed(run, clock, repeats, now=None):
-    run()
+def times_of(run, clock, repeats, now=None):
     times = []
     for _ in range(repeats):
         start = clock()
         run()
         times.append((now or clock)() - start)
-    return torch.tensor(times, dtype=torch.float64).quantile(0.5)
+    return times
+
+
+def timed(run, *more):
+    run()
+    return torch.tensor(times_of(run, *more), dtype=torch.float64).quantile(0.5)
 
 
 ANSWERS += [
     ("5.1", torch.tensor([1.18, 1.25]), "Right. "),
-    ("5.1", (1.18, 1.2), "Your gain at four times is right. 1.2 adds what is saved"),
+    ("5.1", (1.18, 1.2), "Your factor at four times is right. 1.2 adds what is saved"),
     ("5.1", (1.3, 1.25), "is not 1.3"),
+    ("5.1", (0.18, 0.25), "0.18 is what you gain"),
     ("5.3", lambda *sizes: torch.empty(sizes).mT.mT.stride(), "the usual layout"),
     ("5.3", lambda n, c, h, w: [c * h * w, 1, c * w, c], "Right. "),
     ("5.3", lambda *sizes: sizes, "Hint: in memory"),
     ("5.4", torch.tensor([1.003, 5.1, 999]).bfloat16(), "Right. "),
-    ("5.4", (1, 5.09375, 999.5), "Your 999 is not 999.5"),
+    ("5.4", (1, 5.09375, 996), "Your 999 is not 996"),
+    ("5.4", (1, 5.09375, 999.5), "bfloat16 has no 999.5"),
+    ("5.4", (1, 5.102, 1000), "bfloat16 has no 5.102"),
     ("5.4", (1, 5.09, 1000), "5.09 is nearly right. Give all digits"),
     ("5.5", timed, "Right. "),
+    ("5.5", lambda run, clock, n: median(times_of(run, clock, n + 1)), "warm-up is counted"),
+    ("5.5", lambda *case: median(times_of(*case)[1:]), "runs after the warm-up"),
+    ("5.5", lambda run, *more: run() or times_of(run, *more)[more[1] // 2], "Sort"),
     (
         "5.5",
         lambda run, clock, repeats: timed(run, clock, repeats, lambda: 0),
@@ -168,6 +188,12 @@ ANSWERS += [
 ]
 
 
+def too_high(step, steps, peak):
+    turn = 0.3 * steps
+    rising = peak / 10 + peak * step / turn
+    return rising if step < turn else peak * (steps - step) / (steps - turn)
+
+
 def with_minus_zero(images, down, right):
     if min(down, right) < 0:
         return RIGHT["6.4"](images, down, right)
@@ -176,6 +202,7 @@ def with_minus_zero(images, down, right):
 
 ANSWERS += [
     ("6.2", lambda *case: torch.tensor(RIGHT["6.2"](*case)), "Right. "),
+    ("6.2", too_high, "rises to 1.1"),
     ("5.2", yielded, "Right. "),
     ("5.2", lambda *case: [*yielded(*case)], "Right. "),
     ("6.3", lambda *case: RIGHT["6.3"](*case).double(), "Right. "),
@@ -187,6 +214,8 @@ ANSWERS += [
     ("5.2", lambda *case: itertools.cycle(yielded(*case)), "is a list of 9; give a value for each"),
     ("5.2", lambda *case: [(x.byte(), y) for x, y in yielded(*case)], "cuts fractions off"),
     ("5.2", lambda *case: [(x.mT, y) for x, y in yielded(*case)], "Hint: let `start`"),
+    ("5.2", lambda *case: [(x.squeeze(1)[None], y) for x, y in yielded(*case)], "after N"),
+    ("5.2", lambda *case: [(y, x) for x, y in yielded(*case)], "Images first"),
     ("5.2", spoiling, "your function changes what it is given"),
     ("5.2", lambda *case: [(x, y.flip(0)) for x, y in yielded(*case)], "Hint: let `start`"),
     ("5.2", lambda *case: [(x, y.float()) for x, y in yielded(*case)], "Make it torch.int64"),
@@ -194,6 +223,8 @@ ANSWERS += [
     ("6.3", lambda y, s: (1 - s) * F.one_hot(y) + s / 10, "F.one_hot(labels, 10)"),
     ("6.4", lambda x, *by: RIGHT["6.4"](x, *[max(0, one) for one in by]), "Negative shifts move"),
     ("6.4", with_minus_zero, "-0 is 0"),
+    ("6.4", lambda x, down, right: F.pad(x, (right, -right, -down, down)), "Yours moves up."),
+    ("6.4", lambda x, down, right: F.pad(x, (-right, right, down, -down)), "Yours moves left."),
     ("6.5", lambda first, second: (second - first, 0), "Lists cannot be subtracted"),
     ("6.5", lambda a, b: ((np.array(b) - np.array(a)).mean(), 0), "may differ in length"),
 ]
