@@ -159,20 +159,18 @@ def _judge_epoch(
     ]
     others = {label for _, label in samples} - set(digits)
     shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
+    most = max(images.max().item() for images, _ in batches)
     *sizes, last = [len(labels) for _, labels in batches]
     refuse(
         {
-            f"{case} the axis C is missing, or pixels go over 1. `dataset[index]` has both right, "
-            "`dataset.data[index]` neither.": (
-                len(shape) == 3 or any((images > 1).any() for images, _ in batches)
-            ),
             f"{case} your loader yields other digits too: {sorted(others)}.": others,
             f"{case} a batch holds {[*sizes, last][0]}. Hand batch_size on to the DataLoader.": (
                 set(sizes) - {batch_size} or last > batch_size
             ),
             f"{case} the last one holds {last}. Which argument leaves it out?": last != batch_size,
-            f"{case} your images are {shape}, and should be {right}. `nonzero()` gives a column, "
-            f"[n, 1]; Subset wants a plain row: `flatten()`.": shape != right,
+            f"{case} your images are {shape} up to {most:.3g}, and should be {right} up to 1. So "
+            "`dataset[index]` gives them, not `dataset.data[index]`; and of `nonzero()` Subset "
+            "wants a plain row: `flatten()`.": shape != right or most > 1,
             f"{count} are {len(batches)} batches with {len(set(samples))} different samples.": (
                 len(batches) != full or len(set(samples)) != len(samples)
             ),
