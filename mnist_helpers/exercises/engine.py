@@ -308,8 +308,7 @@ class Code(_Exercise):
         raise _NotYet(f"{said} And {_CHANGES}" if changed else said)
 
     def _call_with(self, case: tuple) -> str:
-        """Return the call with a case: numbers, lists and small tensors in full, larger tensors by
-        name and shape, all else by name."""
+        """Return the call with a case: larger tensors by name and shape, objects by name."""
         name, names = self.call.removesuffix(")").split("(")
         small = sum(one.numel() for one in case if isinstance(one, Tensor)) <= 20
         parts = []

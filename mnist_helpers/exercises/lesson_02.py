@@ -114,7 +114,7 @@ EXERCISES["2.4"] = Values(
 
 
 def _conv2d(image: Tensor, kernel: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
-    return F.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
+    return F.conv2d(image[None], kernel[None, None], None, stride, padding)[0]
 
 
 EXERCISES["2.5"] = Code(

@@ -96,7 +96,6 @@ EXERCISES["5.3"] = Code(
 
 EXERCISES["5.4"] = Values(
     right={"1.003": 1.0, "5.1": 163 / 32, "999": 1000.0},
-    tolerance=1e-5,
     hint="how far apart are the numbers there? Between 1 and 2 it is 1/128; above each power of 2 "
     "it doubles. Divide by that distance, round to a whole number, and multiply again.",
     praise="About three digits are kept, wherever a number lies. The weights need more, the layers "

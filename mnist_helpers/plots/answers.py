@@ -76,7 +76,7 @@ def _judged(
 
 
 def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[str]) -> Figure:
-    """Draw digits as `plot_predictions` does, the surest in blue, titles of up to 35 letters."""
+    """Draw digits as `plot_predictions` does, the surest in blue."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
