@@ -267,7 +267,7 @@ class Code(_Exercise):
     clue: str = ""  # what the result has to be, where the hint does not say it
     later: Mapping[str, Sequence[tuple]] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)  # as that of `Given`
-    tidy: Callable[[Any], Any] = lambda result: result  # makes alike what is as good; may refuse
+    tidy: Callable[[Any], Any] = lambda result: result  # as that of `Values`
     remark: Callable[[Callable], str] = lambda function: ""  # added to the praise
 
     def judge(self, answer: object) -> str:

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from ..data import load_datasets
 from .engine import Free, Given, Values, refuse, same
@@ -28,9 +27,9 @@ EXERCISES["1.1"] = Values(
 
 def _one_index(index: object) -> object:
     several = isinstance(index, Tensor) and index.numel() > 1
-    mask = several and index.dtype == torch.bool
-    refuse({"That says of each digit whether it is a 5. `nonzero()` lists where.": mask})
-    refuse({"Those are the places of all fives. Take the first one, with [0].": several})
+    mask = "That says of each digit whether it is a 5. `nonzero()` lists where."
+    places = "Those are the places of all fives. Take the first one, with [0]."
+    refuse({mask: several and index.dtype == torch.bool, places: several})
     return index
 
 
@@ -103,7 +102,7 @@ EXERCISES["1.4"] = Free(
 )
 
 
-class _SmallSet(Dataset):
+class _SmallSet:
     """Forty made-up digits, as MNIST has them; pixel [0, 0] holds the sample's number."""
 
     def __init__(self, seed: int) -> None:

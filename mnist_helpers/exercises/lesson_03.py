@@ -192,9 +192,9 @@ def _judge_parts(module: nn.Module) -> None:
 
 def _is_affine(module: nn.Module) -> bool:
     """Return whether the output halfway between two pictures is halfway between their outputs."""
-    first, second = 100 * _random(50, 1, 28, 28), 100 * _random(50, 1, 28, 28).flip(0)
-    ends = (_output(module, first) + _output(module, second)) / 2
-    middle = _output(module, (first + second) / 2)
+    images = 100 * _random(50, 1, 28, 28)
+    outputs, middle = _output(module, images), _output(module, (images + images.flip(0)) / 2)
+    ends = (outputs + outputs.flip(0)) / 2
     return (middle - ends).abs().max().item() < 1e-3 * ends.abs().max().item()
 
 
