@@ -57,7 +57,7 @@ def _find_kernel() -> str:
 
     command = KernelManager(kernel_name="python3").format_kernel_cmd()[0]
     python = shutil.which(command) or command
-    # Not resolved: in an environment, python is a link to the one that it was made with.
+    # Not resolved: in an environment it is a link to the one that it was made with.
     if os.path.normcase(python) == os.path.normcase(sys.executable):
         return "notebooks run on this Python"
     try:

@@ -83,8 +83,7 @@ RECIPES = {
     "shuffled": _SHUFFLED,
     "shuffled-slower": _SLOWER,
 }
-# The settings that lesson 06 compares on a validation split. Each name says which other one it
-# starts from, and what differs.
+# What lesson 06 compares on a validation split: each name says what differs from which other.
 STEPS = {
     "A  classic, but one epoch": replace(_CLASSIC, epochs=1),
     "B  A shuffled, rate 0.001": _SLOWER,

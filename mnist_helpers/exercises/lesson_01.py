@@ -145,7 +145,7 @@ def _judge_digit_loader(answer: object) -> str:
 def _judge_epoch(
     batches: list[list[Tensor]], dataset: _SmallSet, digits: list[int], batch_size: int
 ) -> list[tuple[int, int]]:
-    """Return the number and the label of each sample, in the order of the epoch."""
+    """Return each sample's number and label, in order."""
     kept = {(i, label) for i, label in enumerate(dataset.targets.tolist()) if label in digits}
     full, case = len(kept) // batch_size, f"With digits={digits} and batch_size={batch_size}"
     count = f"{case} there are samples for {full} full batches, each sample at most once; yours"

@@ -142,7 +142,7 @@ def _judge_training_step(answer: object) -> str:
 
     def step(*arguments: object) -> float:
         loss = training_step.call(*arguments)
-        plain = "Return a plain number, loss.item(): a tensor keeps the whole computation alive."
+        plain = "Return a number, loss.item(): a tensor keeps the whole computation alive."
         refuse({plain: isinstance(loss.value, Tensor)})
         return loss.number()
 

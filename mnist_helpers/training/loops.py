@@ -1,6 +1,6 @@
 """One epoch, one evaluation, a whole run with its history, and the device to do it on."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 import math
 import os
@@ -108,7 +108,7 @@ def fit(
     history = history or History()
     last = len(history.losses) + epochs
 
-    def counted() -> Iterator[tuple[Tensor, Tensor] | list[Tensor]]:
+    def counted() -> Batches:
         nonlocal done
         for batch in train_loader:
             yield batch
