@@ -66,7 +66,7 @@ def _read(labels: _Labels, probabilities: _Rows) -> str:
 def _judged(
     images: Images, labels: _Labels, probabilities: _Rows
 ) -> Iterator[tuple[Image, str, list]]:
-    """Yield each digit, its title, and of its ten bars the length and the look."""
+    """Yield each digit, its title, and its bars' lengths and looks."""
     for image, label, row in zip(images, labels.tolist(), probabilities.tolist(), strict=True):
         answer, looks = row.index(max(row)), [{"facecolor": _GREY} for _ in row]
         looks[answer] = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}

@@ -160,7 +160,7 @@ def fit(
 
 
 def _require_finite(loss: float, which: str) -> None:
-    """Raise a FloatingPointError where a loss is infinite or NaN: nothing is learned any more."""
+    """Raise a FloatingPointError where a loss is infinite or NaN."""
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the loss {which} is {loss}, and training stopped there. Most often the learning rate "
