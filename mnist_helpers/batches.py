@@ -23,7 +23,7 @@ class TensorBatches:
         seed: int = 0,
     ) -> None:
         if images.dtype != torch.uint8:
-            # Nothing else would say so: divided by 255 twice, they only learn badly.
+            # Nothing else would say so: divided twice, they are nearly black.
             raise ValueError(f"Images are divided by 255 here: give uint8, not {images.dtype}.")
         self.images, self.labels = images, labels
         self.batch_size, self.shuffle = batch_size, shuffle

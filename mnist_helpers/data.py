@@ -74,8 +74,7 @@ def load_datasets() -> tuple[MNIST, MNIST]:
 
 
 def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoader, DataLoader]:
-    """Return loaders for the training and the test set; only the first is shuffled, each epoch
-    anew."""
+    """Return loaders of the training and the test set; only the first is shuffled, each epoch."""
     train_set, test_set = load_datasets()
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
 
@@ -109,7 +108,7 @@ def _root_folder() -> Path:
 
 
 def _not_whole(raw: Path) -> list[str]:
-    """Return the names of the files that are missing or damaged; it takes half a second."""
+    """Return the names of files that are missing or damaged; it takes half a second."""
 
     def is_whole(name: str) -> bool:
         with contextlib.suppress(OSError), (raw / name).open("rb") as stream:

@@ -30,8 +30,8 @@ class _Projection(NamedTuple):
 
 
 class _ReliabilityBin(NamedTuple):
-    """The digits on which a network's confidence, its largest probability, is over `low` and at
-    most `high`: how many, their mean confidence and their accuracy, NaN where there is none."""
+    """The digits with a largest probability over `low` and at most `high`: how many, their mean
+    confidence and their accuracy, NaN where there is none."""
 
     low: float
     high: float
@@ -73,7 +73,7 @@ def confident_mistakes(
 
 def predict_all(model: nn.Module, images: _Images) -> _Rows:
     """Return, on the CPU, the probabilities that a model gives to the classes of images with pixels
-    in [0, 1], on any device. The model is put in evaluation mode, and left there."""
+    in [0, 1]. The model is left in evaluation mode."""
     device = next(model.parameters(), images).device
     model.eval()
     with torch.no_grad():

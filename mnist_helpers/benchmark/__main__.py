@@ -153,8 +153,8 @@ def _measure_loading(train_set: MNIST) -> _Run:
 
 
 def _watched(work: Callable[[], object]) -> tuple[object, float, float]:
-    """Return what `work` returns, its seconds, and the most memory held meanwhile, in MB: on a
-    graphics card PyTorch's, else the whole process's, looked at 50 times a second."""
+    """Return what `work` returns, its seconds, and the most memory held meanwhile, in MB: that of
+    PyTorch on a graphics card, else the process's."""
     keep_freed_memory()
     on_card = get_device().type == "cuda"
     if on_card:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from jaxtyping import Float
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -54,19 +53,16 @@ class Recipe:
         return options.get("average", model)
 
 
-class _Normalised:
+class _NormalisedCNN(CNN):
     """Pixels get mean 0 and standard deviation 1 over MNIST's training set first (lesson 01)."""
 
-    def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
+    def forward(self, images: Tensor) -> Tensor:
         return super().forward((images - 0.1307) / 0.3081)
 
 
-class _NormalisedCNN(_Normalised, CNN):
-    pass
-
-
-class _NormalisedBatchNormCNN(_Normalised, BatchNormCNN):
-    pass
+class _NormalisedBatchNormCNN(BatchNormCNN):
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward((images - 0.1307) / 0.3081)
 
 
 _PLAIN = {"betas": (0.9, 0.999), "label_smoothing": 0}
@@ -87,8 +83,7 @@ RECIPES = {
     "shuffled": _SHUFFLED,
     "shuffled-slower": _SLOWER,
 }
-# The settings that lesson 06 compares on a validation split. Each name says which other one it
-# starts from, and what differs.
+# What lesson 06 compares on a validation split: each name says what differs from which other.
 STEPS = {
     "A  classic, but one epoch": replace(_CLASSIC, epochs=1),
     "B  A shuffled, rate 0.001": _SLOWER,

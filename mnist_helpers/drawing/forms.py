@@ -13,7 +13,6 @@ from .strokes import rasterize
 
 @functools.cache
 def _lines() -> list[str]:
-    """Return the table of forms, which says itself how it is read."""
     return Path(__file__).with_name("forms.txt").read_text("utf-8").splitlines()
 
 

@@ -17,7 +17,7 @@ Strokes = Sequence | Tensor
 
 # As in MNIST: a digit fits into 20×20 pixels, in a picture of 28×28.
 _SIZE, BOX = 28, 20
-# How many times as large the black and white picture is of which the grey one is the mean.
+# How many times as large the black and white picture is; the grey one is its mean.
 _LARGER = 16
 
 

@@ -24,7 +24,7 @@ def check(exercise: object, answer: object) -> None:
 
 
 def hint(exercise: object) -> None:
-    """Print the hint of an exercise. Raises ValueError where there is no such exercise."""
+    """Print the hint of an exercise."""
     judge(exercise, ...)  # says which there are
     _say(f"Hint: {_EXERCISES[exercise].hint}")
 
@@ -38,8 +38,8 @@ def progress() -> None:
 
 
 def judge(exercise: object, answer: object) -> _Verdict:
-    """Say whether an answer is right, and why; while it is, holds or returns ``...``, it waits.
-    Raises ValueError for no exercise's number, DataError where the digits cannot be read."""
+    """Say whether an answer is right, and why; while it is, holds or returns ``...``, it waits. A
+    number that no exercise has is a ValueError."""
     if not isinstance(exercise, str) or exercise not in _EXERCISES:
         known = f"Write its number in quotes, one of: {', '.join(_EXERCISES)}."
         raise ValueError(f"There is no exercise {exercise!r}. {known}")
@@ -62,8 +62,8 @@ def _solved(*new: str) -> set[str]:
 
 
 def _say(text: str) -> None:
-    """Print in lines of 88 columns, as JupyterLab breaks longer ones in words. What stands in
-    brackets or in backticks, such as a tensor or code, stays in one piece."""
+    """Print in lines of 88 columns, as JupyterLab breaks longer ones in words; what stands in
+    brackets or in backticks stays in one piece."""
     for line in text.split("\n"):
         joined, depth, quoted = "", 0, False
         for sign in line:

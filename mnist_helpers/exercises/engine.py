@@ -118,7 +118,7 @@ class Given:
 
     def batches(self, limit: int) -> list[list[Tensor]]:
         """Return the pairs of tensors that it holds or yields; `limit`, if it never ends."""
-        wanted = "It has to yield pairs (images, labels), as a DataLoader or a list of pairs does."
+        wanted = "It has to yield pairs (images, labels), as a DataLoader does."
         walk = Given(
             lambda: [(images, labels) for images, labels in islice(self.value, limit)],
             "Walking through it",
@@ -221,7 +221,7 @@ class Values(_Exercise):
     right: Mapping[str, Any]
     mistakes: Sequence[Mapping[str, Any]]
     tolerance: float = 1e-5
-    tidy: Callable[[Any], Any] = lambda value: value  # makes alike what is as good; may refuse
+    tidy: Callable = lambda value: value  # makes alike what is as good; may refuse
 
     def judge(self, answer: object) -> str:
         names, rights = list(self.right), list(self.right.values())
@@ -254,9 +254,8 @@ class Code(_Exercise):
     """Asks for a function.
 
     It is called on copies of each of `cases`, as are `right` and `mistakes`; the first mistake that
-    explains all results is told. Else the first wrong result is shown beside the right one, with
-    `clue`, or the hint. Once the cases are right it is tried on `later` ones, each under a
-    sentence: "Right for shifts above 0. Negative ones move up and left."
+    explains all results is told, else the first wrong result beside the right one. Then it is tried
+    on `later` cases, each under a sentence: "Right for shifts above 0. Negative ones move left."
     """
 
     call: str  # "surest(logits)"
@@ -267,8 +266,8 @@ class Code(_Exercise):
     clue: str = ""  # what the result has to be, where the hint does not say it
     later: Mapping[str, Sequence[tuple]] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)  # as that of `Given`
-    tidy: Callable[[Any], Any] = lambda result: result  # makes alike what is as good; may refuse
-    remark: Callable[[Callable], str] = lambda function: ""  # added to the praise
+    tidy: Callable = lambda result: result  # as that of `Values`
+    remark: Callable = lambda function: ""  # added to the praise
 
     def judge(self, answer: object) -> str:
         changed = self._judge_cases(answer, self.cases)
@@ -308,8 +307,7 @@ class Code(_Exercise):
         raise _NotYet(f"{said} And {_CHANGES}" if changed else said)
 
     def _call_with(self, case: tuple) -> str:
-        """Return the call with a case: numbers, lists and small tensors in full, larger tensors by
-        name and shape, all else by name."""
+        """Return the call with a case: larger tensors by name and shape, objects by name."""
         name, names = self.call.removesuffix(")").split("(")
         small = sum(one.numel() for one in case if isinstance(one, Tensor)) <= 20
         parts = []
@@ -326,16 +324,15 @@ class Code(_Exercise):
 class Free(_Exercise):
     """Asks for what only a function can judge: it returns the praise, or refuses."""
 
-    judge: Callable[[Any], str]
+    judge: Callable
 
 
 def _tried(mistake: Callable, *arguments: object) -> Any:
-    """Return what a mistake makes of a value or a case, which it need not fit."""
     try:
         return mistake(*arguments)
     except DataError:
         raise
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+    except Exception:  # it need not fit every value or case
         return None
 
 

@@ -2,7 +2,6 @@
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from ..data import load_datasets
 from .engine import Free, Given, Values, refuse, same
@@ -28,9 +27,9 @@ EXERCISES["1.1"] = Values(
 
 def _one_index(index: object) -> object:
     several = isinstance(index, Tensor) and index.numel() > 1
-    mask = several and index.dtype == torch.bool
-    refuse({"That says of each digit whether it is a 5. `nonzero()` lists where.": mask})
-    refuse({"Those are the places of all fives. Take the first one, with [0].": several})
+    mask = "That says of each digit whether it is a 5. `nonzero()` lists where."
+    places = "Those are the places of all fives. Take the first one, with [0]."
+    refuse({mask: several and index.dtype == torch.bool, places: several})
     return index
 
 
@@ -103,7 +102,7 @@ EXERCISES["1.4"] = Free(
 )
 
 
-class _SmallSet(Dataset):
+class _SmallSet:
     """Forty made-up digits, as MNIST has them; pixel [0, 0] holds the sample's number."""
 
     def __init__(self, seed: int) -> None:
@@ -146,7 +145,7 @@ def _judge_digit_loader(answer: object) -> str:
 def _judge_epoch(
     batches: list[list[Tensor]], dataset: _SmallSet, digits: list[int], batch_size: int
 ) -> list[tuple[int, int]]:
-    """Return the number and the label of each sample, in the order of the epoch."""
+    """Return each sample's number and label, in order."""
     kept = {(i, label) for i, label in enumerate(dataset.targets.tolist()) if label in digits}
     full, case = len(kept) // batch_size, f"With digits={digits} and batch_size={batch_size}"
     count = f"{case} there are samples for {full} full batches, each sample at most once; yours"
@@ -159,20 +158,18 @@ def _judge_epoch(
     ]
     others = {label for _, label in samples} - set(digits)
     shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
+    most = max(images.max().item() for images, _ in batches)
     *sizes, last = [len(labels) for _, labels in batches]
     refuse(
         {
-            f"{case} the axis C is missing, or pixels go over 1. `dataset[index]` has both right, "
-            "`dataset.data[index]` neither.": (
-                len(shape) == 3 or any((images > 1).any() for images, _ in batches)
-            ),
             f"{case} your loader yields other digits too: {sorted(others)}.": others,
             f"{case} a batch holds {[*sizes, last][0]}. Hand batch_size on to the DataLoader.": (
                 set(sizes) - {batch_size} or last > batch_size
             ),
             f"{case} the last one holds {last}. Which argument leaves it out?": last != batch_size,
-            f"{case} your images are {shape}, and should be {right}. `nonzero()` gives a column, "
-            f"[n, 1]; Subset wants a plain row: `flatten()`.": shape != right,
+            f"{case} your images are {shape} up to {most:.3g}, and should be {right} up to 1. So "
+            "`dataset[index]` gives them, not `dataset.data[index]`; and of `nonzero()` Subset "
+            "wants a plain row: `flatten()`.": shape != right or most > 1,
             f"{count} are {len(batches)} batches with {len(set(samples))} different samples.": (
                 len(batches) != full or len(set(samples)) != len(samples)
             ),

@@ -114,7 +114,7 @@ EXERCISES["2.4"] = Values(
 
 
 def _conv2d(image: Tensor, kernel: Tensor, stride: int = 1, padding: int = 0) -> Tensor:
-    return F.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
+    return F.conv2d(image[None], kernel[None, None], None, stride, padding)[0]
 
 
 EXERCISES["2.5"] = Code(
@@ -139,20 +139,18 @@ EXERCISES["2.5"] = Code(
     mistakes={
         "Stride and padding make no difference yet.": lambda x, kernel, *_: _conv2d(x, kernel),
         "The padding makes no difference yet. `F.pad(image, (padding,) * 4)` puts the border of "
-        "zeros around.": lambda image, kernel, stride, padding: _conv2d(image, kernel, stride),
+        "zeros around.": lambda x, kernel, stride, _: _conv2d(x, kernel, stride),
         "The stride makes no difference yet: the window moves by 1 each time.": (
-            lambda image, kernel, stride, padding: _conv2d(image, kernel, 1, padding)
+            lambda x, kernel, _, padding: _conv2d(x, kernel, 1, padding)
         ),
         "You flipped the kernel, as mathematicians do. In deep learning it is used as it is.": (
-            lambda image, kernel, *settings: _conv2d(image, kernel.flip(0, 1), *settings)
+            lambda x, kernel, *settings: _conv2d(x, kernel.flip(0, 1), *settings)
         ),
         "Only the first row is filled: does `return` stand inside the outer loop?": (
             lambda *case: F.pad(_conv2d(*case)[:1], (0, 0, 0, len(_conv2d(*case)) - 1))
         ),
         "You padded on the top and on the left only. The border goes all around.": (
-            lambda image, kernel, stride, padding: _conv2d(
-                F.pad(image, (padding, 0, padding, 0)), kernel, stride
-            )
+            lambda x, kernel, stride, n: _conv2d(F.pad(x, (n, 0, n, 0)), kernel, stride)
         ),
     },
     tidy=lambda x: x[0, 0] if isinstance(x, Tensor) and x.shape[:-2] == (1, 1) else x,

@@ -100,8 +100,8 @@ EXERCISES["3.3"] = Values(
 )
 
 
-def _place_of_largest(scores: Tensor) -> tuple[int, int]:
-    return divmod(scores.argmax().item(), scores.shape[1])
+def _surest(logits: Tensor, dim: int = 1) -> tuple[int, int]:
+    return divmod(logits.softmax(dim).argmax().item(), logits.shape[1])
 
 
 EXERCISES["3.4"] = Code(
@@ -119,18 +119,16 @@ EXERCISES["3.4"] = Code(
         (torch.tensor([[0.5, 0, -9, -9, -9], [2.2, 0, 0, 0, 0]]),),
         (20 * _random(8, 10) - 10,),
     ],
-    right=lambda logits: _place_of_largest(logits.softmax(dim=1)),
+    right=_surest,
     mistakes={
         "You looked for the largest logit. It may stand among others as large: compare "
-        "probabilities.": _place_of_largest,
+        "probabilities.": lambda logits: divmod(logits.argmax().item(), logits.shape[1]),
         "Your softmax runs over the batch, dim=0. It has to run over the classes.": (
-            lambda logits: _place_of_largest(logits.softmax(dim=0))
+            lambda logits: _surest(logits, dim=0)
         ),
-        "Both numbers are right, in the wrong order.": (
-            lambda logits: _place_of_largest(logits.softmax(dim=1))[::-1]
-        ),
+        "Both numbers are right, in the wrong order.": lambda logits: _surest(logits)[::-1],
         "The second number is its probability. Where in its row does that stand?": lambda logits: (
-            _place_of_largest(logits.softmax(dim=1))[0],
+            _surest(logits)[0],
             logits.softmax(dim=1).max().item(),
         ),
     },
@@ -194,9 +192,9 @@ def _judge_parts(module: nn.Module) -> None:
 
 def _is_affine(module: nn.Module) -> bool:
     """Return whether the output halfway between two pictures is halfway between their outputs."""
-    first, second = 100 * _random(50, 1, 28, 28), 100 * _random(50, 1, 28, 28).flip(0)
-    ends = (_output(module, first) + _output(module, second)) / 2
-    middle = _output(module, (first + second) / 2)
+    images = 100 * _random(50, 1, 28, 28)
+    outputs, middle = _output(module, images), _output(module, (images + images.flip(0)) / 2)
+    ends = (outputs + outputs.flip(0)) / 2
     return (middle - ends).abs().max().item() < 1e-3 * ends.abs().max().item()
 
 

@@ -108,7 +108,7 @@ def _squares(*squares: tuple[int, int, int]) -> list[tuple]:
 EXERCISES["8.3"] = Code(
     call="occluded(images, row, column, size)",
     hint="a slice that ends beyond the edge stops at the edge, but one that begins at -2 begins at "
-    "the last row but one. What does max(row, 0) do? And start from images.clone().",
+    "the last row but one. What does max(row, 0) do?",
     praise="Move the square across a digit, and note at each place how far the probability of its "
     "label falls. That map shows which strokes the network's answer hangs on.",
     cases=_squares((2, 4, 3), (1, 3, 2), (3, 1, 4), (4, 2, 2)),
@@ -143,7 +143,7 @@ def _some_ink(height: int, width: int) -> tuple[Tensor]:
 
 
 def _center_of(formula: Callable) -> Callable:
-    """Return a function that applies a formula to the pixels and their row, or column, numbers."""
+    """`formula` takes the pixels and their row, or column, numbers."""
     return lambda image: (
         formula(image[0], torch.arange(image.shape[1])[:, None]).item(),
         formula(image[0], torch.arange(image.shape[2])).item(),
@@ -187,8 +187,7 @@ _CORRECT = _random(70) < torch.where(_PART % 2 == 0, 0.9, 0.3)
 
 
 def _of_parts(formula: Callable) -> Callable:
-    """Return a function that applies a formula to the parts' shares of the digits, and to accuracy
-    − confidence in each; empty parts are left out."""
+    """`formula` takes the filled parts' shares of the digits, and accuracy − confidence in each."""
 
     def error(confidences: Tensor, correct: Tensor, bins: int) -> float:
         numbers = (confidences * bins).ceil()

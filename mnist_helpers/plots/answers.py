@@ -57,7 +57,7 @@ def plot_predictions(
 
 
 def _read(labels: _Labels, probabilities: _Rows) -> str:
-    """Return in words what is drawn: each label, and the most probable digit."""
+    """Return in words each label, and the most probable digit."""
     rows = zip(labels.tolist(), *(part.tolist() for part in probabilities.max(dim=1)), strict=True)
     said = [f"{label} read as {answer} with {sure:.0%}" for label, sure, answer in rows]
     return f"digits and their probabilities: {', '.join(said)}"
@@ -66,7 +66,7 @@ def _read(labels: _Labels, probabilities: _Rows) -> str:
 def _judged(
     images: Images, labels: _Labels, probabilities: _Rows
 ) -> Iterator[tuple[Image, str, list]]:
-    """Yield each digit, its title, and of its ten bars the length and the look."""
+    """Yield each digit, its title, and its bars' lengths and looks."""
     for image, label, row in zip(images, labels.tolist(), probabilities.tolist(), strict=True):
         answer, looks = row.index(max(row)), [{"facecolor": _GREY} for _ in row]
         looks[answer] = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
@@ -76,14 +76,14 @@ def _judged(
 
 
 def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[str]) -> Figure:
-    """Draw digits as `plot_predictions` does, the surest in blue, titles of up to 35 letters."""
+    """Draw digits as `plot_predictions` does, the surest in blue."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
 @_styled
 def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figure:
-    """Draw digits side by side, each above its ten probabilities as columns, in the colours of
-    `plot_predictions`: quick to draw, while a network is trained."""
+    """Draw digits in a row, each above its ten probabilities, in the colours of `plot_predictions`:
+    quickly, while a network is trained."""
     require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
@@ -149,7 +149,7 @@ def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "
 
 @_styled
 def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
-    """Draw how often each label (row) is read as each digit (column), mistakes in colour."""
+    """Draw how often each label (row) is read as each digit (column)."""
     mistakes = matrix.double().cpu()
     most = mistakes.fill_diagonal_(0).max().item() or 1
     label, answer = divmod(mistakes.argmax().item(), len(matrix))

@@ -56,8 +56,8 @@ def plot_shifts(shifts: Sequence[int], accuracies: _Curves) -> Figure:
 
 @_styled
 def plot_live_losses(losses: Sequence[float], batches: int) -> Figure:
-    """Draw the losses of a training that still runs, on axes for all of it: the first 100, where
-    they fall, one by one, and the others as at most 200 means, each at the end of its stretch."""
+    """Draw the losses of a training that still runs, on axes for all of it: the first 100 one by
+    one, and the others as at most 200 means, each at the end of its stretch."""
     count = len(losses)
     length = max(1, math.ceil((count - 100) / 200))
     edges = [*range(min(count, 100)), *range(100, count, length), count]
@@ -74,9 +74,8 @@ def plot_live_losses(losses: Sequence[float], batches: int) -> Figure:
 @_styled
 def plot_range_test(rates: Sequence[float], losses: Sequence[float], chosen: float) -> Figure:
     """Draw the loss of each step over its learning rate, pale, and its moving average, strong."""
-    alt = (
-        f"The loss over a rising learning rate, lowest {min(losses):.2f}, at last {losses[-1]:.2f}"
-    )
+    alt = f"The loss over a rising learning rate, lowest {min(losses):.2f}"
+    alt += f", at last {losses[-1]:.2f}"
     figure, [ax] = _figure(alt, figsize=(10, 5))
     averages = itertools.accumulate(losses, lambda mean, loss: 0.85 * mean + 0.15 * loss)
     ax.semilogx(rates, losses, color=BLUE, alpha=0.3, linewidth=1)
@@ -121,8 +120,8 @@ def _running_mean(values: Sequence[float], window: int) -> list[float]:
 
 @_styled
 def plot_overfitting(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
-    """Draw each training's losses and validation losses over epochs, side by side on one scale, and
-    mark the epoch with the lowest validation loss."""
+    """Draw each training's losses over epochs, side by side on one scale, and mark the lowest
+    validation loss."""
     figsize = (max(7, 4.8 * len(curves)), 4.8)
     alt = "The losses of trainings on what they learn from and on a validation split"
     figure, axes = _figure(alt, 1, len(curves), figsize=figsize, sharey=True)

@@ -24,8 +24,8 @@ _styled = plt.style.context("mnist_helpers.lessons")
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure with words for those who do not see it. pyplot knows it, and so it is shown wherever
-    the call stands; what a notebook shows closes it, and so it is shown once."""
+    """A figure with words for those who do not see it. pyplot knows it, and shows it wherever the
+    call stands; what a notebook shows closes it, so that it is shown once."""
 
     alt = ""
     _repr_html_ = _figure_html

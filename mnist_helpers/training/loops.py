@@ -1,6 +1,6 @@
 """One epoch, one evaluation, a whole run with its history, and the device to do it on."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 import math
 import os
@@ -108,7 +108,7 @@ def fit(
     history = history or History()
     last = len(history.losses) + epochs
 
-    def counted() -> Iterator[tuple[Tensor, Tensor] | list[Tensor]]:
+    def counted() -> Batches:
         nonlocal done
         for batch in train_loader:
             yield batch
@@ -160,7 +160,7 @@ def fit(
 
 
 def _require_finite(loss: float, which: str) -> None:
-    """Raise a FloatingPointError where a loss is infinite or NaN: nothing is learned any more."""
+    """Raise a FloatingPointError where a loss is infinite or NaN."""
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"the loss {which} is {loss}, and training stopped there. Most often the learning rate "

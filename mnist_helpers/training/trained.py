@@ -24,7 +24,6 @@ def trained_cnn(progress: bool = True) -> CNN:
     `drawn_digits`, and keeps it in the folder of `data_root`; later calls load it from there.
     """
     path = data_root() / f"trained_cnn_{_RECIPE}.pt"
-    # The caller's random numbers go on as if nothing had been drawn.
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = CNN().to(get_device())
