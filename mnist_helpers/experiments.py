@@ -5,7 +5,10 @@ import csv
 from dataclasses import asdict, dataclass, fields
 import os
 from pathlib import Path
+import shutil
 import statistics
+
+RECORDED = Path(__file__).with_suffix(".csv")  # what tools/record_experiments.py has trained
 
 
 @dataclass(frozen=True)
@@ -36,21 +39,21 @@ class ExperimentTable:
     """The results of experiments. No line of the file is ever changed or removed: to have one
     measured anew, delete its lines in the file."""
 
-    def __init__(self, path: str | Path) -> None:
-        """A relative path lies in ``$MNIST_EXPERIMENTS_DIR``, where that is set."""
+    def __init__(self, path: str | Path, recorded: Path | None = None) -> None:
+        """Where there is no such file, it begins as a copy of `recorded`. A relative path lies in
+        ``$MNIST_EXPERIMENTS_DIR``, where that is set."""
         self.path = Path(os.environ.get("MNIST_EXPERIMENTS_DIR", ""), path)
+        if recorded and not self.path.exists():
+            shutil.copyfile(recorded, self.path)
 
     def results(self) -> dict[Setting, dict[int, float]]:
-        """Return for each setting the accuracy of each seed, in the order in which they were run.
-        Another file, or a damaged line, is a ValueError."""
+        """Return each setting's accuracy for each seed. A damaged or other file is a ValueError."""
         # "sig", because spreadsheets put a byte order mark before the first cell.
         text = self.path.read_text("utf-8-sig", "replace") if self.path.exists() else ""
         header, *lines = csv.reader(text.splitlines() or [",".join(_COLUMNS)])
         if header != _COLUMNS:
-            raise ValueError(
-                f"{self.path.name} is not a table of experiments: its first line is "
-                f"{','.join(header)!r:.100}, and has to be {','.join(_COLUMNS)!r}. Take another."
-            )
+            start = f"it does not begin with {','.join(_COLUMNS)!r}"
+            raise ValueError(f"{self.path.name} is not a table of experiments: {start}.")
         results: dict[Setting, dict[int, float]] = {}
         for number, line in enumerate(lines, start=2):
             try:
@@ -76,26 +79,24 @@ class ExperimentTable:
                 accuracy = train(setting, seed)
                 file.seek(0)
                 before = file.read()
-                writer = csv.writer(file)
+                writer = csv.writer(file, lineterminator="\n")
                 if not before:
                     writer.writerow(_COLUMNS)
                 elif not before.endswith("\n"):  # as some editors leave the last line
                     file.write("\n")
                 writer.writerow([*asdict(setting).values(), seed, f"{accuracy:.2f}"])
-        known = self.results()[setting]
-        return [known[seed] for seed in range(seeds)]
+        return [self.results()[setting][seed] for seed in range(seeds)]
 
     def accuracies(self) -> dict[str, list[float]]:
-        """Return the accuracies, in per cent, of each setting under its name."""
-        return {setting.name: list(by_seed.values()) for setting, by_seed in self.results().items()}
+        """Return each setting's accuracies, in per cent, under its name, the baseline's first."""
+        ordered = sorted(self.results().items(), key=lambda row: row[0] != Setting())
+        return {setting.name: list(by_seed.values()) for setting, by_seed in ordered}
 
     def __str__(self) -> str:
         """Return a line for each setting, with the difference of its mean from the baseline's."""
         accuracies = self.accuracies()
-        if not accuracies:
-            return "no experiment yet"
         baseline = accuracies.get("baseline")
-        width = max(len(name) for name in accuracies)
+        width = max(map(len, [*accuracies, "setting"]))
         lines = [f"{'setting':{width}}  accuracy, %     seeds  difference"]
         for name, values in accuracies.items():
             mean = statistics.mean(values)

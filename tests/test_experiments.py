@@ -1,5 +1,6 @@
-from mnist_helpers.experiments import ExperimentTable, Setting
+from mnist_helpers.experiments import RECORDED, ExperimentTable, Setting
 import pytest
+import record_experiments
 
 HEADER = "kernel_size,channels,depth,pooling,activation,optimizer,learning_rate,seed,accuracy"
 LINE = "3,16,1,max,ReLU,Adam,0.005,0,98.76"
@@ -24,7 +25,7 @@ class Training:
 
 
 def lines(table):
-    return table.path.read_text(encoding="utf-8").splitlines()
+    return table.path.read_bytes().decode().removesuffix("\n").split("\n")
 
 
 def write(table, *rows, end="\r\n"):
@@ -37,13 +38,13 @@ def test_a_setting_is_named_by_what_differs(table):
         table.run(setting, Training(), seeds=1)
     assert list(table.results()) == [odd, DEEP, Setting()]
     first, *others = table.accuracies().items()
+    assert first == ("baseline", [91.0])
     name = "kernel_size 5, channels 8, depth 3, pooling strided, activation Tanh, optimizer SGD"
-    assert first == (f"{name}, learning_rate {0.1 + 0.2}", [93.0])
-    assert others == [("depth 2", [92.0]), ("baseline", [91.0])]
+    assert others == [(f"{name}, learning_rate {0.1 + 0.2}", [93.0]), ("depth 2", [92.0])]
 
 
 def test_each_training_is_a_line_before_the_next_one_begins(table):
-    assert str(table) == "no experiment yet"
+    assert str(table) == "setting  accuracy, %     seeds  difference"
     for number in (0, 2):
         with pytest.raises(KeyboardInterrupt):
             table.run(Setting(), Training(fails_at=number))
@@ -58,6 +59,34 @@ def test_each_training_is_a_line_before_the_next_one_begins(table):
     assert len(lines(table)) == 5
 
 
+def test_a_new_table_begins_with_what_is_recorded_and_an_old_one_is_left_as_it_is(table):
+    recorded = RECORDED.read_bytes()
+    assert ExperimentTable(table.path, RECORDED).run(DEEP, Training()) != [92.0, 92.25, 92.5]
+    assert table.path.read_bytes() == RECORDED.read_bytes() == recorded
+    write(table, LINE)
+    assert ExperimentTable(table.path, RECORDED).accuracies() == {"baseline": [98.76]}
+
+
+def test_what_is_recorded_is_what_the_cells_of_the_lesson_give():
+    lesson, recorded = record_experiments.names_of_the_lesson(), ExperimentTable(RECORDED).results()
+    assert list(recorded) == lesson["grid"][1:-1]
+    assert {tuple(by_seed) for by_seed in recorded.values()} == {(0, 1, 2)}
+    average = Setting(pooling="average")  # three points behind the baseline
+    assert abs(lesson["train_setting"](average, 2) - recorded[average][2]) < 1
+
+
+def test_only_what_is_missing_is_recorded(table, monkeypatch, capsys):
+    training = Training()
+    lesson = {"grid": [Setting(), DEEP, Setting(5), Setting(7)], "train_setting": training}
+    monkeypatch.setattr(record_experiments, "names_of_the_lesson", lambda: lesson)
+    monkeypatch.setattr(record_experiments, "RECORDED", table.path)
+    table.run(DEEP, Training(), seeds=2)
+    record_experiments.main()
+    assert training.seeds == [2, 0, 1, 2]
+    assert list(table.results()) == [DEEP, Setting(5)]
+    assert capsys.readouterr().out == f"{table}\n"
+
+
 def test_a_missing_folder_costs_no_training(tmp_path):
     training = Training()
     with pytest.raises(FileNotFoundError):
@@ -70,8 +99,8 @@ def test_a_written_table_has_means_spreads_and_differences(table):
     table.run(Setting(), Training(), seeds=1)
     assert str(table) == (
         "setting   accuracy, %     seeds  difference\n"
-        "depth 2    92.25 ± 0.25       3       +1.25\n"
-        "baseline   91.00              1       +0.00"
+        "baseline   91.00              1       +0.00\n"
+        "depth 2    92.25 ± 0.25       3       +1.25"
     )
 
 

@@ -14,9 +14,8 @@ EXERCISES["7.1"] = Code(
     call="convolution_multiply_adds(in_channels, out_channels, kernel_size, height, width)",
     hint="count the numbers of the output, out_channels × height × width. Each is a sum of "
     "products: how many, with a square kernel that looks at all input channels?",
-    praise="Halve height and width and double both numbers of channels, and the count stays the "
-    "same. Many networks do just that from stage to stage, so that each stage takes about as much "
-    "work.",
+    praise="Halve height and width and double both numbers of channels, as many networks do from "
+    "stage to stage, and the count stays the same.",
     cases=[(2, 3, 3, 4, 5), (32, 64, 5, 14, 12), (5, 2, 1, 7, 9)],
     right=lambda i, o, k, h, w: i * o * k**2 * h * w,
     mistakes={
