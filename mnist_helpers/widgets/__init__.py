@@ -88,29 +88,37 @@ def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VB
     return connected(show, [*left, *numbers], boxes)
 
 
-def layer_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox:
-    """Choose a digit and a layer of a network, and see its feature maps and what one unit sees."""
-    titles = [view.title for view in shapes.layer_views(model, images[0])]
+def network_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox:
+    """Choose a unit of a network, all of it on one screen, and see what it sees and its sum."""
+    titles = [view.title for view in shapes.network_views(model, images[0])]
     digit = slider("digit", 0, len(images) - 1)
     layer = dropdown("layer", [(title, number) for number, title in enumerate(titles)])
-    row, column = slider("unit's row", 14, 27), slider("unit's column", 14, 27)
+    layer.value = min(2, len(titles) - 1)  # one that adds up channels
+    channel, opened = slider("channel", 0, 99), slider("input channel", 0, 99)
+    row, column = slider("row", 14, 27), slider("column", 14, 27)
 
     def show(_):
-        image = images[digit.value]
-        title, output, parameters, field = view = shapes.layer_views(model, image)[layer.value]
-        is_map = output.ndim == 3
-        for control, size in zip((row, column), output.shape[1:], strict=False):
-            control.max = size - 1
-        row.disabled = column.disabled = not is_map
-        unit = (row.value, column.value)
-        name = f"digit {digit.value} of the batch, a {labels[digit.value]}\n{title}"
-        shape = f"{list(output.shape)}  {'C, H, W' if is_map else 'features'}"
-        seen = f"{field.size}×{field.size}" if field else "all"
-        text = f"{name}: output {shape}; {parameters:,} parameters; one unit sees {seen} pixels"
-        patch = shapes.seen_patch(view, image, unit)
-        return plots.plot_layer(image, output, patch, unit if is_map else None), text
+        views = shapes.network_views(model, images[digit.value])
+        view = views[layer.value]
+        channel.max, opened.max = len(view.output) - 1, len(view.input) - 1
+        for control, size in zip((row, column), view.output.shape[1:], strict=True):
+            control.disabled = size == 1
+            if size > 1:  # the same place on the digit
+                place = control.value * size // (control.max + 1)
+                control.max, control.value = size - 1, place
+        opened.disabled = "Pool" in view.title  # which works on each channel by itself
+        if opened.disabled:
+            opened.value = channel.value
+        place = (0 if control.disabled else control.value for control in (row, column))
+        step = shapes.unit_step(views, layer.value, (channel.value, *place))
+        text = f"digit {digit.value} of the batch, a {labels[digit.value]}\n"
+        text += _described_unit(view, step, opened.value)
+        return plots.plot_network(views, step, opened.value), text
 
-    return connected(show, [digit, layer, row, column])
+    columns = [digit, layer, channel], [row, column, opened]
+    for control in itertools.chain(*columns):
+        control.layout.width, control.style.description_width = "20em", "6.5em"
+    return connected(show, [*columns[0], *columns[1]], list(map(VBox, columns)))
 
 
 def belief_by_epoch(
@@ -222,3 +230,24 @@ def _described_step(step: shapes.ConvolutionStep) -> str:
 def _product(pixel: float, weight: float) -> str:
     number = f"{round(weight, 2):zg}"
     return f"{pixel:z.2f} × {f'({number})' if number.startswith('-') else number}"
+
+
+def _described_unit(view: shapes._LayerView, step: shapes.UnitStep, in_channel: int) -> str:
+    """Return what a unit sees, and what it sums up: of one input channel, then of all."""
+    shape, (height, width) = "×".join(map(str, view.output.shape)), step.patch[2:]
+    told = [f"{view.title}, {shape}: unit {list(step.unit)} sees {height}×{width} pixels"]
+    names = {f"input channel {in_channel}": slice(in_channel, in_channel + 1)}
+    names[f"all {len(step.window)} channels"] = slice(None)
+    for name, channels in names.items():
+        window, kernel = step.window[channels].flatten(), step.kernel[channels].flatten()
+        at = (window * kernel).abs().argmax()
+        largest = f"{window[at]:z.3f} × {kernel[at]:z.3f}"
+        total = f"sum {window @ kernel:z.3f}"
+        told.append(f"{name}: {len(window):,} products, the largest {largest}; {total}")
+    if "MaxPool" in view.title:
+        told[1:] = [f"the largest of {step.window[0].numel()}: {step.total:z.3f}"]
+    else:
+        told.append(f"and the bias {step.bias:z.3f}: {step.total:z.3f}")
+    if after := view.title.partition(", ")[2]:
+        told[-1] += f"; after {after} {view.output[step.unit]:z.3f}"
+    return "\n".join(told)
