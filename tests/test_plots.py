@@ -221,8 +221,6 @@ def test_bars_are_as_long_as_their_numbers() -> None:
     before, after = drawn("before_after").axes[0].containers
     assert (before.get_label(), after.get_label()) == ("in order", "not")
     assert before[0].get_x() < after[0].get_x() < before[1].get_x()
-    sums = (VIEWS[2].input[:, 3:6, 4:7] * NETWORK[3].weight[20]).sum(dim=(1, 2))
-    assert bars("network conv", 5, "height") == pytest.approx(sums.tolist())
     assert bars("shifted_digit", 2, "width") == pytest.approx(PROBABILITIES[1].tolist())
     assert bars("reliability", 1, "height") == [part.count for part in BINS]
 
@@ -293,7 +291,7 @@ def test_frames_stand_around_what_they_name() -> None:
     [("network conv", NETWORK[3], np.s_[:, 3:6, 4:7]), ("network logit", NETWORK[6], np.s_[:])],
 )
 def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, window) -> None:
-    ax, _, *panels, _ = drawn(name).axes
+    ax, _, *panels, bars = drawn(name).axes
     _, step, in_channel = FIGURES[name]
     view, (channel, *_) = VIEWS[step.layer], step.unit
     seen = view.input[window]
@@ -302,24 +300,44 @@ def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, w
         assert np.allclose(panel.images[0].get_array(), values[in_channel])
         numbers = values[in_channel].flatten() if name == "network conv" else []
         assert [text.get_text() for text in panel.texts] == [f"{n:z.3f}" for n in numbers]
-    total = (seen * kernel).sum() + linear.bias[channel]
-    after = f"\nReLU: {total.relu():z.3f}" if name == "network conv" else ""
-    assert drawn(name).texts[0].get_text().endswith(f"\n= {total:z.3f}{after}")
+    sums = (seen * kernel).sum(dim=(1, 2))
+    assert [bar.get_height() for bar in bars.patches] == pytest.approx(sums.tolist())
+    # What is told is what the layer puts out.
+    total = sums.sum() + linear.bias[channel]
+    told = f"{sums.sum():z.3f}\n+ bias {linear.bias[channel]:z.3f} = {total:z.3f}"
+    told += f", ReLU {total.relu():z.3f}" if name == "network conv" else ""
+    assert view.output[step.unit] == pytest.approx(
+        (total.relu() if "ReLU" in told else total).item()
+    )
+    assert bars.get_title() == f"sums of all {len(sums)} channels: {told}"
+    at = (seen * kernel).abs().argmax()
+    largest = f"{seen.flatten()[at]:z.3f} × {kernel.flatten()[at]:z.3f}"
+    told = f"{seen.numel():,} products, the largest {largest}, sum {told}"
+    first = f"{seen[in_channel, 0, 0]:z.3f} × {kernel[in_channel, 0, 0]:z.3f} + …"
+    assert drawn(name).alt.endswith(
+        f"\ninput channel {in_channel}: {first} = {sums[in_channel]:z.3f}\nall {len(sums)}: {told}"
+    )
     # In the maps above, the frames stand around these very numbers.
     [sheets] = (image.get_array() for image in ax.images)
     low, high = view.input.min(), view.input.max()
     for box, values in zip(ax.patches[1:-2], seen, strict=True):
         left, top = (round(end + 0.5) for end in box.get_xy())
         framed = sheets[top : top + box.get_height(), left : left + box.get_width()]
-        scale = len(framed) // len(values)
+        scale = len(framed) // len(values[0])
         shades = (values - low) / (high - low) / 0.7
         assert np.allclose(framed[::scale, ::scale], shades, atol=1e-4)
     [x], [y] = ax.lines[-1].get_data()
-    shade = view.output / view.output.max() / 0.7 if after else view.output.softmax(dim=0)
+    softmax = VIEWS[-1].output.softmax(dim=0)
+    shade = view.output / view.output.max() / 0.7 if "ReLU" in view.title else softmax
     assert sheets[y, x] == pytest.approx(shade[step.unit].item(), abs=1e-4)
-    logits = VIEWS[-1].output.flatten()
-    told = [f"{n}: {logit:z.2f}, {logits.softmax(0)[n]:.0%}" for n, logit in enumerate(logits)]
-    assert [text.get_text() for text in ax.texts][-10:] == told
+    logits = zip(VIEWS[-1].output.flatten(), softmax.flatten(), strict=True)
+    written = [f"{digit}: {logit:z.2f}, {share:.0%}" for digit, (logit, share) in enumerate(logits)]
+    assert [text.get_text() for text in ax.texts][-10:] == written
+
+
+def test_of_a_pooling_the_largest_is_told() -> None:
+    largest = VIEWS[1].output[3, 5, 6]
+    assert drawn("network pool").alt.endswith(f"= {largest:z.3f}, the largest of 4")
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def drawn(monkeypatch):
 
     def blank(*arguments, **named):
         calls.append((*arguments, *named.values()))
-        return Figure(figsize=(0.1, 0.1))
+        return plots.style.Figure(figsize=(0.1, 0.1))
 
     for name in plots.__all__:
         monkeypatch.setattr(plots, name, blank)
@@ -200,46 +200,31 @@ def test_a_known_kernel_fills_the_boxes_and_a_typed_number_makes_it_your_own(dra
     assert controls(widget)[place[0]].value == 7
 
 
-def test_the_network_is_told_down_to_the_products_of_one_unit(drawn) -> None:
+def test_a_unit_is_chosen_and_stays_where_it_was_on_the_digit(drawn) -> None:
     widget = MAKERS["network_explorer"]()
-    with torch.no_grad():
-        rectified = NETWORK[:2](IMAGES[2])
-        pooled = NETWORK[2](rectified)
-        total = NETWORK[3](pooled)[4, 2, 1]
-
-    def told(window, kernel):
-        products = (window * kernel).flatten()
-        at = products.abs().argmax()
-        largest = f"{window.flatten()[at]:z.3f} × {kernel.flatten()[at]:z.3f}"
-        return f"{len(products)} products, the largest {largest}; sum {products.sum():z.3f}"
-
-    window, kernel = pooled[:, 2:5, 1:4], NETWORK[3].weight[4].detach()
-    unit = [("channel", 4), ("row", 2), ("column", 1), ("input channel", 3)]
-    assert move(widget, ("digit", 2), ("layer", "3 Conv2d, ReLU"), *unit) == (
-        "digit 2 of the batch, a 4\n"
-        "3 Conv2d, ReLU, 5×4×4: unit [4, 2, 1] sees 8×8 pixels\n"
-        f"input channel 3: {told(window[3], kernel[3])}\n"
-        f"all 4 channels: {told(window, kernel)}\n"
-        f"and the bias {NETWORK[3].bias[4]:z.3f}: {total:z.3f}; after ReLU {total.relu():z.3f}"
-    )
+    part, unit = controls(widget), [("channel", 4), ("row", 2), ("column", 1), ("input channel", 3)]
+    text = move(widget, ("digit", 2), ("layer", "3 Conv2d, ReLU"), *unit)
+    assert text == "digit 2 of the batch, a 4\n", "and then the figure's own words"
     views, step, in_channel = drawn[-1]
-    assert (step.layer, step.unit, in_channel) == (2, (4, 2, 1), 3)
     assert torch.equal(views[0].input, IMAGES[2])
-    # In a wider layer the unit stays where it was on the digit; pooling takes its own channel.
-    part = controls(widget)
-    assert move(widget, ("layer", "2 MaxPool2d"), ("channel", 1)) == (
-        "digit 2 of the batch, a 4\n"
-        "2 MaxPool2d, 4×6×6: unit [1, 3, 1] sees 4×4 pixels\n"
-        f"the largest of 4: {pooled[1, 3, 1]:z.3f}"
-    )
-    assert (drawn[-1][2], part["input channel"].disabled, part["row"].max) == (1, True, 5)
-    logits = NETWORK(IMAGES[2:])[0]
-    text = move(widget, ("layer", "6 Linear"), ("channel", 9))
-    assert text.endswith(f"and the bias {NETWORK[6].bias[9]:z.3f}: {logits[9]:z.3f}")
+    assert torch.equal(views[-1].output.flatten(), NETWORK(IMAGES[2:])[0])
+    assert (step.layer, step.unit, in_channel) == (2, (4, 2, 1), 3)
+    assert [part[name].max for name in ("channel", "row", "column", "input channel")] == [
+        4,
+        3,
+        3,
+        3,
+    ]
+    move(widget, ("layer", "2 MaxPool2d"), ("channel", 1))
+    views, step, in_channel = drawn[-1]
+    assert (step.layer, step.unit, in_channel) == (1, (1, 3, 1), 1), "pooling sees its own channel"
+    assert part["input channel"].disabled
+    move(widget, ("layer", "6 Linear"), ("channel", 9))
     assert drawn[-1][1].unit == (9, 0, 0)
     assert part["row"].disabled
     assert part["column"].disabled
-    assert (part["channel"].max, part["input channel"].max) == (9, 4)
+    move(widget, ("layer", "0 Conv2d, ReLU"))
+    assert drawn[-1][1].unit == (3, 6, 2)
     assert NETWORK.training
 
 

@@ -116,89 +116,96 @@ def plot_convolution_step(step: Any) -> Figure:
 @_styled
 @plt.rc_context({"axes.titlesize": 12})
 def plot_network(views: Sequence[Any], step: Any, in_channel: int = 0) -> Figure:
-    """Draw all of `shapes.network_views`, the logits with their softmax, and below how one unit
-    comes about, its `shapes.unit_step`, with one input channel in full."""
-    layer, image, logits = step.layer, views[0].input, views[-1].output
-    alt = f"A digit, what each of {len(views)} layers makes of it, and below how a unit of "
-    alt += "{} comes about: channel {}, row {}, column {}".format(views[layer].title, *step.unit)
-    figure, [ax] = _figure(alt, 1, 1, (0.01, 0.28, 0.99, 0.89), figsize=(14, 5.8))
+    """Draw `shapes.network_views`, the logits with their softmax, and below them how one unit comes
+    about: its `shapes.unit_step`, one input channel in full. Its sum is told in `alt`, too."""
+    view, image, logits = views[step.layer], views[0].input, views[-1].output
+    figure, [ax] = _figure("", 1, 1, (0.01, 130 / 432, 0.99, 370 / 432), figsize=(14, 5.4))
     # All maps stand in one picture: a pair of axes for each would take ten times as long.
-    strips, sheets, left = [], [], 0
+    sheets, strips, left = [], [], 0
     for title, maps in [("digit", image), *((one.title, one.output) for one in views)]:
         shades = (maps - maps.min()) / (maps.max() - maps.min() + 1e-9) / 0.7  # many are weak
-        slot, gap = 112 if maps is image else 30 if len(maps) <= 32 else 15, 11
+        slot, gap = 112 if maps is image else 30 if len(maps) <= 32 else 15, 17
         if maps is logits:
-            shades, slot, gap = maps.softmax(dim=0), 24, 85
+            shades, slot, gap = maps.softmax(dim=0), 24, 90
         columns, scale = math.ceil(len(maps) * slot / 240), slot // maps.shape[1]
         top = (240 - math.ceil(len(maps) / columns) * slot) // 2
-        strips.append(torch.full((240, columns * slot + gap), math.nan))
+        strip = torch.full((240, columns * slot + gap), math.nan)
         for channel, one in enumerate(F.interpolate(shades[:, None], scale_factor=scale)[:, 0]):
             down, across = (slot * place for place in divmod(channel, columns))
-            strips[-1][top + down :, across:][: one.shape[0], : one.shape[1]] = one
-        shape = "×".join(map(str, maps.shape if maps[0].numel() > 1 else maps.shape[:1]))
-        title = title.replace("2d", "").replace(" ", "\n", 1) + "\n" + shape
-        middle = left + (strips[-1].shape[1] - 11) / 2
+            strip[top + down :, across:][: one.shape[0], : one.shape[1]] = one
+        title = title.replace("2d", "").replace(" ", "\n", 1)
+        title += "\n" + "×".join(map(str, maps.shape if maps[0].numel() > 1 else maps.shape[:1]))
+        middle = left + (strip.shape[1] - 17) / 2
         ax.text(middle, top - 5, title, ha="center", va="bottom", fontsize=11)
         sheets.append((left, top, columns, slot, scale))
-        left += strips[-1].shape[1]
+        strips.append(strip)
+        left += strip.shape[1]
     _show(ax, torch.cat(strips, dim=1), vmin=0, vmax=1)
 
-    def place(sheet: int, channel: int, row: int = 0, column: int = 0) -> tuple[int, int]:
+    def place(sheet, channel, row=0, column=0):
         left, top, columns, slot, scale = sheets[sheet]
         down, across = divmod(channel, columns)
         return left + across * slot + column * scale, top + down * slot + row * scale
 
     for digit, numbers in enumerate(zip(logits.flatten(), shades.flatten(), strict=True)):
         x, y = place(-1, digit)
-        told = "{}: {:z.2f}, {:.0%}".format(digit, *numbers)
-        ax.text(x + 28, y + 12, told, va="center", fontsize=11)
-    corners = zip(image.shape[1:], step.patch[:2], step.patch[2:], strict=True)
-    rows, columns = (range(size)[max(0, at) : at + seen] for size, at, seen in corners)
-    scale = sheets[0][-1]
-    _frame(ax, *place(0, 0, rows[0], columns[0]), scale * len(columns), scale * len(rows))
-    unit, scale, (_, height, width) = (
-        place(layer + 1, *step.unit),
-        sheets[layer][-1],
-        step.kernel.shape,
-    )
+        ax.text(x + 28, y + 17, "{}: {:z.2f}, {:.0%}".format(digit, *numbers), fontsize=11)
+    corner, patch = step.patch[:2], np.add(step.patch[:2], step.patch[2:])
+    (top, left), (below, right) = np.clip([corner, patch], 0, image.shape[1:]).tolist()
+    scale, size = sheets[0][-1], [sheets[step.layer][-1] * n for n in step.kernel.shape[:0:-1]]
+    _frame(ax, *place(0, 0, top, left), scale * (right - left), scale * (below - top))
+    unit, lines = place(step.layer + 1, *step.unit), []
     for channel in step.kernel.flatten(1).any(dim=1).nonzero().flatten().tolist():
-        corner = place(layer, channel, *step.corner)
-        _frame(ax, *corner, scale * width, scale * height, linewidth=1)
-        ax.plot(*zip(corner, unit, strict=True), color=ORANGE, linewidth=0.5)
+        window = place(step.layer, channel, *step.corner)
+        _frame(ax, *window, *size, linewidth=1)
+        lines += [window, unit]  # there and back: one curve for all
+    ax.plot(*zip(*lines, strict=True), color=ORANGE, linewidth=0.5)
     ax.plot(*unit, "s", color=ORANGE, fillstyle="none")
-    for sheet, channel, color in ((layer, in_channel, BLUE), (layer + 1, step.unit[0], ORANGE)):
-        slot = sheets[sheet][3]
-        _frame(ax, *place(sheet, channel), slot, slot, edgecolor=color, linewidth=2)
-    _open_unit(figure, views[layer], step, in_channel)
+    for sheet, channel, color in ((0, in_channel, BLUE), (1, step.unit[0], ORANGE)):
+        slot = sheets[step.layer + sheet][3]
+        corner = place(step.layer + sheet, channel)
+        _frame(ax, *corner, slot, slot, edgecolor=color, linewidth=2)
+    _open_unit(figure, view, step, in_channel)
     return figure
 
 
 def _open_unit(figure: Figure, view: Any, step: Any, in_channel: int) -> None:
-    maps, low, high = view.input[in_channel], view.input.min().item(), view.input.max().item()
+    low, high = view.input.min().item(), view.input.max().item()
     grey = {"vmin": low, "vmax": low + 0.7 * (high - low)}
-    ax = figure.add_axes((0.03, 0.02, 0.09, 0.215))
-    _show(ax, maps, f"channel {in_channel}", BLUE, **grey)
-    _frame(ax, *step.corner[::-1], *step.window.shape[:0:-1])
-    products = step.window * step.kernel
+    products, middle = step.window * step.kernel, (low + grey["vmax"]) / 2
     sums = products.sum(dim=(1, 2)).tolist()
-    titles = ("window", "× kernel", f"= products, sum {sums[in_channel]:z.3f}")
-    for number, values in enumerate(
-        torch.stack([step.window, step.kernel, products])[:, in_channel]
-    ):
-        ax = figure.add_axes((0.14 + 0.16 * number, 0.02, 0.14, 0.215))
-        look = _signed(1.5 * values[None]) if number else grey  # pale, for black numbers
-        _show(ax, values, titles[number], GREY, aspect="auto", **look)
-        if values.numel() <= 16:
-            middle = -math.inf if number else (low + grey["vmax"]) / 2
-            _write_values(ax, values, "{:z.3f}", 0, 0, middle)
-    ax = figure.add_axes((0.62, 0.02, 0.17, 0.215), title=f"sums of all {len(sums)} channels")
+    product = f"= products, sum {sums[in_channel]:z.3f}"
+    titles = (f"channel {in_channel}", "window", "× kernel", product)
+    for number, values in enumerate((view.input, step.window, step.kernel, products)):
+        ax, values = figure.add_axes((0.01 + 0.16 * number, 0.02, 0.14, 0.23)), values[in_channel]
+        look = _signed(1.5 * values[None]) if number > 1 else grey  # pale, for black numbers
+        _show(ax, values, titles[number], GREY, aspect="auto" if number else "equal", **look)
+        if number == 0:
+            _frame(ax, *step.corner[::-1], *step.window.shape[:0:-1])
+        elif values.numel() <= 16:
+            _write_values(ax, values, "{:z.3f}", 0, 0, -math.inf if number > 1 else middle)
+    total = f"{sum(sums):z.3f}\n+ bias {step.bias:z.3f} = {step.total:z.3f}"
+    if "MaxPool" in view.title:
+        total += f", the largest of {products[0].numel()}"
+    if after := view.title.partition(", ")[2]:
+        total += f", {after} {view.output[step.unit]:z.3f}"
+    ax = figure.add_axes(
+        (0.67, 0.02, 0.3, 0.19), title=f"sums of all {len(sums)} channels: {total}"
+    )
     colors = [BLUE if channel == in_channel else GREY for channel in range(len(sums))]
     ax.bar(range(len(sums)), sums, color=colors)
     ax.axis("off")
-    told = f"sum {products.sum():z.3f}\n+ bias {step.bias:z.3f}\n= {step.total:z.3f}"
-    if after := view.title.partition(", ")[2]:
-        told += f"\n{after}: {view.output[step.unit]:z.3f}"
-    figure.text(0.81, 0.12, told, va="center")
+    pairs = torch.stack([step.window, step.kernel], dim=-1).reshape(-1, 2)
+    first, largest = pairs[in_channel * products[0].numel()], pairs[products.abs().argmax()]
+    figure.alt = (
+        "All feature maps, and one unit opened up:\n"
+        f"{view.title}, {'×'.join(map(str, view.output.shape))}: unit {list(step.unit)} "
+        f"sees {step.patch.height}×{step.patch.width} pixels\ninput channel {in_channel}: "
+        "{:z.3f} × {:z.3f} + … = {:z.3f}\n".format(*first, sums[in_channel])
+        + f"all {len(sums)}: {products.numel():,} products, the largest "
+        "{:z.3f} × {:z.3f}, sum ".format(*largest)
+        + total
+    )
 
 
 @_styled

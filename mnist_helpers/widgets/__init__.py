@@ -111,9 +111,8 @@ def network_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox
             opened.value = channel.value
         place = (0 if control.disabled else control.value for control in (row, column))
         step = shapes.unit_step(views, layer.value, (channel.value, *place))
-        text = f"digit {digit.value} of the batch, a {labels[digit.value]}\n"
-        text += _described_unit(view, step, opened.value)
-        return plots.plot_network(views, step, opened.value), text
+        figure = plots.plot_network(views, step, opened.value)
+        return figure, f"digit {digit.value} of the batch, a {labels[digit.value]}\n{figure.alt}"
 
     columns = [digit, layer, channel], [row, column, opened]
     for control in itertools.chain(*columns):
@@ -230,24 +229,3 @@ def _described_step(step: shapes.ConvolutionStep) -> str:
 def _product(pixel: float, weight: float) -> str:
     number = f"{round(weight, 2):zg}"
     return f"{pixel:z.2f} × {f'({number})' if number.startswith('-') else number}"
-
-
-def _described_unit(view: shapes._LayerView, step: shapes.UnitStep, in_channel: int) -> str:
-    """Return what a unit sees, and what it sums up: of one input channel, then of all."""
-    shape, (height, width) = "×".join(map(str, view.output.shape)), step.patch[2:]
-    told = [f"{view.title}, {shape}: unit {list(step.unit)} sees {height}×{width} pixels"]
-    names = {f"input channel {in_channel}": slice(in_channel, in_channel + 1)}
-    names[f"all {len(step.window)} channels"] = slice(None)
-    for name, channels in names.items():
-        window, kernel = step.window[channels].flatten(), step.kernel[channels].flatten()
-        at = (window * kernel).abs().argmax()
-        largest = f"{window[at]:z.3f} × {kernel[at]:z.3f}"
-        total = f"sum {window @ kernel:z.3f}"
-        told.append(f"{name}: {len(window):,} products, the largest {largest}; {total}")
-    if "MaxPool" in view.title:
-        told[1:] = [f"the largest of {step.window[0].numel()}: {step.total:z.3f}"]
-    else:
-        told.append(f"and the bias {step.bias:z.3f}: {step.total:z.3f}")
-    if after := view.title.partition(", ")[2]:
-        told[-1] += f"; after {after} {view.output[step.unit]:z.3f}"
-    return "\n".join(told)
