@@ -56,9 +56,10 @@ def test_each_value_stands_in_its_box_and_arrows_lead_on_from_what_it_was_made_f
         assert text.get_text() == f"{value.name}\n{value.data:g}\ngradient {value.grad:g}"
         assert place.get_bbox().contains(*text.get_position())
     arrows = [one for one in figure.axes[0].texts if not one.get_text()]
-    ends = [(tuple(one.xyann), tuple(one.xy)) for one in arrows]
     pairs = [(parent, one) for one in ORDER for parent in one.parents]
-    assert ends == [(box[parent].get_center(), box[one].get_center()) for parent, one in pairs]
+    for arrow, (parent, one) in zip(arrows, pairs, strict=True):
+        assert tuple(arrow.xyann) == tuple(box[parent].get_center())
+        assert tuple(arrow.xy) == tuple(box[one].get_center())
     assert all(box[one].get_x() - box[parent].get_x() > 2 for parent, one in pairs)
     assert box[b].get_x() == box[product].get_x(), "right before it is used"
     assert len({box.get_xy() for box in boxes(figure)}) == 6

@@ -11,7 +11,7 @@ from .engine import Code, Values
 EXERCISES = {}
 
 EXERCISES["9.1"] = Values(
-    right={"gradient of a": 8, "gradient of b": 4, "gradient of c": 2},
+    right={"gradient of a": 8.0, "gradient of b": 4.0, "gradient of c": 2.0},
     hint="write the numbers into the graph first: 6, 2, 2 and 4. Then go back from 1: × hands on "
     "the gradient times the other factor, + and an open ReLU hand it on as it is.",
     praise="a is used twice, so two gradients arrive: 2 from the last × and 6 from the first.",
@@ -21,7 +21,6 @@ EXERCISES["9.1"] = Values(
             "That comes by a × b alone. The last × uses a, too: add what comes there.": 6,
             "The gradient that arrives at a × b is 2, not 1.": 5,
             "The two ways are added, not multiplied.": 12,
-            "At the first × the other factor of a is b.": 2 + 2 * 2,
         },
         {
             "The gradient that arrives at a × b is 2, not 1: the last × hands on a.": 2,
