@@ -78,9 +78,9 @@ def test_the_steps_fill_in_a_number_and_then_a_gradient_at_a_time(drawn):
         "+ of 6, -4 is 2",
         "× of 2, 2 is 4",
         "the gradient of the end is 1",
-        "× has 1, and hands 2 to +, 2 to +",
-        "+ has 4, and hands 4 to ×, 4 to b",
-        "× has 4, and hands 12 to w, 8 to x",
+        "× has 1, and hands on 2 to +, 2 to +",
+        "+ has 4, and hands on 4 to ×, 4 to b",
+        "× has 4, and hands on 12 to w, 8 to x",
     ]
     known = [[w, x, b], *[[w, x, b, product, unit, loss][:count] for count in range(4, 7)]]
     for step, (data, gradients, figure) in enumerate(drawn):

@@ -29,7 +29,9 @@ def step_through_graph(last: Any) -> VBox:
             for parent, gradient in zip(one.parents, handed, strict=True):
                 gradients[parent] = gradients.pop(parent, 0.0) + gradient
             parts = [f"{g:.4g} to {to.name}" for to, g in zip(one.parents, handed, strict=True)]
-            text = f"backwards: {one.name} has {gradients[one]:.4g}, and hands {', '.join(parts)}"
+            text = (
+                f"backwards: {one.name} has {gradients[one]:.4g}, and hands on {', '.join(parts)}"
+            )
         text = f"step {step.value} of {step.max}\n{text}"
         return plots.plot_graph(last, data, gradients), text
 
