@@ -91,4 +91,5 @@ def test_the_steps_fill_in_a_number_and_then_a_gradient_at_a_time(drawn):
         assert framed(figure) == [3, 2, 4, 5, 5, 4, 3, 1][step : step + 1]
         assert figure.alt.count("gradient") == len(gradients)
     assert move(widget, ("step", 1)).endswith("is 6")
+    assert plt.get_fignums() == []
     assert [one.grad for one in ORDER] == [12, 8, 4, 4, 4, 1], "the values keep their own"

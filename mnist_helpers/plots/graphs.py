@@ -47,17 +47,15 @@ def plot_graph(last: Any, data: Mapping | None = None, gradients: Mapping | None
         lines = [one.name, f"{data[one]:.4g}" if one in data else ""]
         lines.append(f"gradient {gradients[one]:.4g}" if one in gradients else "")
         told.append(" ".join(filter(None, lines)))
-        ax.text(
-            x + 0.8, y + 0.57, "\n".join(lines), ha="center", va="center", size=13, linespacing=1.6
-        )
+        look = {"ha": "center", "va": "center", "size": 13, "linespacing": 1.6}
+        ax.text(x + 0.8, y + 0.57, "\n".join(lines), **look)
         for number, parent in enumerate(one.parents):
             bend = 0.5 - number if one.parents.count(parent) > 1 else 0
-            look = {"arrowstyle": "-|>,head_width=0.3,head_length=0.7", "color": "k"}
-            look |= {"patchA": boxes[parent], "patchB": boxes[one]}
+            look = {"patchA": boxes[parent], "patchB": boxes[one], "color": "k"}
+            look["arrowstyle"] = "-|>,head_width=0.3,head_length=0.7"
             look["connectionstyle"] = f"arc3,rad={bend}"
-            ax.annotate(
-                "", boxes[one].get_center(), boxes[parent].get_center(), arrowprops=look, zorder=0
-            )
+            ends = boxes[one].get_center(), boxes[parent].get_center()
+            ax.annotate("", *ends, arrowprops=look, zorder=0)
     figure.alt += ": " + "; ".join(told)
     return figure
 
