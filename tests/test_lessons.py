@@ -235,11 +235,11 @@ def test_every_exercise_has_a_cell_to_answer_it_in_which_says_that_it_waits(less
 
 def names_wanted_and_bound(code: str | CodeType) -> tuple[set[str], set[str]]:
     """Return the names that some code loads before it binds them, and those that it binds. What a
-    function loads counts where the function is defined."""
+    function loads counts where the function is defined, but for itself."""
     wanted, bound = set(), set()
     for step in dis.get_instructions(code):
         if isinstance(step.argval, CodeType):
-            wanted |= names_wanted_and_bound(step.argval)[0] - bound
+            wanted |= names_wanted_and_bound(step.argval)[0] - bound - {step.argval.co_name}
         elif step.opname == "STORE_NAME":
             bound.add(step.argval)
         elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
@@ -315,6 +315,7 @@ STATED = {
     6: {"103,162", "6,742", "98.2 %", "99.69 %", "99.74 %"},
     7: {"20,490"},
     8: {"6,000", "60,000", "91 %", "99.9 %"},
+    9: {"103,162"},
 }
 
 

@@ -18,6 +18,12 @@ import torch
 from torch import nn
 
 
+class Value(SimpleNamespace):
+    """A value as lesson 09 makes it."""
+
+    __hash__, __eq__ = object.__hash__, object.__eq__
+
+
 def seeded(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
@@ -36,6 +42,9 @@ NETWORK = nn.Sequential(
     *(nn.Flatten(), nn.Linear(33 * 12 * 12, 10)),
 )
 VIEWS = shapes.network_views(NETWORK, IMAGE)
+
+GIVEN = [Value(name=name, data=-0.123456, parents=(), grad=-1e-6) for name in ("logit 10", "b")]
+GRAPH = Value(name="ReLU", data=1e6, parents=[GIVEN[0], *GIVEN], grad=1.0)
 
 # What each function is given, by its name after `plot_`; one without a row here fails a test.
 FIGURES = {
@@ -62,6 +71,8 @@ FIGURES = {
     "confusion": (torch.arange(100).reshape(10, 10),),
     "reliability": (BINS,),
     "projection": (seeded(5, 2), LABELS, torch.tensor([0.25, 0.125])),
+    "graph": (GRAPH,),
+    "numbers": ({"one": 9 * seeded(4, 4), "the other": seeded(2, 3) - 0.5},),
     "losses": ({"seed 1": DECAY, "seed 2": DECAY[::-1]},),
     "rates": ({"one cycle": DECAY, "constant": [1.0] * 300},),
     "shifts": ([0, 2, 4], {"MLP": [96, 50, 20], "CNN": [99, 98, 60]}),
@@ -134,6 +145,7 @@ SAYS = {
         "confidence; how many digits",
     ],
     "projection": ["first component: 25% of the variance; second component: 12% of the variance"],
+    "numbers": ["one", "the other"],
     "losses": ["batch; loss (mean of 10 batches)"],
     "rates": ["step; learning rate"],
     "shifts": ["shift to the right, pixels; accuracy, %"],
@@ -262,6 +274,7 @@ def test_numbers_stand_where_they_belong() -> None:
 
     assert places("confusion")["73"] == (3, 7), "row 7, column 3"
     assert places("pixels", 1)[f"{IMAGE[0, 7, 20]:.2f}"] == (20, 7)
+    assert places("numbers", 1)[f"{seeded(2, 3)[0, 2] - 0.5:.3g}"] == (2, 0)
     assert places("spread")["1 below 20 %"] == (1.01, 2)
     assert places("projection")["9"] == pytest.approx(seeded(5, 2)[2].tolist())
 

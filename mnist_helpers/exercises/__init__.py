@@ -1,14 +1,15 @@
 """Checks a learner's answer and says why: ``check("2.1", answer)``. The exercises are data, in
-``lesson_01`` to ``lesson_08``; `engine` judges what an answer does, not how it is written."""
+``lesson_01`` to ``lesson_09``; `engine` judges what an answer does, not how it is written."""
 
+from importlib import import_module
 import os
 import textwrap
 
 from ..data import DataError, data_root
-from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08
+from . import lesson_02
 from .engine import _Verdict
 
-_LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
+_LESSONS = [import_module(f"{__name__}.lesson_{number:02}") for number in range(1, 10)]
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
 _EXERCISES |= lesson_02.PUZZLES  # which `progress` does not count
 

@@ -14,6 +14,7 @@ from torchvision.datasets import MNIST
 
 from .. import insights, plots, shapes
 from ..batches import random_affine
+from .graph import step_through_graph  # noqa: F401
 from .pad import drawing_pad  # noqa: F401
 from .screen import Pace, Screen, connected, dropdown, one_at_a_time, slider
 

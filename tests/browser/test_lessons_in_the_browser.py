@@ -28,6 +28,7 @@ MOVES = {
     "belief_by_epoch": ("epoch", "before training:", "after epoch 1:"),
     "digit_changer": ("rotation", "up to 10°", "up to 11°"),
     "shifted_digit": ("right", "moved 0 to the right", "moved 1 to the right"),
+    "step_through_graph": ("step", "step 0 of 9", "× of 2, 3 is 6"),
 }
 WITHOUT_SLIDERS = {"LiveLoss", "drawing_pad"}
 
