@@ -270,13 +270,13 @@ class Code(_Exercise):
     remark: Callable = lambda function: ""  # added to the praise
 
     def judge(self, answer: object) -> str:
-        changed = self._judge_cases(answer, self.cases)
-        for passed, cases in self.later.items():
-            changed |= self._judge_cases(answer, cases, f"{passed} ")
+        changed = False
+        for passed, cases in {"": self.cases, **self.later}.items():
+            changed |= self._judge_cases(answer, cases, passed and f"{passed} ")
         refuse({f"What you return is right, but {_CHANGES}": changed})
         return self.praise + self.remark(answer)
 
-    def _judge_cases(self, function: object, cases: Sequence[tuple], passed: str = "") -> bool:
+    def _judge_cases(self, function: object, cases: Sequence[tuple], passed: str) -> bool:
         """Return whether it changes its arguments; `passed` is said before each complaint."""
         advice = self.advice or ({"": passed.strip()} if passed else {})
         given, rights, refused, changed = [], [], None, False
@@ -285,8 +285,7 @@ class Code(_Exercise):
             returned = Given(function, self._call_with(case), advice).call(*arguments)
             rights.append(self.right(*copy.deepcopy(case)))
             try:
-                tidied = Given(self.tidy(returned.value), returned.what)
-                given.append(tidied.like(rights[-1]))
+                given.append(Given(self.tidy(returned.value), returned.what).like(rights[-1]))
             except _NotYet as not_yet:
                 given.append(returned.value)
                 refused = refused or not_yet
@@ -302,9 +301,9 @@ class Code(_Exercise):
         if all(fits):
             return changed
         first = fits.index(False)
-        said = f"{passed}{self._call_with(cases[first])} {_difference(given[first], rights[first])}"
+        said = f"{passed}{self._call_with(cases[first])}{_difference(given[first], rights[first])}"
         said += "" if passed else f" {self.clue or f'Hint: {self.hint}'}"
-        raise _NotYet(f"{said} And {_CHANGES}" if changed else said)
+        raise _NotYet(said + f" And {_CHANGES}" * changed)
 
     def _call_with(self, case: tuple) -> str:
         """Return the call with a case: larger tensors by name and shape, objects by name."""
@@ -337,14 +336,18 @@ def _tried(mistake: Callable, *arguments: object) -> Any:
 
 
 def _difference(given: Any, right: Any) -> str:
-    """Return where two results differ, as the end of a sentence."""
+    """Return where two results differ, as the end of a sentence: ``[1] has 2 at [0] ...``."""
+    if isinstance(right, tuple) and isinstance(right[0], (tuple, Tensor)):
+        part = list(map(same, given, right)).index(False)
+        return f"[{part}]{_difference(given[part], right[part])}"
     if not isinstance(right, Tensor):
-        return f"is {_shown(given)} with yours, and should be {_shown(right)}."
-    if given.shape != right.shape:
-        return f"has the shape {list(given.shape)} with yours, and should have {list(right.shape)}."
+        return f" is {_shown(given)} with yours, and should be {_shown(right)}."
+    has, wanted = list(given.shape), list(right.shape)
+    if has != wanted:
+        return f" has the shape {has} with yours, and should have {wanted}."
     place = next(place for place in np.ndindex(right.shape) if not same(given[place], right[place]))
-    yours, wanted = _shown(given[place].item()), _shown(right[place].item())
-    return f"has {yours} at {list(place)} with yours, and should have {wanted}."
+    has, wanted = _shown(given[place].item()), _shown(right[place].item())
+    return f" has {has} at {list(place)} with yours, and should have {wanted}."
 
 
 def _shown(value: object) -> str:
