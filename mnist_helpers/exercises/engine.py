@@ -78,7 +78,7 @@ class Given:
             return f"the class {value.__name__}"
         if isinstance(value, (list, tuple, dict)):
             return f"a {name} of {len(value)}"
-        plain = value is None or isinstance(value, (bool, int, float, str))
+        plain = isinstance(value, (int, float, str, type(None)))
         return repr(value)[:60] if plain else f"of the type {name}"
 
     def finished(self) -> "Given":
@@ -93,8 +93,8 @@ class Given:
     def call(self, *arguments: Any) -> "Given":
         """Return what it returns; `what` is the call as a learner could write it."""
         if isinstance(self.value, type) or not callable(self.value):
-            wanted = f"Give the function itself, without calling it: `{self.what.split('(')[0]}`."
-            raise _NotYet(f"Your answer is {self.kind}. {wanted}")
+            name = self.what.split("(")[0]
+            raise _NotYet(f"Your answer is {self.kind}. Give the function itself: `{name}`.")
         try:
             result = self.value(*arguments)
         except (_NotYet, DataError):
@@ -117,7 +117,7 @@ class Given:
         return self.value
 
     def batches(self, limit: int) -> list[list[Tensor]]:
-        """Return the pairs of tensors that it holds or yields; `limit`, if it never ends."""
+        """Return the pairs of tensors that it holds or yields, `limit` at most."""
         wanted = "It has to yield pairs (images, labels), as a DataLoader does."
         walk = Given(
             lambda: [(images, labels) for images, labels in islice(self.value, limit)],
@@ -160,7 +160,7 @@ class Given:
             return self.number(whole=isinstance(right, int))
         value, fraction = self.value, right.is_floating_point()
         if isinstance(value, np.ndarray) and value.dtype.kind in "bif":
-            value = torch.tensor(value)  # as good, where no network is to take it
+            value = torch.tensor(value)
         value = Given(value, self.what).tensor()
         if value.dtype != right.dtype and not (fraction and value.is_floating_point()):
             cut = ", which cuts fractions off" if fraction else ""
@@ -213,8 +213,7 @@ class Values(_Exercise):
     """Asks for numbers or tensors, each by its name.
 
     `mistakes` holds those of each value in turn: a wrong value, or a function that tells whether a
-    value is of its kind, under its message; ``...`` stands for every other. In a message ``{}``
-    becomes the value given. What no message explains is told the hint.
+    value is of its kind; ``...`` is every other. In a message ``{}`` becomes the value given.
     """
 
     praise: str
@@ -253,9 +252,9 @@ _CHANGES = "your function changes what it is given. Work on a copy, by `clone()`
 class Code(_Exercise):
     """Asks for a function.
 
-    It is called on copies of each of `cases`, as are `right` and `mistakes`; the first mistake that
-    explains all results is told, else the first wrong result beside the right one. Then it is tried
-    on `later` cases, each under a sentence: "Right for shifts above 0. Negative ones move left."
+    The first mistake that explains its results of all `cases` is told, else the first wrong result
+    beside the right one. Then it is tried on `later` cases, each under a sentence: "Right for
+    shifts above 0. Negative ones move left."
     """
 
     call: str  # "surest(logits)"

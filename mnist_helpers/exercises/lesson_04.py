@@ -43,7 +43,7 @@ EXERCISES["4.2"] = Code(
     right=lambda losses, sizes: fmean(losses, weights=sizes),
     mistakes={
         "Weigh each loss by the size of its batch.": lambda losses, sizes: fmean(losses),
-        "You added up loss × size. Divide by the number of digits.": (
+        "Divide by the number of digits.": (
             lambda losses, sizes: fmean(losses, weights=sizes) * sum(sizes)
         ),
         "Divide by the number of digits, not of batches.": (
@@ -77,7 +77,7 @@ EXERCISES["4.3"] = Code(
     ],
     right=lambda x, y: F.cross_entropy(x, y).item(),
     mistakes={
-        "You return a loss for each digit. Take their mean.": (
+        "Take the mean of the digits' losses.": (
             lambda x, y: F.cross_entropy(x, y, reduction="none").squeeze()
         ),
         "The loss is minus the logarithm.": lambda x, y: -F.cross_entropy(x, y),
@@ -205,13 +205,13 @@ EXERCISES["4.5"] = Code(
     right=_of_counts(_accuracies),
     mistakes={
         "Still in training mode: call model.eval() first.": _of_counts(_accuracies, training=True),
-        "You divide by the number of all digits. Divide by how many there are of each.": (
+        "You divide by the number of all digits, not of each.": (
             _of_counts(lambda counts: counts.diag() / counts.sum())
         ),
         "Divide by how often a digit is the label, not the answer.": (
             _of_counts(lambda counts: counts.diag() / counts.sum(dim=0))
         ),
-        "All ten are the accuracy over all digits. Count each label by itself.": (
+        "All ten are the accuracy over all digits.": (
             _of_counts(lambda counts: (counts.trace() / counts.sum()).expand(10))
         ),
         "Those are counts. Divide by how many there are of each.": _of_counts(Tensor.diag),

@@ -56,9 +56,7 @@ EXERCISES["5.2"] = Code(
     mistakes={
         "Is the `return` inside the loop? It belongs after it.": lambda *case: _batches(*case)[:1],
         "That is one pair. Return a list of all, after the loop.": lambda *case: _batches(*case)[0],
-        "The last, smaller batch is missing.": (
-            lambda *case: _batches(*case)[: len(case[0]) // case[2]]
-        ),
+        "The last batch is missing.": (lambda *case: _batches(*case)[: len(case[0]) // case[2]]),
         "The channel axis is missing: `unsqueeze(1)`.": _each(lambda x, y: (x.squeeze(1), y)),
         "Your images go from 0 to 255. Divide by 255.": _each(lambda x, y: (255 * x, y)),
         "Images first, then labels.": _each(lambda x, y: (y, x)),
@@ -148,11 +146,10 @@ EXERCISES["5.5"] = Code(
         "The warm-up is counted.": lambda *case: _times(median, False)(*case[:2], case[2] + 1),
         "Time `repeats` runs after the warm-up.": _times(lambda times: median(times[1:]), False),
         "That is the mean. Take the median.": _times(fmean),
-        "That is the shortest time. Take the median.": _times(min),
-        "The median of four is the mean of the middle two; `torch.median` takes the lower.": (
+        "Of four it is the mean of the middle two. `torch.median` takes the lower.": (
             _times(lambda times: sorted(times)[(len(times) - 1) // 2])
         ),
-        "Of four the median lies between the middle two.": (
+        "Of an even number take the mean of the middle two.": (
             _times(lambda times: sorted(times)[len(times) // 2])
         ),
     },

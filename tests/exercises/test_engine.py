@@ -198,7 +198,7 @@ def into_one_tensor(image, factor, memory=torch.zeros(5)):  # noqa: B008
         (lambda x: x, "\nMake such a call in a cell of its own"),
         (in_place, "Not yet. What you return is right, but your function changes what it is given"),
         (lambda x, k: in_place(x, 5), "And your function changes what it is given"),
-        (torch.ones(4), "Give the function itself, without calling it: `scaled`."),
+        (torch.ones(4), "Give the function itself: `scaled`."),
         (nn.ReLU, "Your answer is the class ReLU. Give the function itself"),
         (lambda x, k: (x, ...), "Exercise 9.2 waits"),
     ],
