@@ -40,6 +40,7 @@ MAKERS = {
     "belief_by_epoch": lambda: widgets.belief_by_epoch(IMAGES, LABELS, BELIEFS),
     "digit_changer": lambda: widgets.digit_changer(IMAGES, LABELS),
     "shifted_digit": lambda: widgets.shifted_digit(READERS, IMAGES, LABELS),
+    "processes_that_pay": lambda: widgets.processes_that_pay(1_000_000),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 

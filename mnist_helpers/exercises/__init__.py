@@ -1,6 +1,6 @@
 """Checks a learner's answer and says why: ``check("2.1", answer)``.
 
-The exercises are in ``lesson_01`` to ``lesson_08``, as data; `engine` judges. What counts is what
+The exercises are in ``lesson_01`` to ``lesson_10``, as data; `engine` judges. What counts is what
 an answer does, not how it is written: code is tried on several inputs.
 """
 
@@ -12,10 +12,23 @@ import tempfile
 import textwrap
 
 from ..data import DataError, data_root
-from . import lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08
+from . import (
+    lesson_01,
+    lesson_02,
+    lesson_03,
+    lesson_04,
+    lesson_05,
+    lesson_06,
+    lesson_07,
+    lesson_08,
+    lesson_10,
+)
 from .engine import Verdict
 
-_LESSONS = (lesson_01, lesson_02, lesson_03, lesson_04, lesson_05, lesson_06, lesson_07, lesson_08)
+_LESSONS = (
+    *(lesson_01, lesson_02, lesson_03, lesson_04, lesson_05),
+    *(lesson_06, lesson_07, lesson_08, lesson_10),
+)
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
 _EXERCISES |= lesson_02.PUZZLES  # which `progress` does not count
 
@@ -39,9 +52,9 @@ def hint(exercise: object) -> None:
 def progress() -> None:
     """Print for each lesson which of its exercises are solved: ``02  ■■□■□  3 of 5``."""
     done = _solved()
-    for number, lesson in enumerate(_LESSONS, start=1):
+    for lesson in _LESSONS:
         marks = "".join("■" if one in done else "□" for one in lesson.EXERCISES)
-        print(f"{number:02}  {marks}  {marks.count('■')} of {len(marks)}")
+        print(f"{lesson.__name__[-2:]}  {marks}  {marks.count('■')} of {len(marks)}")
 
 
 def judge(exercise: object, answer: object) -> Verdict:

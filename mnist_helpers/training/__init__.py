@@ -19,4 +19,5 @@ from .loops import (
     get_device,
     train_one_epoch,
 )
+from .processes import torchrun
 from .trained import trained_cnn

@@ -15,6 +15,7 @@ from torchvision.datasets import MNIST
 from .. import insights, plots, shapes
 from ..batches import random_affine
 from .pad import drawing_pad  # noqa: F401
+from .processes import processes_that_pay  # noqa: F401
 from .screen import Pace, Screen, connected, dropdown, one_at_a_time, slider
 
 _Images, _Labels, _Beliefs = Float[Tensor, "N 1 H W"], Int[Tensor, " N"], Float[Tensor, "N 10"]

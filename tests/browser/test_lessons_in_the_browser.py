@@ -28,6 +28,7 @@ MOVES = {
     "belief_by_epoch": ("epoch", "before training:", "after epoch 1:"),
     "digit_changer": ("rotation", "up to 10°", "up to 11°"),
     "shifted_digit": ("right", "moved 0 to the right", "moved 1 to the right"),
+    "processes_that_pay": ("size", "412,648 bytes", "825,296 bytes"),
 }
 WITHOUT_SLIDERS = {"LiveLoss", "drawing_pad"}
 
