@@ -58,7 +58,7 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
     (lessons / "images").mkdir(parents=True)
 
     def write(text: str) -> None:
-        for name in ("01.ipynb", "02.ipynb", "images/01.png", "cnn.pt", ".hidden.ipynb"):
+        for name in ("01.ipynb", "02.py", "images/01.png", "cnn.pt", ".hidden.ipynb"):
             (lessons / name).write_text(text)
         copy_lessons(lessons, copies)
 
@@ -68,7 +68,7 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
         return {name: text for name, text in texts.items() if name != ".copied.json"}
 
     write("old")
-    assert read() == dict.fromkeys(["01.ipynb", "02.ipynb", "images/01.png"], "old")
+    assert read() == dict.fromkeys(["01.ipynb", "02.py", "images/01.png"], "old")
     (copies / ".copied.json").write_text('{"01.ip')
     copy_lessons(lessons, copies)
     assert len(read()) == 3
@@ -78,10 +78,10 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
     for version, beside in (("new", "01 (new).ipynb"), ("newer", "01 (new) (new).ipynb")):
         write(version)
         assert read()["01.ipynb"] == "my work"
-        assert read()[beside] == read()["02.ipynb"] == read()["images/01.png"] == version
+        assert read()[beside] == read()["02.py"] == read()["images/01.png"] == version
         (copies / "01 (new).ipynb").write_text("more work")
     assert read()["01 (new).ipynb"] == "more work"
     assert "your copy stays, the new one is 01 (new).ipynb" in capsys.readouterr().out
-    (copies / "02.ipynb").unlink()
+    (copies / "02.py").unlink()
     copy_lessons(lessons, copies)
-    assert read()["02.ipynb"] == "newer"
+    assert read()["02.py"] == "newer"

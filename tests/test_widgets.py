@@ -266,6 +266,17 @@ def test_a_digit_is_moved_and_the_networks_answers_are_told(drawn) -> None:
         assert text == f"digit 1 is a 0; moved {words}\n{'; '.join(answers)}"
 
 
+def test_the_price_of_several_processes_is_told(drawn) -> None:
+    moves = [("a step, ms", 40), ("size, × this", 5), ("wire, Gbit/s", 4)]
+    # 5 MB at 500 MB a second; two send all of it, eight 14 / 8, each.
+    assert move(MAKERS["processes_that_pay"](), *moves) == (
+        "5,000,000 bytes of gradients; two processes spend 10.0 ms a step on them\n"
+        "two are 1.33 times as fast as one, eight 1.78 times"
+    )
+    [gains] = drawn[-1][0].values()
+    assert gains == pytest.approx([40 / (40 / n + 20 * (n - 1) / n) for n in range(1, 9)])
+
+
 @pytest.mark.parametrize(("cost", "pause"), [(0, 0.5), (0.2, 20)])
 def test_a_live_curve_is_drawn_seldom_and_after_the_last_batch(cost, pause, monkeypatch):
     now, drawn = [100.0], []

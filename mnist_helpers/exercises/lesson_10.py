@@ -151,8 +151,7 @@ _ALL_REDUCE = Code(
     hint="begin with a copy. Then processes − 1 times: send to the next, first your own tensor and "
     "later what came in last; receive from the one before, and add that to the copy.",
     praise="Each sends the whole tensor n − 1 times. A real ring cuts it into n pieces.",
-    cases=[(2,), (3,), (5,)],
-    later={"Right for several processes. One alone has nothing to wait for.": [(1,)]},
+    cases=[(2,), (3,), (5,), (1,)],
     right=_sums,
     mistakes={
         "Each process returns its own numbers.": _own,
