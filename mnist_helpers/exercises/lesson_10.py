@@ -15,26 +15,24 @@ from .engine import Code, Free, Given, Values, refuse, same
 EXERCISES = {}
 
 EXERCISES["10.1"] = Values(
-    right={"gradient": 3.0},
-    hint="each is the gradient of a mean over its part: do with it what exercise 4.2 does with a "
-    "loss.",
+    right={"gradient": 2.5},
+    hint="each is the gradient of a mean: do with it what exercise 4.2 does with a loss.",
     praise="With parts of one size it is the plain mean, and that is all that processes do.",
     mistakes=[
         {
-            "That is the plain mean. Each of the 16 digits would count three times.": 4.0,
-            "You added up gradient × size. Divide by the number of all digits, 64.": 192.0,
-            "There are 64 digits, not two: divide by 64.": 96.0,
-            "You added the two up.": 8.0,
-            "Multiply each gradient by the size of its part before you add up.": 0.125,
-            "The weights are exchanged: the larger part counts for more.": 5.0,
+            "That is the plain mean. Each of the 16 digits would count three times.": 3.0,
+            "You added up gradient × size. Divide by 64.": 160.0,
+            "Divide by the 64 digits, not by the two parts.": 80.0,
+            "You added the two up.": 6.0,
+            "Multiply each gradient by the size of its part before you add up.": 0.09375,
+            "The weights are exchanged: the larger part counts for more.": 3.5,
         }
     ],
 )
 
 EXERCISES["10.2"] = Values(
     right={"digits of each process": 8_572, "digits dealt twice": 4, "steps": 268},
-    hint="round 60,000 / 7 up. Seven times that is more than 60,000: by how many? The last batch "
-    "takes what is left.",
+    hint="round 60,000 / 7 up. By how many is seven times that more? Then divide by 32.",
     praise="All take their steps together: 268, in place of 1,875 with one process.",
     mistakes=[
         {"With 8,571 each, three digits are left out. Round up.": 8_571},
@@ -42,18 +40,17 @@ EXERCISES["10.2"] = Values(
         {
             "The last batch is smaller, and counts.": 267,
             "That is one process alone.": 1_875,
-            "That is what all do together. They take each step at the same time.": 7 * 268,
+            "They take each step together.": 7 * 268,
         },
     ],
 )
 
 
-def _orders(number: Callable[[int], int] = lambda epoch: epoch, **settings: object) -> Callable:
-    """Return a function that tells the sampler another number, or gives it other settings."""
+def _orders(number: Callable[[int], int] = lambda epoch: epoch, shuffle: bool = True) -> Callable:
+    """Return a function that tells the sampler this number for an epoch."""
 
     def orders(digits: int, processes: int, rank: int, epochs: int) -> Tensor:
-        dealt = {"num_replicas": processes, "rank": rank, **settings}
-        sampler = DistributedSampler(range(digits), **dealt)
+        sampler = DistributedSampler(range(digits), processes, rank, shuffle)
         return torch.tensor([sampler.set_epoch(number(n)) or [*sampler] for n in range(epochs)])
 
     return orders
@@ -61,21 +58,22 @@ def _orders(number: Callable[[int], int] = lambda epoch: epoch, **settings: obje
 
 EXERCISES["10.3"] = Code(
     call="orders(digits, processes, rank, epochs)",
-    hint="the sampler draws from its seed and the number of the epoch. It does not count epochs "
-    "itself: which of its methods tells it, and before which line?",
+    hint="the sampler does not count epochs. Which of its methods tells it, and when?",
     praise="Without that line nothing fails, and every epoch has the order of the first.",
     cases=[(12, 2, 0, 3), (9, 2, 1, 4), (10, 3, 2, 2)],
     tidy=lambda result: torch.tensor(result) if isinstance(result, list) else result,
     right=_orders(),
     mistakes={
         "Each epoch has the same order: the sampler is not told the epoch.": _orders(lambda _: 0),
-        "The sampler is told too late: the first two epochs have the same order.": (
+        "The sampler is told too late: its second order is its first.": (
             _orders(lambda epoch: max(0, epoch - 1))
         ),
         "Your epochs begin with 1. Those of the lesson begin with 0.": _orders(lambda n: n + 1),
         "Nothing is shuffled.": _orders(shuffle=False),
-        "Those are all digits, and not one process's.": _orders(num_replicas=1, rank=0),
-        "That is process 0's share.": _orders(rank=0),
+        "Those are all digits. Give the sampler `processes` and `rank`.": (
+            lambda digits, _, rank, epochs: _orders()(digits, 1, 0, epochs)
+        ),
+        "That is process 0's share.": lambda *case: _orders()(*case[:2], 0, case[3]),
     },
     clue="Give a list for each epoch, of what `list(sampler)` is then.",
 )
@@ -114,10 +112,8 @@ def _sums(processes: int) -> Tensor:
 def _in_processes(function: object, processes: int) -> Tensor:
     """Return what each of several threads, in place of processes, makes of its row."""
     boxes, rows = defaultdict(SimpleQueue), _own(processes)
-    advice = {
-        "for ever": "To each `receive` belongs a `send`, made before that process waits. "
-        "After the last comes 0: (rank + 1) % processes."
-    }
+    advice = "To each `receive` belongs a `send`, made before that process waits. After the last "
+    advice = {"for ever": f"{advice}comes 0: (rank + 1) % processes."}
 
     def run(rank: int) -> Tensor:
         def receive(source: int) -> Tensor:
@@ -136,36 +132,27 @@ def _in_processes(function: object, processes: int) -> Tensor:
         threads = [pool.submit(run, rank) for rank in range(processes)]
         for thread in as_completed(threads):
             thread.result()  # raises what failed first, and not who waited for that one
-    refuse(
-        {
-            "Your function changes its own tensor. Begin with a copy.": not same(
-                rows, _own(processes)
-            )
-        }
-    )
+    changed = not same(rows, _own(processes))
+    refuse({"Your function changes its own tensor. Begin with a copy.": changed})
     return torch.stack([thread.result() for thread in threads])
 
 
 _ALL_REDUCE = Code(
     call="in_processes(processes)",
-    hint="begin with a copy. Then processes − 1 times: send to the next, first your own tensor and "
-    "later what came in last; receive from the one before, and add that to the copy.",
+    hint="begin with a copy. Then processes − 1 times: send on, first your own, later what came "
+    "in last; receive from the one before, and add that to the copy.",
     praise="Each sends the whole tensor n − 1 times. A real ring cuts it into n pieces.",
     cases=[(2,), (3,), (5,), (1,)],
     right=_sums,
     mistakes={
         "Each process returns its own numbers.": _own,
         "That is the mean. All-reduce adds up.": lambda n: _sums(n) / n,
-        "Each has its neighbour's numbers and its own. Go on.": lambda n: (
-            _own(n) + _own(n).roll(1, 0)
-        ),
+        "Each has one neighbour's numbers. Go on.": lambda n: _own(n) + _own(n).roll(1, 0),
         "A round too many: each adds its own numbers twice.": lambda n: _sums(n) + _own(n),
         "You send sums on, so numbers are added several times. Send what came in last.": (
             lambda n: reduce(lambda rows, _: rows + rows.roll(1, 0), range(n - 1), _own(n))
         ),
-        "Only process 0 has the sum. It has to go back to the others.": (
-            lambda n: torch.cat([_sums(n)[:1], _own(n)[1:]])
-        ),
+        "Only process 0 has the sum.": lambda n: torch.cat([_sums(n)[:1], _own(n)[1:]]),
     },
     clue="Row r is what process r returns, and each has to return the sum of all.",
 )
