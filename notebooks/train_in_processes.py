@@ -14,12 +14,11 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, Subset
 
 folder, *die_at = sys.argv[1:]  # perhaps a step at which process 1 ends, once
-attempt = os.environ["TORCHELASTIC_RESTART_COUNT"]
-meet = os.environ.get("MEET", "env://") + attempt
+attempt, meet = os.environ["TORCHELASTIC_RESTART_COUNT"], os.environ.get("MEET", "env://")
 rank, processes = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 device = torch.device(f"cuda:{os.environ['LOCAL_RANK']}" if torch.cuda.is_available() else "cpu")
 backend = "nccl" if device.type == "cuda" else "gloo"
-dist.init_process_group(backend, meet, rank=rank, world_size=processes)
+dist.init_process_group(backend, meet + attempt, rank=rank, world_size=processes)
 torch.manual_seed(10)
 model, checkpoint = CNN().to(device), Path(folder, "cnn.pt")
 optimizer = torch.optim.Adam(model.parameters(), lr=0.001)
@@ -32,8 +31,7 @@ loader = DataLoader(digits, batch_size=64 // processes, sampler=sampler)
 for epoch in range(epochs_done, 2):
     sampler.set_epoch(epoch)
     for step, (images, labels) in enumerate(loader, start=50 * epoch):
-        logits = parallel(images.to(device))
-        loss = torch.nn.functional.cross_entropy(logits, labels.to(device))
+        loss = torch.nn.functional.cross_entropy(parallel(images.to(device)), labels.to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
