@@ -22,12 +22,13 @@ dist.barrier()
 """
 
 
-def test_an_error_names_the_process_and_the_line_and_its_threads_are_as_many_as_asked(tmp_path):
+def test_an_error_names_process_and_line_and_the_variables_are_set(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text(f"{BEGIN}if rank == 1:\n    1 / int(os.environ['OMP_NUM_THREADS'] != '3')\n")
+    told = "os.environ['OMP_NUM_THREADS'], os.environ['GLOO_SOCKET_IFNAME'][:2]"
+    script.write_text(f"{BEGIN}if rank == 1:\n    raise ValueError({told})\n")
     with pytest.raises(RuntimeError) as raised:
         torchrun(script, processes=2, threads=3)
-    assert str(raised.value) == "[rank1]: line 8\n[rank1]: ZeroDivisionError: division by zero"
+    assert str(raised.value) == "[rank1]: line 8\n[rank1]: ValueError: ('3', 'lo')"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there a signal is sent otherwise")
