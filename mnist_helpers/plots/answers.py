@@ -57,7 +57,7 @@ def plot_predictions(
 
 
 def _read(labels: _Labels, probabilities: _Rows) -> str:
-    """Return in words each label, and the most probable digit."""
+    """Return in words each label and answer."""
     rows = zip(labels.tolist(), *(part.tolist() for part in probabilities.max(dim=1)), strict=True)
     said = [f"{label} read as {answer} with {sure:.0%}" for label, sure, answer in rows]
     return f"digits and their probabilities: {', '.join(said)}"
