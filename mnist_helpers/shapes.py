@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 _PIXELWISE = (
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh),
-    *(nn.Identity, nn.BatchNorm2d, nn.Dropout, nn.Dropout2d),
+    *(nn.Identity, nn.BatchNorm1d, nn.BatchNorm2d, nn.Dropout, nn.Dropout2d),
 )
 
 
@@ -50,11 +50,12 @@ class _ReceptiveField(NamedTuple):
 
 
 class _LayerView(NamedTuple):
-    """What a layer makes of one digit."""
+    """What a layer makes of one digit; features are maps of 1×1."""
 
     title: str
-    output: Float[Tensor, "C H W"] | Float[Tensor, " features"]
-    parameters: int
+    layer: nn.Module
+    input: Float[Tensor, "C_in H_in W_in"]
+    output: Float[Tensor, "C H W"]
     field: _ReceptiveField | None  # None where each unit sees the whole image
 
 
@@ -65,6 +66,20 @@ class _Patch(NamedTuple):
     left: int
     height: int
     width: int
+
+
+class UnitStep(NamedTuple):
+    """How one unit comes about: `total`, before ReLU, is the sum of all products of window and
+    kernel, and the bias. Max pooling's kernel is 1 at the largest, and else 0."""
+
+    layer: int
+    unit: tuple[int, int, int]  # channel, row, column
+    corner: tuple[int, int]  # of the window on the layer's input, below 0 in the padding
+    window: Float[Tensor, "C_in kH kW"]
+    kernel: Float[Tensor, "C_in kH kW"]
+    bias: float
+    total: float
+    patch: _Patch  # of the digit
 
 
 def kernels() -> dict[str, Float[Tensor, "3 3"]]:
@@ -187,15 +202,47 @@ def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[_ReceptiveF
 
 def layer_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[_LayerView]:
     """Return what each layer of a model makes of a digit, but for ``Flatten``, which changes none.
-    The receptive fields are right for models that run their layers in the order of holding them."""
-    fields = dict(enumerate(receptive_field(model)))
-    return [
-        _LayerView(
-            _title(name, module), output[0].cpu(), _count(module.parameters()), fields.get(number)
-        )
-        for number, (name, module, output) in enumerate(layer_outputs(model, image[None]))
-        if not isinstance(module, nn.Flatten)
-    ]
+    It is right for models that run their layers in the order of holding them."""
+    views, fields = [], dict(enumerate(receptive_field(model)))
+    for number, (name, layer, output) in enumerate(layer_outputs(model, image[None])):
+        if not isinstance(layer, nn.Flatten):
+            inputs = views[-1].output if views else image
+            maps = output[0].cpu().reshape(*output.shape[1:], *[1] * (4 - output.ndim))
+            views.append(_LayerView(_title(name, layer), layer, inputs, maps, fields.get(number)))
+    return views
+
+
+def network_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[_LayerView]:
+    """Return `layer_views`, each ReLU and its like together with the layer before it."""
+    views = []
+    for view in layer_views(model, image):
+        if isinstance(view.layer, _PIXELWISE):
+            title = f"{views[-1].title}, {type(view.layer).__name__}"
+            view = views.pop()._replace(title=title, output=view.output)
+        views.append(view)
+    return views
+
+
+def unit_step(views: Sequence[_LayerView], number: int, unit: tuple[int, int, int]) -> UnitStep:
+    """Return how a unit of a convolution, a pooling or a linear layer comes about."""
+    _, layer, inputs, output, _ = view = views[number]
+    channel, row, column = unit
+    size, padding, stride = inputs.shape[1:], 0, 1  # a linear layer's window is all there is
+    if not isinstance(layer, nn.Linear):
+        size = [_square(layer, "kernel_size")] * 2
+        padding, stride = _square(layer, "padding"), _square(layer, "stride")
+    windows = F.unfold(inputs[None], size, padding=padding, stride=stride)[0]
+    window = windows[:, row * output.shape[2] + column].reshape(-1, *size)
+    bias = getattr(layer, "bias", None)
+    bias = 0.0 if bias is None else bias[channel].item()
+    if hasattr(layer, "weight"):
+        kernel = layer.weight[channel].detach().cpu().reshape(window.shape)
+    else:
+        [kernel] = torch.autograd.grad(layer(window.requires_grad_())[channel].sum(), window)
+    total = (window.detach() * kernel).sum().item() + bias
+    corner = (row * stride - padding, column * stride - padding)
+    patch = seen_patch(view, views[0].input, (row, column))
+    return UnitStep(number, unit, corner, window.detach(), kernel, bias, total, patch)
 
 
 def seen_patch(view: _LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, int]) -> _Patch:

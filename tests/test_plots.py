@@ -30,6 +30,12 @@ DECAY = [2.3 * 0.99**step + 0.1 for step in range(300)]
 STEP = shapes.convolution_step(IMAGE[0], seeded(3, 3) - 0.5, place=40, stride=2, padding=1)
 FIELDS = shapes.receptive_field([nn.Conv2d(1, 1, 3), nn.MaxPool2d(2)])
 BINS = insights.reliability(PROBABILITIES, LABELS)
+torch.manual_seed(0)
+NETWORK = nn.Sequential(
+    *(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 33, 3), nn.ReLU()),
+    *(nn.Flatten(), nn.Linear(33 * 12 * 12, 10)),
+)
+VIEWS = shapes.network_views(NETWORK, IMAGE)
 
 # What each function is given, by its name after `plot_`; one without a row here fails a test.
 FIGURES = {
@@ -37,16 +43,16 @@ FIGURES = {
     "images signed": ([IMAGE - 0.5], ["edges"], True),
     "gallery": (IMAGES, [f"{number} read as 9,\n98 %" for number in range(5)]),
     "kernels": (seeded(16, 2, 3, 3) - 0.5,),
-    "feature_maps": (seeded(12, 14, 14),),
     "variations": (IMAGE, seeded(15, 1, 28, 28)),
     "receptive_fields": (IMAGE, {"conv 1": FIELDS[0], "pool": FIELDS[1]}, (14, 14)),
     "patches": (IMAGES, [SimpleNamespace(index=1, activation=0.5, patch=(-3, 20, 10, 12))]),
     "pixels": (IMAGE, slice(5, 11), slice(15, 25), (7, 20)),
     "windows": (6, 3, 2, 1),
     "convolution_step": (STEP,),
-    "layer": (IMAGE, seeded(16, 14, 14), (4, 5, 3, 3), (2, 3)),
-    "layer logits": (IMAGE, seeded(10) - 0.5, (0, 0, 28, 28)),
-    "layer features": (IMAGE, seeded(50), (0, 0, 28, 28)),
+    "network": (VIEWS, shapes.unit_step(VIEWS, 0, (1, 0, 27))),
+    "network conv": (VIEWS, shapes.unit_step(VIEWS, 2, (20, 3, 4)), 2),
+    "network pool": (VIEWS, shapes.unit_step(VIEWS, 1, (3, 5, 6)), 3),
+    "network logit": (VIEWS, shapes.unit_step(VIEWS, 3, (7, 0, 0)), 32),
     "occlusion": (IMAGE, seeded(28, 28)),
     "predictions": (IMAGES, LABELS, PROBABILITIES),
     "probabilities": (IMAGES, PROBABILITIES, list("vwxyz")),
@@ -110,7 +116,6 @@ SAYS = {
     "images": ["a", "b", "c"],
     "gallery": [f"{number} read as 9,\n98 %" for number in range(5)],
     "kernels": ["kernel 0", "1", "2"],
-    "feature_maps": ["channel 0", "1"],
     "receptive_fields": ["conv 1\n3×3", "pool\n4×4"],
     "patches": ["0.50"],
     "pixels": ["all 28×28 pixels", "rows 5 to 10, columns 15 to 24"],
@@ -119,9 +124,7 @@ SAYS = {
         *("image, padding 1", "under the window", "× kernel"),
         f"sum {STEP.total:z.2f}, at [2, 12]",
     ],
-    "layer": ["what the framed unit sees", "16 feature maps, 14×14"],
-    "layer logits": ["what each unit sees", "10 logits; digit"],
-    "layer features": ["what each unit sees", "50 numbers, 7 in each row"],
+    "network conv": ["", "channel 2", "window", "× kernel"],
     "occlusion": ["the digit", "a black square around each pixel", "both"],
     "beliefs": ["4", "epoch", "0", "epoch", "9", "epoch", "4", "epoch", "7", "epoch"],
     "shifted_digit": ["", "MLP: 4", "CNN: 8"],
@@ -216,7 +219,6 @@ def test_bars_are_as_long_as_their_numbers() -> None:
     before, after = drawn("before_after").axes[0].containers
     assert (before.get_label(), after.get_label()) == ("in order", "not")
     assert before[0].get_x() < after[0].get_x() < before[1].get_x()
-    assert bars("layer logits", 1, "height") == pytest.approx((seeded(10) - 0.5).tolist())
     assert bars("shifted_digit", 2, "width") == pytest.approx(PROBABILITIES[1].tolist())
     assert bars("reliability", 1, "height") == [part.count for part in BINS]
 
@@ -270,14 +272,70 @@ def test_frames_stand_around_what_they_name() -> None:
         return (*patch.get_xy(), patch.get_width(), patch.get_height())
 
     assert frame("pixels", 0) == (14.5, 4.5, 10, 6)
-    assert frame("layer", 0) == (4.5, 3.5, 3, 3)
-    assert frame("layer", 1) == (2.5, 1.5, 1, 1)
+    # A pixel of the digit is four wide there, the first is at 0, 64; outside it nothing is framed.
+    assert frame("network", 0) == (4 * 26 - 0.5, 64 - 0.5, 4 * 2, 4 * 2)
+    assert frame("network conv", 0) == (4 * 7 - 0.5, 64 + 4 * 5 - 0.5, 4 * 8, 4 * 8)
+    assert frame("network conv", 1) == (3.5, 2.5, 3, 3)
     assert frame("convolution_step", 0) == (STEP.left - 0.5, STEP.top - 0.5, 3, 3)
     assert frame("receptive_fields", 0) == (12.5, 12.5, 3, 3)
     assert frame("beliefs", 1) == (-0.5, 3.5, 4, 1)
     crop = drawn("patches").axes[0].images[0].get_array()
     assert np.allclose(crop[3:, :8], IMAGES[1, 0, :7, 20:])
     assert crop.mask[:3].all(), "what lies outside the image is empty"
+
+
+@pytest.mark.parametrize(
+    ("name", "linear", "window"),
+    [("network conv", NETWORK[3], np.s_[:, 3:6, 4:7]), ("network logit", NETWORK[6], np.s_[:])],
+)
+def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, window) -> None:
+    ax, _, *panels, bars = drawn(name).axes
+    _, step, in_channel = FIGURES[name]
+    view, (channel, *_) = VIEWS[step.layer], step.unit
+    seen = view.input[window]
+    kernel = linear.weight[channel].detach().reshape(seen.shape)
+    for panel, values in zip(panels, (seen, kernel, seen * kernel), strict=True):
+        assert np.allclose(panel.images[0].get_array(), values[in_channel])
+        numbers = values[in_channel].flatten() if name == "network conv" else []
+        assert [text.get_text() for text in panel.texts] == [f"{n:z.3f}" for n in numbers]
+    sums = (seen * kernel).sum(dim=(1, 2))
+    assert [bar.get_height() for bar in bars.patches] == pytest.approx(sums.tolist())
+    # What is told is what the layer puts out.
+    total = sums.sum() + linear.bias[channel]
+    told = f"{sums.sum():z.3f}\n+ bias {linear.bias[channel]:z.3f} = {total:z.3f}"
+    told += f", ReLU {total.relu():z.3f}" if name == "network conv" else ""
+    assert view.output[step.unit] == pytest.approx(
+        (total.relu() if "ReLU" in told else total).item()
+    )
+    assert bars.get_title() == f"sums of all {len(sums)} channels: {told}"
+    at = (seen * kernel).abs().argmax()
+    largest = f"{seen.flatten()[at]:z.3f} × {kernel.flatten()[at]:z.3f}"
+    told = f"{seen.numel():,} products, the largest {largest}, sum {told}"
+    first = f"{seen[in_channel, 0, 0]:z.3f} × {kernel[in_channel, 0, 0]:z.3f} + …"
+    assert drawn(name).alt.endswith(
+        f"\ninput channel {in_channel}: {first} = {sums[in_channel]:z.3f}\nall {len(sums)}: {told}"
+    )
+    # In the maps above, the frames stand around these very numbers.
+    [sheets] = (image.get_array() for image in ax.images)
+    low, high = view.input.min(), view.input.max()
+    for box, values in zip(ax.patches[1:-2], seen, strict=True):
+        left, top = (round(end + 0.5) for end in box.get_xy())
+        framed = sheets[top : top + box.get_height(), left : left + box.get_width()]
+        scale = len(framed) // len(values[0])
+        shades = (values - low) / (high - low) / 0.7
+        assert np.allclose(framed[::scale, ::scale], shades, atol=1e-4)
+    [x], [y] = ax.lines[-1].get_data()
+    softmax = VIEWS[-1].output.softmax(dim=0)
+    shade = view.output / view.output.max() / 0.7 if "ReLU" in view.title else softmax
+    assert sheets[y, x] == pytest.approx(shade[step.unit].item(), abs=1e-4)
+    logits = zip(VIEWS[-1].output.flatten(), softmax.flatten(), strict=True)
+    written = [f"{digit}: {logit:z.2f}, {share:.0%}" for digit, (logit, share) in enumerate(logits)]
+    assert [text.get_text() for text in ax.texts][-10:] == written
+
+
+def test_of_a_pooling_the_largest_is_told() -> None:
+    largest = VIEWS[1].output[3, 5, 6]
+    assert drawn("network pool").alt.endswith(f"= {largest:z.3f}, the largest of 4")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from itertools import accumulate
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mnist_helpers import shapes
-from mnist_helpers.models import MLP
+from mnist_helpers.models import CNN, MLP, SmallCNN, make_cnn
 import pytest
 import torch
 from torch import nn
@@ -175,7 +175,9 @@ def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data) -> 
     outputs = nn.Sequential(*map(positive, drawn[0]))(picture)[0]
     unit = data.draw(st.tuples(*[st.integers(0, outputs.shape[-1] - 1)] * 2))
     outputs[(0, *unit)].backward()
-    top, left, *sizes = shapes.seen_patch(shapes._LayerView("", outputs, 0, row), picture[0], unit)
+    top, left, *sizes = shapes.seen_patch(
+        shapes._LayerView("", nn.Identity(), outputs, outputs, row), picture[0], unit
+    )
     assert sizes == [row.size] * 2
     inside = min(top, left) >= 0 and max(top, left) + row.size <= size
     for axis, first in ((1, top), (0, left)):
@@ -210,11 +212,40 @@ def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer) -> None:
         shapes.receptive_field([nn.Conv2d(1, 1, 3), layer])
 
 
+@pytest.mark.parametrize(
+    "model",
+    [CNN(), MLP((5,)), SmallCNN(), make_cnn(pooling="average", activation="GELU")],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model) -> None:
+    image = torch.rand(1, 28, 28)
+    ran = shapes.layer_outputs(model, image[None])
+    outputs = {f"{name} {type(layer).__name__}": output[0] for name, layer, output in ran}
+    views = shapes.network_views(model, image)
+    after = [view.input for view in views[1:]] + [ran[-1][2][0, :, None, None]]
+    for number, view in enumerate(views):
+        assert torch.equal(view.output, after[number])
+        channels, height, width = view.output.shape
+        # At two corners, where there may be padding, and inside.
+        for unit in ((0, 0, 0), (channels - 1, height - 1, 0), (1, height // 2, width // 3)):
+            step = shapes.unit_step(views, number, unit)
+            before = outputs[view.title.split(",")[0]].reshape(view.output.shape)[unit].item()
+            assert step.total == pytest.approx(before, abs=1e-5)
+            told = (step.window * step.kernel).sum().item() + step.bias
+            assert told == pytest.approx(step.total, abs=1e-5)
+            top, left = (9 + corner for corner in step.corner)
+            around = F.pad(view.input, (9,) * 4)[:, top:, left:]
+            assert torch.equal(
+                around[:, : step.window.shape[1], : step.window.shape[2]], step.window
+            )
+            assert step.patch == shapes.seen_patch(view, image, unit[1:])
+
+
 def test_each_view_is_of_its_layer() -> None:
     model, image = MLP((5,)), torch.rand(1, 28, 28)
     views = shapes.layer_views(model, image)
     _flatten, *ran = shapes.layer_outputs(model, image[None])
     for view, (_, _, output) in zip(views, ran, strict=True):
-        assert torch.equal(view.output, output[0])
+        assert torch.equal(view.output.flatten(), output[0])
     assert [view.field for view in views] == [None] * 3
     assert shapes.seen_patch(views[-1], image, (0, 0)) == (0, 0, 28, 28)

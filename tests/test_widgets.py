@@ -14,7 +14,7 @@ from mnist_helpers import plots, widgets
 from mnist_helpers.batches import random_affine
 from mnist_helpers.insights import predict_all
 from mnist_helpers.models import CNN
-from mnist_helpers.shapes import kernels, layer_views, seen_patch
+from mnist_helpers.shapes import kernels
 from mnist_helpers.widgets import screen
 from moving import controls, found, move, parts, pictures
 import pytest
@@ -29,14 +29,14 @@ BELIEFS = torch.full((5, 3, 10), 0.05)
 BELIEFS[:, :, 0] = 0.55
 BELIEFS[1, 0], BELIEFS[1, 0, 7] = 0.02, 0.82
 NETWORK = nn.Sequential(
-    *(nn.Conv2d(1, 4, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3)),
+    *(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 5, 3), nn.ReLU()),
     *(nn.Flatten(), nn.Linear(80, 10)),
 )
 READERS = {'<i>"one" & all</i>': NETWORK, "two": nn.Sequential(nn.Flatten(), nn.Linear(144, 10))}
 MAKERS = {
     "leaf_through": lambda: widgets.leaf_through(DATASET),
     "convolution_in_slow_motion": lambda: widgets.convolution_in_slow_motion(PICTURES),
-    "layer_explorer": lambda: widgets.layer_explorer(NETWORK.train(), IMAGES, LABELS),
+    "network_explorer": lambda: widgets.network_explorer(NETWORK.train(), IMAGES, LABELS),
     "belief_by_epoch": lambda: widgets.belief_by_epoch(IMAGES, LABELS, BELIEFS),
     "digit_changer": lambda: widgets.digit_changer(IMAGES, LABELS),
     "shifted_digit": lambda: widgets.shifted_digit(READERS, IMAGES, LABELS),
@@ -51,7 +51,7 @@ def drawn(monkeypatch):
 
     def blank(*arguments, **named):
         calls.append((*arguments, *named.values()))
-        return Figure(figsize=(0.1, 0.1))
+        return plots.style.Figure(figsize=(0.1, 0.1))
 
     for name in plots.__all__:
         monkeypatch.setattr(plots, name, blank)
@@ -200,26 +200,31 @@ def test_a_known_kernel_fills_the_boxes_and_a_typed_number_makes_it_your_own(dra
     assert controls(widget)[place[0]].value == 7
 
 
-def test_the_explorer_tells_each_layer_and_frames_the_unit_with_what_it_sees(drawn) -> None:
-    widget = MAKERS["layer_explorer"]()
-    told = {
-        "0 Conv2d": "output [4, 12, 12]  C, H, W; 40 parameters; one unit sees 3×3 pixels",
-        "1 MaxPool2d": "output [4, 6, 6]  C, H, W; 0 parameters; one unit sees 4×4 pixels",
-        "2 Conv2d": "output [5, 4, 4]  C, H, W; 185 parameters; one unit sees 8×8 pixels",
-        "4 Linear": "output [10]  features; 810 parameters; one unit sees all pixels",
-    }
-    row, column = (controls(widget)[f"unit's {name}"] for name in ("row", "column"))
-    for (name, words), view in zip(told.items(), layer_views(NETWORK, IMAGES[2]), strict=True):
-        is_map = name != "4 Linear"
-        text = move(widget, ("digit", 2), ("layer", name))
-        assert text == f"digit 2 of the batch, a 4\n{name}: {words}"
-        assert row.disabled == column.disabled == (not is_map)
-        if is_map:
-            assert (row.max + 1, column.max + 1) == view.output.shape[1:]
-        row.value, column.value = 2, 1
-        *shown, patch, unit = drawn[-1]
-        assert all(map(torch.equal, shown, (IMAGES[2], view.output)))
-        assert (patch, unit) == (seen_patch(view, IMAGES[2], (2, 1)), (2, 1) if is_map else None)
+def test_a_unit_is_chosen_and_stays_where_it_was_on_the_digit(drawn) -> None:
+    widget = MAKERS["network_explorer"]()
+    part, unit = controls(widget), [("channel", 4), ("row", 2), ("column", 1), ("input channel", 3)]
+    text = move(widget, ("digit", 2), ("layer", "3 Conv2d, ReLU"), *unit)
+    assert text == "digit 2 of the batch, a 4\n", "and then the figure's own words"
+    views, step, in_channel = drawn[-1]
+    assert torch.equal(views[0].input, IMAGES[2])
+    assert torch.equal(views[-1].output.flatten(), NETWORK(IMAGES[2:])[0])
+    assert (step.layer, step.unit, in_channel) == (2, (4, 2, 1), 3)
+    assert [part[name].max for name in ("channel", "row", "column", "input channel")] == [
+        4,
+        3,
+        3,
+        3,
+    ]
+    move(widget, ("layer", "2 MaxPool2d"), ("channel", 1))
+    views, step, in_channel = drawn[-1]
+    assert (step.layer, step.unit, in_channel) == (1, (1, 3, 1), 1), "pooling sees its own channel"
+    assert part["input channel"].disabled
+    move(widget, ("layer", "6 Linear"), ("channel", 9))
+    assert drawn[-1][1].unit == (9, 0, 0)
+    assert part["row"].disabled
+    assert part["column"].disabled
+    move(widget, ("layer", "0 Conv2d, ReLU"))
+    assert drawn[-1][1].unit == (3, 6, 2)
     assert NETWORK.training
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 import torch.nn.functional as F
-from torchvision.utils import make_grid
 
 from .pictures import _Batch, _grid, _signed, _write_values
 from .style import BLUE, GREY, ORANGE, Figure, Image, Place, _figure, _frame, _show, _styled
@@ -22,21 +21,10 @@ from .style import BLUE, GREY, ORANGE, Figure, Image, Place, _figure, _frame, _s
 def plot_kernels(weight: Float[Tensor, "out_channels in_channels kH kW"]) -> Figure:
     """Draw each kernel for the first input channel: blue is negative, white zero, red positive."""
     alt = "Kernels, blue below 0, white 0, red above"
-    return _stack(alt, weight[:, 0], "kernel", **_signed(weight[:, 0]))
-
-
-@_styled
-def plot_feature_maps(feature_maps: Float[Tensor, "C H W"]) -> Figure:
-    """Draw the channels of feature maps, on one grey scale."""
-    low, high = feature_maps.min().item(), feature_maps.max().item()
-    alt = f"Feature maps, black for {low:.3g}, white for {high:.3g}"
-    return _stack(alt, feature_maps, "channel", vmin=low, vmax=high)
-
-
-@plt.rc_context({"axes.titlesize": 12})
-def _stack(alt: str, stack: Float[Tensor, "C H W"], name: str, **look) -> Figure:
-    titles = [f"{name} 0", *map(str, range(1, len(stack)))]
-    return _grid(alt, stack, titles, min(8, len(stack)), (1.5, 1.8), bar=0.8, **look)
+    stack = weight[:, 0]
+    titles = ["kernel 0", *map(str, range(1, len(stack)))]
+    with plt.rc_context({"axes.titlesize": 12}):
+        return _grid(alt, stack, titles, min(8, len(stack)), (1.5, 1.8), bar=0.8, **_signed(stack))
 
 
 @_styled
@@ -126,52 +114,98 @@ def plot_convolution_step(step: Any) -> Figure:
 
 
 @_styled
-def plot_layer(
-    image: Image,
-    output: Float[Tensor, "C h w"] | Float[Tensor, " features"],
-    patch: tuple[int, int, int, int],
-    unit: Place | None = None,
-) -> Figure:
-    """Draw a digit with the `patch` (top, left, height, width) that a unit sees, and its layer's
-    output: feature maps, the `unit` framed in each; ten logits as bars; other numbers as pixels."""
-    margins = (0.01, 0.12, 0.98, 0.92, 0.1)
-    alt = "A digit with a frame around what a unit sees, and its layer's output"
-    figure, (digit, layer) = _figure(alt, 1, 2, margins, figsize=(12, 6), width_ratios=[1, 3])
-    title = "what each unit sees" if unit is None else "what the framed unit sees"
-    _show(digit, image, title, edge="black")
-    digit.spines[["top", "right"]].set_visible(False)
-    (rows, columns), (top, left, height, width) = image.shape[-2:], patch
-    _frame(digit, left, top, width, height)
-    around = 0.5 if unit is None and height >= rows else height // 2 + 0.5
-    digit.set(xlim=(-around, columns - 1 + around), ylim=(rows - 1 + around, -around))
-    values = output.detach().cpu().float()
-    if values.ndim == 3:
-        _draw_maps(layer, values, unit)
-    elif len(values) == 10:
-        layer.bar(range(10), values.tolist(), color=BLUE)
-        layer.axhline(0, color="black", linewidth=1)
-        layer.set(xticks=range(10), xlabel="digit", title="10 logits")
-        layer.grid(False)
-    else:
-        columns = math.isqrt(len(values))
-        square = F.pad(values, (0, -len(values) % columns), value=math.nan).reshape(-1, columns)
-        _show(layer, square, f"{len(values):,} numbers, {columns} in each row")
+@plt.rc_context({"axes.titlesize": 12})
+def plot_network(views: Sequence[Any], step: Any, in_channel: int = 0) -> Figure:
+    """Draw `shapes.network_views`, the logits with their softmax, and below them how one unit comes
+    about: its `shapes.unit_step`, one input channel in full. Its sum is told in `alt`, too."""
+    view, image, logits = views[step.layer], views[0].input, views[-1].output
+    figure, [ax] = _figure("", 1, 1, (0.01, 130 / 432, 0.99, 370 / 432), figsize=(14, 5.4))
+    # All maps stand in one picture: a pair of axes for each would take ten times as long.
+    sheets, strips, left = [], [], 0
+    for title, maps in [("digit", image), *((one.title, one.output) for one in views)]:
+        shades = (maps - maps.min()) / (maps.max() - maps.min() + 1e-9) / 0.7  # many are weak
+        slot, gap = 112 if maps is image else 30 if len(maps) <= 32 else 15, 17
+        if maps is logits:
+            shades, slot, gap = maps.softmax(dim=0), 24, 90
+        columns, scale = math.ceil(len(maps) * slot / 240), slot // maps.shape[1]
+        top = (240 - math.ceil(len(maps) / columns) * slot) // 2
+        strip = torch.full((240, columns * slot + gap), math.nan)
+        for channel, one in enumerate(F.interpolate(shades[:, None], scale_factor=scale)[:, 0]):
+            down, across = (slot * place for place in divmod(channel, columns))
+            strip[top + down :, across:][: one.shape[0], : one.shape[1]] = one
+        title = title.replace("2d", "").replace(" ", "\n", 1)
+        title += "\n" + "×".join(map(str, maps.shape if maps[0].numel() > 1 else maps.shape[:1]))
+        middle = left + (strip.shape[1] - 17) / 2
+        ax.text(middle, top - 5, title, ha="center", va="bottom", fontsize=11)
+        sheets.append((left, top, columns, slot, scale))
+        strips.append(strip)
+        left += strip.shape[1]
+    _show(ax, torch.cat(strips, dim=1), vmin=0, vmax=1)
+
+    def place(sheet, channel, row=0, column=0):
+        left, top, columns, slot, scale = sheets[sheet]
+        down, across = divmod(channel, columns)
+        return left + across * slot + column * scale, top + down * slot + row * scale
+
+    for digit, numbers in enumerate(zip(logits.flatten(), shades.flatten(), strict=True)):
+        x, y = place(-1, digit)
+        ax.text(x + 28, y + 17, "{}: {:z.2f}, {:.0%}".format(digit, *numbers), fontsize=11)
+    corner, patch = step.patch[:2], np.add(step.patch[:2], step.patch[2:])
+    (top, left), (below, right) = np.clip([corner, patch], 0, image.shape[1:]).tolist()
+    scale, size = sheets[0][-1], [sheets[step.layer][-1] * n for n in step.kernel.shape[:0:-1]]
+    _frame(ax, *place(0, 0, top, left), scale * (right - left), scale * (below - top))
+    unit, lines = place(step.layer + 1, *step.unit), []
+    for channel in step.kernel.flatten(1).any(dim=1).nonzero().flatten().tolist():
+        window = place(step.layer, channel, *step.corner)
+        _frame(ax, *window, *size, linewidth=1)
+        lines += [window, unit]  # there and back: one curve for all
+    ax.plot(*zip(*lines, strict=True), color=ORANGE, linewidth=0.5)
+    ax.plot(*unit, "s", color=ORANGE, fillstyle="none")
+    for sheet, channel, color in ((0, in_channel, BLUE), (1, step.unit[0], ORANGE)):
+        slot = sheets[step.layer + sheet][3]
+        corner = place(step.layer + sheet, channel)
+        _frame(ax, *corner, slot, slot, edgecolor=color, linewidth=2)
+    _open_unit(figure, view, step, in_channel)
     return figure
 
 
-def _draw_maps(ax: Axes, maps: Float[Tensor, "C H W"], unit: Place | None) -> None:
-    """Draw feature maps as one picture: a pair of axes for each would take ten times as long."""
-    count, height, width = maps.shape
-    columns = min(count, math.ceil(math.sqrt(1.8 * count)))  # wider than high, as its place is
-    gap = max(1, round(0.08 * width)) if count > 1 else 0
-    sheet = make_grid(maps.unsqueeze(1), columns, padding=gap, pad_value=math.nan)[0]
-    # make_grid puts the gap around all of them, too.
-    sheet = sheet[gap : sheet.shape[0] - gap, gap : sheet.shape[1] - gap]
-    _show(ax, sheet, f"{count} feature maps, {height}×{width}")
-    for number in range(count if unit else 0):
-        row, column = divmod(number, columns)
-        left, top = column * (width + gap) + unit[1], row * (height + gap) + unit[0]
-        _frame(ax, left, top, 1, 1, linewidth=1.5)
+def _open_unit(figure: Figure, view: Any, step: Any, in_channel: int) -> None:
+    low, high = view.input.min().item(), view.input.max().item()
+    grey = {"vmin": low, "vmax": low + 0.7 * (high - low)}
+    products, middle = step.window * step.kernel, (low + grey["vmax"]) / 2
+    sums = products.sum(dim=(1, 2)).tolist()
+    product = f"= products, sum {sums[in_channel]:z.3f}"
+    titles = (f"channel {in_channel}", "window", "× kernel", product)
+    for number, values in enumerate((view.input, step.window, step.kernel, products)):
+        ax, values = figure.add_axes((0.01 + 0.16 * number, 0.02, 0.14, 0.23)), values[in_channel]
+        look = _signed(1.5 * values[None]) if number > 1 else grey  # pale, for black numbers
+        _show(ax, values, titles[number], GREY, aspect="auto" if number else "equal", **look)
+        if number == 0:
+            _frame(ax, *step.corner[::-1], *step.window.shape[:0:-1])
+        elif values.numel() <= 16:
+            _write_values(ax, values, "{:z.3f}", 0, 0, -math.inf if number > 1 else middle)
+    total = f"{sum(sums):z.3f}\n+ bias {step.bias:z.3f} = {step.total:z.3f}"
+    if "MaxPool" in view.title:
+        total += f", the largest of {products[0].numel()}"
+    if after := view.title.partition(", ")[2]:
+        total += f", {after} {view.output[step.unit]:z.3f}"
+    ax = figure.add_axes(
+        (0.67, 0.02, 0.3, 0.19), title=f"sums of all {len(sums)} channels: {total}"
+    )
+    colors = [BLUE if channel == in_channel else GREY for channel in range(len(sums))]
+    ax.bar(range(len(sums)), sums, color=colors)
+    ax.axis("off")
+    pairs = torch.stack([step.window, step.kernel], dim=-1).reshape(-1, 2)
+    first, largest = pairs[in_channel * products[0].numel()], pairs[products.abs().argmax()]
+    figure.alt = (
+        "All feature maps, and one unit opened up:\n"
+        f"{view.title}, {'×'.join(map(str, view.output.shape))}: unit {list(step.unit)} "
+        f"sees {step.patch.height}×{step.patch.width} pixels\ninput channel {in_channel}: "
+        "{:z.3f} × {:z.3f} + … = {:z.3f}\n".format(*first, sums[in_channel])
+        + f"all {len(sums)}: {products.numel():,} products, the largest "
+        "{:z.3f} × {:z.3f}, sum ".format(*largest)
+        + total
+    )
 
 
 @_styled

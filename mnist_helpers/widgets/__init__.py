@@ -88,29 +88,36 @@ def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VB
     return connected(show, [*left, *numbers], boxes)
 
 
-def layer_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox:
-    """Choose a digit and a layer of a network, and see its feature maps and what one unit sees."""
-    titles = [view.title for view in shapes.layer_views(model, images[0])]
+def network_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox:
+    """Choose a unit of a network, all of it on one screen, and see what it sees and its sum."""
+    titles = [view.title for view in shapes.network_views(model, images[0])]
     digit = slider("digit", 0, len(images) - 1)
     layer = dropdown("layer", [(title, number) for number, title in enumerate(titles)])
-    row, column = slider("unit's row", 14, 27), slider("unit's column", 14, 27)
+    layer.value = min(2, len(titles) - 1)  # one that adds up channels
+    channel, opened = slider("channel", 0, 99), slider("input channel", 0, 99)
+    row, column = slider("row", 14, 27), slider("column", 14, 27)
 
     def show(_):
-        image = images[digit.value]
-        title, output, parameters, field = view = shapes.layer_views(model, image)[layer.value]
-        is_map = output.ndim == 3
-        for control, size in zip((row, column), output.shape[1:], strict=False):
-            control.max = size - 1
-        row.disabled = column.disabled = not is_map
-        unit = (row.value, column.value)
-        name = f"digit {digit.value} of the batch, a {labels[digit.value]}\n{title}"
-        shape = f"{list(output.shape)}  {'C, H, W' if is_map else 'features'}"
-        seen = f"{field.size}×{field.size}" if field else "all"
-        text = f"{name}: output {shape}; {parameters:,} parameters; one unit sees {seen} pixels"
-        patch = shapes.seen_patch(view, image, unit)
-        return plots.plot_layer(image, output, patch, unit if is_map else None), text
+        views = shapes.network_views(model, images[digit.value])
+        view = views[layer.value]
+        channel.max, opened.max = len(view.output) - 1, len(view.input) - 1
+        for control, size in zip((row, column), view.output.shape[1:], strict=True):
+            control.disabled = size == 1
+            if size > 1:  # the same place on the digit
+                place = control.value * size // (control.max + 1)
+                control.max, control.value = size - 1, place
+        opened.disabled = "Pool" in view.title  # which works on each channel by itself
+        if opened.disabled:
+            opened.value = channel.value
+        place = (0 if control.disabled else control.value for control in (row, column))
+        step = shapes.unit_step(views, layer.value, (channel.value, *place))
+        figure = plots.plot_network(views, step, opened.value)
+        return figure, f"digit {digit.value} of the batch, a {labels[digit.value]}\n{figure.alt}"
 
-    return connected(show, [digit, layer, row, column])
+    columns = [digit, layer, channel], [row, column, opened]
+    for control in itertools.chain(*columns):
+        control.layout.width, control.style.description_width = "20em", "6.5em"
+    return connected(show, [*columns[0], *columns[1]], list(map(VBox, columns)))
 
 
 def belief_by_epoch(

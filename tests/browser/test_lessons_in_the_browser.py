@@ -24,7 +24,7 @@ TEXT = ".widget-html-content pre"
 MOVES = {
     "leaf_through": ("number", "sample 0 is a", "sample 1 is a"),
     "convolution_in_slow_motion": ("window's place", "sum  =   2.98", "sum  =   1.29"),
-    "layer_explorer": ("digit", "digit 0 of the batch", "digit 1 of the batch"),
+    "network_explorer": ("digit", "digit 0 of the batch", "digit 1 of the batch"),
     "belief_by_epoch": ("epoch", "before training:", "after epoch 1:"),
     "digit_changer": ("rotation", "up to 10°", "up to 11°"),
     "shifted_digit": ("right", "moved 0 to the right", "moved 1 to the right"),
