@@ -116,7 +116,7 @@ def network_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox
 
     columns = [digit, layer, channel], [row, column, opened]
     for control in itertools.chain(*columns):
-        control.layout.width, control.style.description_width = "20em", "6.5em"
+        control.layout.width, control.style.description_width = "21em", "7.5em"
     return connected(show, [*columns[0], *columns[1]], list(map(VBox, columns)))
 
 
