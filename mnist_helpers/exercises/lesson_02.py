@@ -92,6 +92,7 @@ EXERCISES["2.4"] = Values(
     praise="Each sums to 1, but for rounding, so neither makes the picture brighter or darker. So "
     "does 2 · identity − blur, to sharpen.",
     right={"identity": _IDENTITY, "blur": _BLUR},
+    tolerance=5e-5,
     tidy=lambda x: torch.as_tensor(x).float() if isinstance(x, (Tensor, np.ndarray)) else x,
     mistakes=[
         {

@@ -29,6 +29,7 @@ ANSWERS = [
     ("2.4", (IDENTITY.long(), torch.ones(3, 3) / 9), "Right. "),
     ("2.4", (IDENTITY.numpy(), BLUR.double().numpy()), "Right. "),
     ("2.4", (IDENTITY.long().numpy(), BLUR), "Right. "),
+    ("2.4", (IDENTITY.half(), BLUR.half()), "Right. "),
     ("2.5", convolve_by_hand, "Right. "),
     ("2.5", lambda *case: convolve_by_hand(*case)[None, None], "Right. "),
     ("2.5", lambda *case: convolve_by_hand(*case).expand(1, 2, -1, -1), "shape [1, 2, 3, 4] with"),
