@@ -93,7 +93,7 @@ def test_nonsense_is_neither_right_nor_raises(number):
 
 
 def test_there_are_five_exercises_in_each_lesson_and_no_other():
-    numbers = [f"{lesson}.{one}" for lesson in range(1, 10) for one in range(1, 6)]
+    numbers = [f"{lesson}.{one}" for lesson in range(1, 11) for one in range(1, 6)]
     assert list(EXERCISES) == numbers + [f"2.{puzzle}" for puzzle in "ABCDE"]
     for unknown in ("9.9", 2.1, None):
         with pytest.raises(ValueError, match=r"in quotes, one of: 1\.1, 1\.2"):
