@@ -38,7 +38,7 @@ class Lesson:
         """Yield of each its number, its cell, what that gives to `check`, and the solution."""
         for text, cell, folded in zip(self.cells, self.cells[1:], self.cells[2:], strict=False):
             if EXERCISE in tags(cell):
-                number = re.match(r"\*\*(\d\.\w)\*\* ", text.source)[1]
+                number = re.match(r"\*\*(\d+\.\w)\*\* ", text.source)[1]
                 answer = re.search(rf'^check\("{number}", (.*)\)\Z', cell.source, re.M)[1]
                 form = r"<details><summary>Solution</summary>.*?```python\n(.*?)```.*</details>"
                 yield number, cell, answer, re.fullmatch(form, folded.source, re.S)[1]
@@ -316,6 +316,7 @@ STATED = {
     7: {"20,490"},
     8: {"6,000", "60,000", "91 %", "99.9 %"},
     9: {"103,162"},
+    10: {"8,192", "60,000", "41,264,800"},
 }
 
 

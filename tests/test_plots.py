@@ -75,6 +75,7 @@ FIGURES = {
     "numbers": ({"one": 9 * seeded(4, 4), "the other": seeded(2, 3) - 0.5},),
     "losses": ({"seed 1": DECAY, "seed 2": DECAY[::-1]},),
     "rates": ({"one cycle": DECAY, "constant": [1.0] * 300},),
+    "speed_up": ({"this": [1, 1.6, 2.1], "larger": [1, 0.1, 0.1]},),
     "shifts": ([0, 2, 4], {"MLP": [96, 50, 20], "CNN": [99, 98, 60]}),
     "live_losses": (DECAY * 3, 1_000),
     "range_test": ([1e-4, 1e-3, 1e-2], [2.3, 1.5, 0.9], 5e-3),

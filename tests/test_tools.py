@@ -56,7 +56,7 @@ def test_the_live_curve_costs_its_time_over_that_without_it(capsys, monkeypatch)
 def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, capsys) -> None:
     lessons, copies = tmp_path / "notebooks", tmp_path / "mine"
     (lessons / "images").mkdir(parents=True)
-    copied = ["01.ipynb", "02.ipynb", "GLOSSARY.md", "images/01.png"]
+    copied = ["01.ipynb", "02.py", "GLOSSARY.md", "images/01.png"]
 
     def write(text: str) -> None:
         for name in [*copied, "cnn.pt", ".hidden.ipynb"]:
@@ -79,10 +79,10 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
     for version, beside in (("new", "01 (new).ipynb"), ("newer", "01 (new) (new).ipynb")):
         write(version)
         assert read()["01.ipynb"] == "my work"
-        assert read()[beside] == read()["02.ipynb"] == read()["images/01.png"] == version
+        assert read()[beside] == read()["02.py"] == read()["images/01.png"] == version
         (copies / "01 (new).ipynb").write_text("more work")
     assert read()["01 (new).ipynb"] == "more work"
     assert "your copy stays, the new one is 01 (new).ipynb" in capsys.readouterr().out
-    (copies / "02.ipynb").unlink()
+    (copies / "02.py").unlink()
     copy_lessons(lessons, copies)
-    assert read()["02.ipynb"] == "newer"
+    assert read()["02.py"] == "newer"

@@ -40,6 +40,7 @@ MAKERS = {
     "belief_by_epoch": lambda: widgets.belief_by_epoch(IMAGES, LABELS, BELIEFS),
     "digit_changer": lambda: widgets.digit_changer(IMAGES, LABELS),
     "shifted_digit": lambda: widgets.shifted_digit(READERS, IMAGES, LABELS),
+    "processes_that_pay": lambda: widgets.processes_that_pay(1_000_000),
 }
 each = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
@@ -268,6 +269,17 @@ def test_a_digit_is_moved_and_the_networks_answers_are_told(drawn) -> None:
             assert torch.equal(shares, predict_all(model, expected[None])[0])
             answers.append(f"{name} says {shares.argmax()} ({shares.max():.0%})")
         assert text == f"digit 1 is a 0; moved {words}\n{'; '.join(answers)}"
+
+
+def test_the_price_of_several_processes_is_told(drawn) -> None:
+    moves = [("a step, ms", 40), ("size, × this", 5), ("wire, Gbit/s", 4)]
+    # 5 MB at 500 MB a second; two send all of it, eight 14 / 8, each.
+    assert move(MAKERS["processes_that_pay"](), *moves) == (
+        "5,000,000 bytes of gradients; two processes spend 10.0 ms a step on them\n"
+        "two are 1.33 times as fast as one, eight 1.78 times"
+    )
+    [gains] = drawn[-1][0].values()
+    assert gains == pytest.approx([40 / (40 / n + 20 * (n - 1) / n) for n in range(1, 9)])
 
 
 @pytest.mark.parametrize(("cost", "pause"), [(0, 0.5), (0.2, 20)])

@@ -10,7 +10,7 @@ from pathlib import Path
 import shutil
 
 ROOT = Path(__file__).resolve().parents[1]
-KEPT = {".ipynb", ".md", ".png", ".gif", ".jpg"}
+KEPT = {".ipynb", ".md", ".py", ".png", ".gif", ".jpg"}
 
 
 def copy_lessons(lessons: Path, copies: Path) -> None:

@@ -36,7 +36,7 @@ _FOLDERS = re.compile(
 
 def lessons() -> list[Path]:
     """Return the paths of all lessons, in order."""
-    return sorted((ROOT / "notebooks").glob("0[1-9]_*.ipynb"))
+    return sorted({*(ROOT / "notebooks").glob("[01][0-9]_*.ipynb")} - {START_PAGE})
 
 
 class KernelOfThisPython(AsyncKernelManager):

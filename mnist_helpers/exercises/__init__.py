@@ -1,5 +1,5 @@
 """Checks a learner's answer and says why: ``check("2.1", answer)``. The exercises are data, in
-``lesson_01`` to ``lesson_09``; `engine` judges what an answer does, not how it is written."""
+``lesson_01`` to ``lesson_10``; `engine` judges what an answer does, not how it is written."""
 
 from importlib import import_module
 import os
@@ -9,7 +9,7 @@ from ..data import DataError, data_root
 from . import lesson_02
 from .engine import _Verdict
 
-_LESSONS = [import_module(f"{__name__}.lesson_{number:02}") for number in range(1, 10)]
+_LESSONS = [import_module(f"{__name__}.lesson_{number:02}") for number in range(1, 11)]
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
 _EXERCISES |= lesson_02.PUZZLES  # which `progress` does not count
 
@@ -33,9 +33,9 @@ def hint(exercise: object) -> None:
 def progress() -> None:
     """Print for each lesson which of its exercises are solved: ``02  ■■□■□  3 of 5``."""
     done = _solved()
-    for number, lesson in enumerate(_LESSONS, start=1):
+    for lesson in _LESSONS:
         marks = "".join("■" if one in done else "□" for one in lesson.EXERCISES)
-        print(f"{number:02}  {marks}  {marks.count('■')} of {len(marks)}")
+        print(f"{lesson.__name__[-2:]}  {marks}  {marks.count('■')} of {len(marks)}")
 
 
 def judge(exercise: object, answer: object) -> _Verdict:

@@ -78,7 +78,7 @@ class Given:
             return f"the class {value.__name__}"
         if isinstance(value, (list, tuple, dict)):
             return f"a {name} of {len(value)}"
-        plain = value is None or isinstance(value, (bool, int, float, str))
+        plain = isinstance(value, (int, float, str, type(None)))
         return repr(value)[:60] if plain else f"of the type {name}"
 
     def finished(self) -> "Given":
@@ -93,8 +93,8 @@ class Given:
     def call(self, *arguments: Any) -> "Given":
         """Return what it returns; `what` is the call as a learner could write it."""
         if isinstance(self.value, type) or not callable(self.value):
-            wanted = f"Give the function itself, without calling it: `{self.what.split('(')[0]}`."
-            raise _NotYet(f"Your answer is {self.kind}. {wanted}")
+            name = self.what.split("(")[0]
+            raise _NotYet(f"Your answer is {self.kind}. Give the function itself: `{name}`.")
         try:
             result = self.value(*arguments)
         except (_NotYet, DataError):
@@ -117,7 +117,7 @@ class Given:
         return self.value
 
     def batches(self, limit: int) -> list[list[Tensor]]:
-        """Return the pairs of tensors that it holds or yields; `limit`, if it never ends."""
+        """Return the pairs of tensors that it holds or yields, `limit` at most."""
         wanted = "It has to yield pairs (images, labels), as a DataLoader does."
         walk = Given(
             lambda: [(images, labels) for images, labels in islice(self.value, limit)],
@@ -160,7 +160,7 @@ class Given:
             return self.number(whole=isinstance(right, int))
         value, fraction = self.value, right.is_floating_point()
         if isinstance(value, np.ndarray) and value.dtype.kind in "bif":
-            value = torch.tensor(value)  # as good, where no network is to take it
+            value = torch.tensor(value)
         value = Given(value, self.what).tensor()
         if value.dtype != right.dtype and not (fraction and value.is_floating_point()):
             cut = ", which cuts fractions off" if fraction else ""
@@ -213,8 +213,7 @@ class Values(_Exercise):
     """Asks for numbers or tensors, each by its name.
 
     `mistakes` holds those of each value in turn: a wrong value, or a function that tells whether a
-    value is of its kind, under its message; ``...`` stands for every other. In a message ``{}``
-    becomes the value given. What no message explains is told the hint.
+    value is of its kind; ``...`` is every other. In a message ``{}`` becomes the value given.
     """
 
     praise: str
@@ -253,9 +252,9 @@ _CHANGES = "your function changes what it is given. Work on a copy, by `clone()`
 class Code(_Exercise):
     """Asks for a function.
 
-    It is called on copies of each of `cases`, as are `right` and `mistakes`; the first mistake that
-    explains all results is told, else the first wrong result beside the right one. Then it is tried
-    on `later` cases, each under a sentence: "Right for shifts above 0. Negative ones move left."
+    The first mistake that explains its results of all `cases` is told, else the first wrong result
+    beside the right one. Then it is tried on `later` cases, each under a sentence: "Right for
+    shifts above 0. Negative ones move left."
     """
 
     call: str  # "surest(logits)"
@@ -270,13 +269,13 @@ class Code(_Exercise):
     remark: Callable = lambda function: ""  # added to the praise
 
     def judge(self, answer: object) -> str:
-        changed = self._judge_cases(answer, self.cases)
-        for passed, cases in self.later.items():
-            changed |= self._judge_cases(answer, cases, f"{passed} ")
+        changed = False
+        for passed, cases in {"": self.cases, **self.later}.items():
+            changed |= self._judge_cases(answer, cases, passed and f"{passed} ")
         refuse({f"What you return is right, but {_CHANGES}": changed})
         return self.praise + self.remark(answer)
 
-    def _judge_cases(self, function: object, cases: Sequence[tuple], passed: str = "") -> bool:
+    def _judge_cases(self, function: object, cases: Sequence[tuple], passed: str) -> bool:
         """Return whether it changes its arguments; `passed` is said before each complaint."""
         advice = self.advice or ({"": passed.strip()} if passed else {})
         given, rights, refused, changed = [], [], None, False
@@ -285,8 +284,7 @@ class Code(_Exercise):
             returned = Given(function, self._call_with(case), advice).call(*arguments)
             rights.append(self.right(*copy.deepcopy(case)))
             try:
-                tidied = Given(self.tidy(returned.value), returned.what)
-                given.append(tidied.like(rights[-1]))
+                given.append(Given(self.tidy(returned.value), returned.what).like(rights[-1]))
             except _NotYet as not_yet:
                 given.append(returned.value)
                 refused = refused or not_yet
@@ -302,9 +300,9 @@ class Code(_Exercise):
         if all(fits):
             return changed
         first = fits.index(False)
-        said = f"{passed}{self._call_with(cases[first])} {_difference(given[first], rights[first])}"
+        said = f"{passed}{self._call_with(cases[first])}{_difference(given[first], rights[first])}"
         said += "" if passed else f" {self.clue or f'Hint: {self.hint}'}"
-        raise _NotYet(f"{said} And {_CHANGES}" if changed else said)
+        raise _NotYet(said + f" And {_CHANGES}" * changed)
 
     def _call_with(self, case: tuple) -> str:
         """Return the call with a case: larger tensors by name and shape, objects by name."""
@@ -337,14 +335,18 @@ def _tried(mistake: Callable, *arguments: object) -> Any:
 
 
 def _difference(given: Any, right: Any) -> str:
-    """Return where two results differ, as the end of a sentence."""
+    """Return where two results differ, as the end of a sentence: ``[1] has 2 at [0] ...``."""
+    if isinstance(right, tuple) and isinstance(right[0], (tuple, Tensor)):
+        part = list(map(same, given, right)).index(False)
+        return f"[{part}]{_difference(given[part], right[part])}"
     if not isinstance(right, Tensor):
-        return f"is {_shown(given)} with yours, and should be {_shown(right)}."
-    if given.shape != right.shape:
-        return f"has the shape {list(given.shape)} with yours, and should have {list(right.shape)}."
+        return f" is {_shown(given)} with yours, and should be {_shown(right)}."
+    has, wanted = list(given.shape), list(right.shape)
+    if has != wanted:
+        return f" has the shape {has} with yours, and should have {wanted}."
     place = next(place for place in np.ndindex(right.shape) if not same(given[place], right[place]))
-    yours, wanted = _shown(given[place].item()), _shown(right[place].item())
-    return f"has {yours} at {list(place)} with yours, and should have {wanted}."
+    has, wanted = _shown(given[place].item()), _shown(right[place].item())
+    return f" has {has} at {list(place)} with yours, and should have {wanted}."
 
 
 def _shown(value: object) -> str:

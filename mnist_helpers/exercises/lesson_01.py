@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from torch.utils.data import Subset
 
 from ..data import load_datasets
 from .engine import Free, Given, Values, refuse, same
@@ -53,14 +54,14 @@ EXERCISES["1.2"] = Values(
 )
 
 
-def _wrong_means(digit: int, of_others: float, frequency: float) -> dict:
+def _wrong_means(digit: int, right: float, frequency: float) -> dict:
     return {
+        "Nearly. Give three decimals, of the training set.": lambda x: abs(x - right) < 0.0065,
         "A mean over 1 comes from pixels from 0 to 255. Divide by 255.": lambda mean: mean > 1,
         f"That is the mean over all digits. Choose those of the digit {digit} first: "
         f"`data[targets == {digit}]`.": 0.1307,
-        f"That is how frequent the digit {digit} is. Use `targets == {digit}` as an index "
-        f"instead.": frequency,
-        f"For the digit {digit} you gave the mean of all other digits.": of_others,
+        f"That is how frequent the digit {digit} is. Index `data` with "
+        f"`targets == {digit}`.": frequency,
     }
 
 
@@ -71,7 +72,7 @@ EXERCISES["1.3"] = Values(
     "answer is a pair, (ones, zeros).",
     praise="A ring takes more than twice the ink of a stroke. Even this one number tells many "
     "zeros from ones.",
-    mistakes=[_wrong_means(1, 0.1376, frequency=0.1124), _wrong_means(0, 0.1260, frequency=0.0987)],
+    mistakes=[_wrong_means(1, 0.0760, 0.1124), _wrong_means(0, 0.1734, 0.0987)],
 )
 
 
@@ -81,13 +82,14 @@ def _judge_mean_picture(answer: object) -> str:
     train_set, _ = load_datasets()
     pixels, labels = train_set.data / 255, train_set.targets
     means = [*(pixels[labels == digit].mean(dim=0) for digit in range(10)), pixels.mean(dim=0)]
-    alike = next((place for place, mean in enumerate(means) if same(picture, mean)), None)
+    alike = next((place for place, mean in enumerate(means) if same(picture, mean, 0.01)), None)
     refuse(
         {
             f"The shape is {shape}, and has to be [28, 28], H, W. Average over N alone: "
             f"`mean(dim=0)`.": shape != [28, 28],
             "The pixels go over 1: divide by 255.": picture.max() > 1,
-            "That is not the mean of all training threes. Draw it: what do you see?": alike is None,
+            "That is not the mean of all training threes. Draw it. If it is a 3: is it of the "
+            "training set, of all threes, divided by 255 once?": alike is None,
             "That is the mean of all digits. Choose the threes first.": alike == 10,
             f"That is the mean picture of the digit {alike}.": alike != 3,
         }
@@ -124,14 +126,14 @@ def _judge_digit_loader(answer: object) -> str:
         call = f"digit_loader(dataset, {digits}, {batch_size})"
         advice = {"isin()": "`torch.isin` takes tensors: `torch.tensor(digits)`."}
         loader = Given(answer, call, advice).call(dataset, list(digits), batch_size)
-        indices = getattr(getattr(loader.value, "dataset", None), "indices", [])
-        kinds = {getattr(index, "dtype", type(index)) for index in indices}
+        refuse({"Hand your Subset to a DataLoader.": isinstance(loader.value, Subset)})
+        part = getattr(loader.value, "dataset", None)
+        mask = isinstance(part, Subset) and torch.as_tensor(part.indices).dtype == torch.bool
         wanted = "Subset wants the places where it is true: `nonzero()`, `flatten()`."
-        refuse({f"Your indices are true and false. {wanted}": kinds & {bool, torch.bool}})
+        refuse({f"Your indices are true and false. {wanted}": mask})
         changes = "Your function changes the data set, for all who use it. Subset takes a part."
         refuse({changes: len(dataset) != 40})
         first, second = loader.batches(limit=41), loader.batches(limit=41)
-        changes = "Your function changes the data set, for all who use it. Subset takes a part."
         refuse({changes: len(dataset) != 40})
         samples = _judge_epoch(first, dataset, digits, batch_size)
         again = "Your loader is empty in its second epoch. Return the DataLoader itself."
@@ -149,7 +151,7 @@ def _judge_epoch(
     kept = {(i, label) for i, label in enumerate(dataset.targets.tolist()) if label in digits}
     full, case = len(kept) // batch_size, f"With digits={digits} and batch_size={batch_size}"
     count = f"{case} there are samples for {full} full batches, each sample at most once; yours"
-    ends = "Does it use `dataset`, and does it end?"
+    ends = "Does it use `dataset` and `batch_size`, and does it end?"
     refuse({f"{count} are {len(batches)}. {ends}": not 0 < len(batches) <= len(dataset)})
     samples = [
         (round(255 * image.flatten()[0].item()), label)

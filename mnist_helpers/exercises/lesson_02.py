@@ -22,7 +22,6 @@ def _wrong_shapes(code: str, right: list[int]) -> dict[str, Any]:
     return {
         f"{given} A number as index drops its axis.": lambda shape: len(shape) > len(right),
         f"{given} Only a number drops its axis.": lambda shape: len(shape) < len(right),
-        f"{given} The axes stay in their order.": lambda shape: sorted(shape) == sorted(right),
     }
 
 
@@ -66,7 +65,7 @@ EXERCISES["2.2"] = Code(
 )
 
 EXERCISES["2.3"] = Values(
-    hint="put the numbers into the formula of section 10. For the second question the output has "
+    hint="put the numbers into the formula of section 8. For the second question the output has "
     "to be 28 again. Your answer is a pair, (output size, padding).",
     praise="At stride 1 an odd kernel keeps the size with a padding of (kernel size − 1) / 2: 1 "
     "for 3, 2 for 5.",
@@ -93,19 +92,18 @@ EXERCISES["2.4"] = Values(
     praise="Each sums to 1, but for rounding, so neither makes the picture brighter or darker. So "
     "does 2 · identity − blur, to sharpen.",
     right={"identity": _IDENTITY, "blur": _BLUR},
+    tolerance=5e-5,
     tidy=lambda x: torch.as_tensor(x).float() if isinstance(x, (Tensor, np.ndarray)) else x,
     mistakes=[
         {
-            "`torch.eye` adds up three pixels on a diagonal. "
-            "You want the middle one only.": torch.eye(3),
+            "`torch.eye` is 1 along a diagonal. You want the middle one only.": torch.eye(3),
             "All ones add up nine pixels. You want the middle one only.": torch.ones(3, 3),
         },
         {
             "Your blur adds nine pixels up. The mean needs a division.": torch.ones(3, 3),
-            "All zeros make every picture black. "
-            "As a whole number 1/9 is cut off to 0.": torch.zeros(3, 3),
+            "All are 0: as a whole number 1/9 is cut off to 0.": torch.zeros(3, 3),
             "You left the pixel itself out: it is one of the nine.": (1 - _IDENTITY) / 8,
-            "It is nearly right, but rounded. Let Python divide, `1 / 9`: then it sums to 1.": (
+            "It is nearly right, but rounded. Let Python divide, `1 / 9`.": (
                 lambda kernel: same(kernel, _BLUR, 0.01)
             ),
         },
@@ -149,14 +147,12 @@ EXERCISES["2.5"] = Code(
         "Only the first row is filled: does `return` stand inside the outer loop?": (
             lambda *case: F.pad(_conv2d(*case)[:1], (0, 0, 0, len(_conv2d(*case)) - 1))
         ),
-        "You padded on the top and on the left only. The border goes all around.": (
-            lambda x, kernel, stride, n: _conv2d(F.pad(x, (n, 0, n, 0)), kernel, stride)
-        ),
     },
-    tidy=lambda x: x[0, 0] if isinstance(x, Tensor) and x.shape[:-2] == (1, 1) else x,
+    tidy=lambda x: x.view(x.shape[-2:]) if isinstance(x, Tensor) and {*x.shape[:-2]} <= {1} else x,
     advice={
         "zeros()": "A size has to be a whole number: divide with `//`.",
-        "must match": "Height and width can differ: use each length for its own axis.",
+        "must match": "A window is cut off. Is the size that of the formula? Height and width can "
+        "differ: use each length for its own axis.",
     },
 )
 
@@ -181,11 +177,12 @@ class _Puzzle(Code):
         return super().judge(answer)
 
     def draw(self, answer: object) -> None:
-        """Show what is wanted of the first case, and what the answer makes of it."""
+        """Show what is wanted beside what the answer makes, of the first case that differs."""
         with contextlib.suppress(Exception):  # which `judge` has told
-            yours = torch.atleast_2d(torch.as_tensor(answer(*self.cases[0])).float())
-            if yours.ndim == 2:
-                pair = [self.right(*self.cases[0]), yours]
+            pairs = [(self.right(*x), torch.as_tensor(answer(*x)).float()) for x in self.cases]
+            wanted, yours = next((pair for pair in pairs if not same(*pair)), pairs[0])
+            if yours.ndim <= 2:
+                pair = [wanted, torch.atleast_2d(yours)]
                 plot_images(pair, ["wanted", "yours"], signed=True).show()
 
 

@@ -20,7 +20,6 @@ EXERCISES["3.1"] = Values(
             "There are 64 biases, as out_channels comes second, and is 64.": 32 * (64 * 25 + 1),
             "That is for a 3×3 kernel. Here it is 5×5.": 64 * (32 * 9 + 1),
             "The kernel is 5×5: 25 numbers for each input channel, not 5.": 64 * (32 * 5 + 1),
-            "The size of the picture does not matter.": 64 * 32 * 28 * 28,
         }
     ],
 )
@@ -41,14 +40,14 @@ def _judge_halving(answer: object) -> str:
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}."
         refuse(
             {
+                f"{becomes} All four axes have to stay.": len(shape) != 4,
                 f"{becomes} The convolution's out_channels sets the channels.": shape[1:2] != [8],
                 f"{becomes} 28 to 7 is halved twice.": shape[2:] == [14, 14],
                 f"{becomes} Pixels are lost at the edge. Has it a padding?": shape[2:] == [6, 6],
                 f"{becomes} Work out height and width, layer by layer.": shape != right,
             }
         )
-    ways = "There are several ways: a large pooling, or a stride in the convolution."
-    return f"That fits, with {_size(module)} parameters. {ways}"
+    return f"That fits, with {_size(module)} parameters. Other ways: a stride, a larger pooling."
 
 
 def _size(module: nn.Module) -> int:
@@ -86,11 +85,13 @@ EXERCISES["3.3"] = Values(
     mistakes=[
         {
             "Without pooling the picture is no longer 7×7 at the end.": 64 * 7 * 7,
+            "That is with one pooling. Leave out both.": 64 * 14 * 14,
             "That is one channel. 64 of them arrive at the output.": 28 * 28,
         },
         {
             "That is CNN as it was. Its linear layer has grown.": 103_162,
             "That is the linear layer alone. The convolutions have parameters too.": 501_770,
+            "The linear layer has biases too, one for each output.": 573_552,
         },
         {
             "That is the receptive field with the poolings.": 34,
@@ -106,9 +107,8 @@ def _surest(logits: Tensor, dim: int = 1) -> tuple[int, int]:
 
 EXERCISES["3.4"] = Code(
     call="surest(logits)",
-    hint="first make probabilities of the logits, each digit by itself. Then find the largest of "
-    "each row, and then the row with the largest of these. Return two numbers, (index in the "
-    "batch, answer).",
+    hint="first make probabilities, each digit by itself. Then find the largest of each row, and "
+    "the row with the largest of these. Return a pair, (index in the batch, answer).",
     praise="Softmax over the classes, then the largest of all: its row is the digit, its column "
     "the answer.",
     cases=[
@@ -127,9 +127,11 @@ EXERCISES["3.4"] = Code(
             lambda logits: _surest(logits, dim=0)
         ),
         "Both numbers are right, in the wrong order.": lambda logits: _surest(logits)[::-1],
-        "The second number is its probability. Where in its row does that stand?": lambda logits: (
-            _surest(logits)[0],
-            logits.softmax(dim=1).max().item(),
+        "The first number is a probability. In which row does it stand?": (
+            lambda logits: (logits.softmax(dim=1).max().item(), _surest(logits)[1])
+        ),
+        "The second number is its probability. Where in its row does that stand?": (
+            lambda logits: (_surest(logits)[0], logits.softmax(dim=1).max().item())
         ),
     },
 )
@@ -166,8 +168,8 @@ def _judge_parts(module: nn.Module) -> None:
             f"{largest}: make what goes into it smaller.": _size(module) >= 10_000,
         }
     )
-    digits = _random(7, 1, 28, 28)
-    mixed = not same(_output(module, digits)[:2], _output(module, digits[:2]), 1e-3)
+    digits = _random(7, 1, 28, 28) * torch.linspace(1, 0.1, 7)[:, None, None, None]
+    mixed = not same(_output(module, digits)[3:5], _output(module, digits[3:5]), 1e-3)
     images = 1000 * digits  # the logits become large, unless something holds them
     logits = _output(module, images)
     least, most = (one.item() for one in logits.aminmax())
@@ -200,7 +202,6 @@ def _is_affine(module: nn.Module) -> bool:
 
 EXERCISES["3.5"] = Free(
     hint="one or two blocks of convolution, ReLU and pooling with few channels, then flatten and a "
-    "linear layer. What goes into the linear layer decides its size, so pool before it. `forward` "
-    "returns the logits.",
+    "linear layer. Its inputs decide its size, so pool before it. `forward` returns the logits.",
     judge=_judge_network,
 )

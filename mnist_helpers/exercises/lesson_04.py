@@ -1,6 +1,6 @@
 """The exercises of lesson 04: the loss, its mean, a step of training, an evaluation."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import contextlib
 import math
 from statistics import fmean
@@ -20,8 +20,8 @@ EXERCISES = {}
 def _wrong_losses(probability: float) -> dict[str, Any]:
     return {
         "The sign is missing: ln p is negative where p is below 1.": math.log(probability),
-        "That is the logarithm to the base 10. Take the natural one, ln.": -math.log10(probability),
-        "That is the logarithm to the base 2. Take the natural one, ln.": -math.log2(probability),
+        "That is the logarithm to base 10. Take ln.": -math.log10(probability),
+        "That is the logarithm to base 2. Take ln.": -math.log2(probability),
         "The loss is neither p nor 1 − p, but −ln p.": 1 - probability,
     }
 
@@ -29,31 +29,27 @@ def _wrong_losses(probability: float) -> dict[str, Any]:
 EXERCISES["4.1"] = Values(
     right={f"loss at {probability}": -math.log(probability) for probability in (0.5, 0.01)},
     tolerance=0.006,
-    hint="minus the natural logarithm of the probability, `-math.log(0.5)`. Your answer is a pair, "
-    "(loss at 0.5, loss at 0.01).",
-    praise="A hesitant answer costs little, a confident wrong one much: nearly seven times as much "
-    "here.",
+    hint="minus the natural logarithm of the probability, `-math.log(0.5)`.",
+    praise="A hesitant answer costs little, a confident wrong one nearly seven times as much.",
     mistakes=[_wrong_losses(probability) for probability in (0.5, 0.01)],
 )
 
 EXERCISES["4.2"] = Code(
     call="mean_loss(batch_losses, batch_sizes)",
-    hint="each loss is a mean over its batch. How do you get back the sum over the batch's digits, "
-    "and by how many digits do you divide in the end?",
-    praise="Each digit counts once. In the test loop of section 7 the last 16 would otherwise "
-    "count four times.",
+    hint="each loss is a mean over its batch. How do you get back the sum over its digits, and by "
+    "how many do you divide in the end?",
+    praise="In the test loop of section 7 the last 16 digits would otherwise count four times.",
     cases=[([2.0, 5.0], [2, 1]), ([1.0, 2.0, 6.0], [64, 64, 32]), ([0.5], [7])],
     right=lambda losses, sizes: fmean(losses, weights=sizes),
     mistakes={
-        "That is the plain mean of the batches. "
-        "Weigh each loss by its batch's size.": lambda losses, sizes: fmean(losses),
-        "You added up loss × size. Divide by the number of digits.": (
+        "Weigh each loss by the size of its batch.": lambda losses, sizes: fmean(losses),
+        "Divide by the number of digits.": (
             lambda losses, sizes: fmean(losses, weights=sizes) * sum(sizes)
         ),
-        "You divided by the number of batches. Divide by the number of digits.": (
+        "Divide by the number of digits, not of batches.": (
             lambda losses, sizes: fmean(losses, weights=sizes) * fmean(sizes)
         ),
-        "Each loss is a mean over its batch: multiply it by the size before you add up.": (
+        "Multiply each loss by its batch's size before you add up.": (
             lambda losses, sizes: sum(losses) / sum(sizes)
         ),
     },
@@ -70,8 +66,8 @@ def _remark_on_large_logits(by_hand: Callable) -> str:
 
 EXERCISES["4.3"] = Code(
     call="cross_entropy_by_hand(logits, labels)",
-    hint="section 1 does it for one digit. In a batch each row of exp() is divided by its own sum. "
-    "From row i take the number in column labels[i]. Then the logarithm, the mean, and the sign.",
+    hint="section 1 does it for one digit. Divide each row of exp() by its own sum, and take from "
+    "row i the number in column labels[i]. Then the logarithm, the mean, and the sign.",
     praise="It agrees with PyTorch's.",
     remark=_remark_on_large_logits,
     advice={"must match": "Each row is divided by its own sum: sum(dim=1, keepdim=True)."},
@@ -81,19 +77,16 @@ EXERCISES["4.3"] = Code(
     ],
     right=lambda x, y: F.cross_entropy(x, y).item(),
     mistakes={
-        "You return a loss for each digit. The loss of a batch is their mean.": (
+        "Take the mean of the digits' losses.": (
             lambda x, y: F.cross_entropy(x, y, reduction="none").squeeze()
         ),
         "The loss is minus the logarithm.": lambda x, y: -F.cross_entropy(x, y),
-        "You added the digits' losses up. The loss of a batch is their mean.": (
-            lambda x, y: F.cross_entropy(x, y, reduction="sum")
-        ),
-        "Each row is divided by its own sum, not by the batch's: sum(dim=1, keepdim=True).": (
+        "Take the mean, not the sum.": lambda x, y: F.cross_entropy(x, y, reduction="sum"),
+        "Divide each row by its own sum, not by the batch's: dim=1.": (
             lambda x, y: F.nll_loss(x - x.exp().sum().log(), y)
         ),
         "The logarithm is missing.": lambda x, y: F.nll_loss(x.softmax(dim=1), y),
-        "You picked the columns `labels` from every row. "
-        "From row i only labels[i] is wanted.": lambda x, y: -x.log_softmax(dim=1)[:, y].mean(),
+        "From row i take labels[i] alone.": lambda x, y: -x.log_softmax(dim=1)[:, y].mean(),
     },
 )
 
@@ -112,11 +105,8 @@ def _step_of(*order: str) -> Callable:
 
 _RIGHT_STEP = _step_of("zero_grad", "backward", "step")
 _WRONG_STEPS = {
-    "Nothing moves. "
-    "It takes `backward` and then `step`, with no `zero_grad` between them.": _step_of(),
-    "Gradients pile up from step to step: `zero_grad` is missing, or has no brackets.": (
-        _step_of("backward", "step")
-    ),
+    "Nothing moves. First `zero_grad`, then `backward`, then `step`.": _step_of(),
+    "Gradients pile up: `zero_grad` is missing, or has no brackets.": _step_of("backward", "step"),
     "The optimizer steps before `backward`, and so follows the gradient of the batch before.": (
         _step_of("step", "zero_grad", "backward")
     ),
@@ -147,23 +137,20 @@ def _judge_training_step(answer: object) -> str:
 
     losses, end = _trained(step)
     right_losses, right_end = _trained(_RIGHT_STEP)
-    alike = same(end, right_end)
     refuse(
         {
             **{text: same(end, _trained(wrong)[1]) for text, wrong in _WRONG_STEPS.items()},
             "Yours ends elsewhere than section 4's lines: loss, zero_grad, backward, step, each "
-            "once, with the loss_function and optimizer given.": not alike,
-            "The model is trained rightly, but what you return is not the loss of this batch "
-            "before the step.": not same(losses, right_losses),
+            "once, with the loss_function and optimizer given.": not same(end, right_end),
+            "The model is trained rightly, but you do not return the loss of this batch before the "
+            "step.": not same(losses, right_losses),
         }
     )
-    use = "Put it into a loop over a loader, and you have train_one_epoch."
-    return f"Forward, zero_grad, backward, step. {use}"
+    return "Put it into a loop over a loader, and you have train_one_epoch."
 
 
 EXERCISES["4.4"] = Free(
-    hint="section 4 has these lines, one after the other: loss, zero_grad, backward, step. Return "
-    "the loss as a number.",
+    hint="section 4 has these lines: loss, zero_grad, backward, step. Return the loss as a number.",
     judge=_judge_training_step,
 )
 
@@ -197,45 +184,37 @@ def _accuracies(counts: Tensor) -> Tensor:
     return counts.diag() / counts.sum(dim=1)
 
 
-def _as_tensor(given: object) -> object:
-    if isinstance(given, Mapping):
-        given = [given[digit] for digit in sorted(given)]
-    plain = isinstance(given, (list, tuple, float))
-    return torch.tensor(given, dtype=torch.float32) if plain else given
-
-
 def _remark_on_recorded_gradients(by_digit: Callable) -> str:
     model, loader = _model_and_loader(60, 20)
     recorded = []
     model.register_forward_hook(lambda *parts: recorded.append(parts[-1].requires_grad))
     by_digit(model, loader)
-    more = " One thing more: under torch.no_grad() it takes less time and memory."
-    return more if any(recorded) else ""
+    better = " One thing more: under torch.no_grad() it takes less time and memory."
+    return better if any(recorded) else ""
 
 
 EXERCISES["4.5"] = Code(
     call="accuracy_of_each_digit(model, loader)",
-    hint="start from `evaluate`. Keep two tensors of ten counts instead of one number each; "
-    "`labels[right].bincount(minlength=10)` counts the right ones digit by digit, if `right` is "
-    "the comparison.",
+    hint="start from `evaluate`, with two tensors of ten counts instead of its two numbers: "
+    "`labels[right].bincount(minlength=10)` counts, if `right` is the comparison.",
     praise="Which digit does classic_model read worst? Can you guess why?",
     remark=_remark_on_recorded_gradients,
     advice={"must match": "In a batch without a 9 `bincount` is shorter: minlength=10."},
     cases=[_model_and_loader(count, size) for count, size in ((60, 7), (61, 20), (62, 64))],
-    tidy=_as_tensor,
+    tidy=lambda given: torch.tensor(given).float() if isinstance(given, (list, tuple)) else given,
     right=_of_counts(_accuracies),
     mistakes={
         "Still in training mode: call model.eval() first.": _of_counts(_accuracies, training=True),
-        "You divide by the number of all digits. The threes' accuracy is among the threes.": (
+        "You divide by the number of all digits, not of each.": (
             _of_counts(lambda counts: counts.diag() / counts.sum())
         ),
-        "You divide by how often a digit was the answer. Divide by how often it is the label.": (
+        "Divide by how often a digit is the label, not the answer.": (
             _of_counts(lambda counts: counts.diag() / counts.sum(dim=0))
         ),
-        "All ten are the accuracy over all digits. Count each label by itself.": (
+        "All ten are the accuracy over all digits.": (
             _of_counts(lambda counts: (counts.trace() / counts.sum()).expand(10))
         ),
-        "Those are counts. Divide by how many there are of each digit.": _of_counts(Tensor.diag),
+        "Those are counts. Divide by how many there are of each.": _of_counts(Tensor.diag),
         "Those are per cent, not shares.": _of_counts(lambda counts: 100 * _accuracies(counts)),
     },
 )

@@ -9,25 +9,27 @@ from .engine import Code, Given, Values, _random
 
 EXERCISES = {}
 
+
+def _wrong_factors(time: float) -> dict[str, float]:
+    return {
+        f"{time} is the new time. How many times does it go into the old one, 1?": time,
+        f"{2 - time} adds what is saved to the speed. Divide the old time by the new.": 2 - time,
+    }
+
+
 EXERCISES["5.1"] = Values(
     right={"factor at four times": 1 / 0.85, "factor at no time": 1 / 0.8},
     tolerance=0.006,
     hint="take the old time as 1: loading 0.2, the rest 0.8. What is the new time, and how many "
     "times does it go into the old one?",
-    praise="A part that takes a fifth brings a quarter more speed at most, however fast it "
-    "becomes.",
+    praise="A part that takes a fifth brings a quarter more speed at most, however fast it gets.",
     mistakes=[
         {
             "Only loading becomes 4 times as fast, a fifth of the time.": 4,
-            "0.85 is the new time. How many times does it go into the old one, 1?": 0.85,
             "{} is what you gain. Divide the old time by the new one.": lambda value: value < 0.2,
-            "1.15 adds what is saved to the speed. Divide the old time by the new one.": 1.15,
+            **_wrong_factors(0.85),
         },
-        {
-            "0.8 is the new time. How many times does it go into the old one, 1?": 0.8,
-            "1.2 adds what is saved to the speed. Divide the old time by the new one.": 1.2,
-            "It is the rest that is left, 0.8, not the loading.": 5,
-        },
+        {"It is the rest that is left, 0.8, not the loading.": 5, **_wrong_factors(0.8)},
     ],
 )
 
@@ -45,8 +47,7 @@ EXERCISES["5.2"] = Code(
     hint="let `start` run through range(0, len(images), batch_size); a slice may reach beyond the "
     "end. `unsqueeze(1)` adds the channel axis, a division by 255 makes float32. Append each pair "
     "to a list.",
-    praise="A DataLoader with ToTensor gives the same. Here a batch is one slice and one division; "
-    "there each picture is taken by itself.",
+    praise="Here a batch is one slice and one division; a DataLoader takes each picture by itself.",
     cases=[
         ((256 * _random(n, 28, 28)).byte(), (10 * _random(n)).long(), batch_size)
         for n, batch_size in ((10, 4), (6, 3), (3, 1), (5, 8))
@@ -55,31 +56,24 @@ EXERCISES["5.2"] = Code(
     mistakes={
         "Is the `return` inside the loop? It belongs after it.": lambda *case: _batches(*case)[:1],
         "That is one pair. Return a list of all, after the loop.": lambda *case: _batches(*case)[0],
-        "The last, smaller batch is missing.": (
-            lambda *case: _batches(*case)[: len(case[0]) // case[2]]
-        ),
+        "The last batch is missing.": (lambda *case: _batches(*case)[: len(case[0]) // case[2]]),
         "The channel axis is missing: `unsqueeze(1)`.": _each(lambda x, y: (x.squeeze(1), y)),
-        "The channel axis comes after N.": _each(lambda x, y: (x.transpose(0, 1), y)),
         "Your images go from 0 to 255. Divide by 255.": _each(lambda x, y: (255 * x, y)),
         "Images first, then labels.": _each(lambda x, y: (y, x)),
-        "Slice the labels too.": lambda *case: [(x, case[1]) for x, _ in _batches(*case)],
     },
     tidy=lambda result: Given(result).batches(limit=9),
 )
 
 EXERCISES["5.3"] = Code(
     call="channels_last_strides(samples, channels, height, width)",
-    hint="in memory the numbers of one pixel stand first, one for each channel, then the pixel to "
-    "its right, then the row below, then the next sample. How many numbers does each hold?",
-    praise="The channels lie side by side. Only the strides say so; the shape does not.",
+    hint="in memory a pixel's numbers stand first, one for each channel, then the pixel to its "
+    "right, then the row below, then the next sample. How many numbers does each hold?",
+    praise="The channels lie side by side, and only the strides say so.",
     cases=[(64, 16, 28, 28), (2, 3, 5, 7), (5, 4, 9, 2)],
     right=lambda n, c, h, w: (h * w * c, 1, w * c, c),
     mistakes={
-        "Those are the strides of the usual layout, row after row and channel after channel.": (
-            lambda n, c, h, w: (c * h * w, h * w, w, 1)
-        ),
-        "Return them in the order of the shape, N, C, H, W. "
-        "Yours are in that of the memory.": lambda n, c, h, w: (h * w * c, w * c, c, 1),
+        "Those are the usual layout's strides.": lambda n, c, h, w: (c * h * w, h * w, w, 1),
+        "Return them in the order N, C, H, W.": lambda n, c, h, w: (h * w * c, w * c, c, 1),
         "A row holds `width` pixels, not `height`.": lambda n, c, h, w: (h * w * c, 1, h * c, c),
         "Height and width are exchanged.": lambda n, c, h, w: (h * w * c, 1, c, w * c),
         "To the right all channels stand between.": lambda n, c, h, w: (h * w * c, 1, w, 1),
@@ -89,10 +83,9 @@ EXERCISES["5.3"] = Code(
 
 EXERCISES["5.4"] = Values(
     right={"1.003": 1.0, "5.1": 163 / 32, "999": 1000.0},
-    hint="how far apart are the numbers there? Between 1 and 2 it is 1/128; above each power of 2 "
-    "it doubles. Divide by that distance, round to a whole number, and multiply again.",
-    praise="About three digits are kept, wherever a number lies. The weights need more, the layers "
-    "do not.",
+    hint="from 1 to 2 its numbers lie 1/128 apart; above each power of 2 it is twice as much. "
+    "Divide by that distance, round to a whole number, and multiply again.",
+    praise="About three digits are kept, wherever a number lies. Weights need more, layers do not.",
     mistakes=[
         {
             "bfloat16 has no 1.003: after 1 comes 1 + 1/128.": 1.003,
@@ -102,9 +95,7 @@ EXERCISES["5.4"] = Values(
             "{} is nearly right. Give all digits.": lambda value: abs(value - 163 / 32) < 0.006,
             "bfloat16 has no {}: from 4 to 8 its numbers lie 1/32 apart.": lambda x: 32 * x % 1,
         },
-        {
-            "bfloat16 has no {}: from 512 to 1,024 its numbers lie 4 apart.": lambda x: x % 4,
-        },
+        {"bfloat16 has no {}: from 512 to 1,024 its numbers lie 4 apart.": lambda x: x % 4},
     ],
 )
 
@@ -151,16 +142,14 @@ EXERCISES["5.5"] = Code(
     ],
     right=_times(median),
     mistakes={
-        "The warm-up is missing: the first call counts, too.": _times(median, False),
+        "The warm-up is missing.": _times(median, False),
         "The warm-up is counted.": lambda *case: _times(median, False)(*case[:2], case[2] + 1),
         "Time `repeats` runs after the warm-up.": _times(lambda times: median(times[1:]), False),
-        "That is the mean, which takes one slow run in. Take the median.": _times(fmean),
-        "That is the shortest time. Take the median.": _times(min),
-        "Sort, then take the middle one.": _times(lambda times: times[len(times) // 2]),
-        "The median of four is the mean of the middle two; `torch.median` takes the lower.": (
+        "That is the mean. Take the median.": _times(fmean),
+        "Of four it is the mean of the middle two. `torch.median` takes the lower.": (
             _times(lambda times: sorted(times)[(len(times) - 1) // 2])
         ),
-        "Of an even number of runs the median lies between the two in the middle.": (
+        "Of an even number take the mean of the middle two.": (
             _times(lambda times: sorted(times)[len(times) // 2])
         ),
     },

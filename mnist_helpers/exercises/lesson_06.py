@@ -26,27 +26,29 @@ def _judge_split(answer: object) -> str:
             {
                 f"{call} returns {sizes[0]} and {sizes[1]} numbers. First come the {wanted[0]} to "
                 f"train on, then the {validation} to choose by.": sizes != wanted,
-                "Some numbers are in both. Judged on digits that it has seen, a network looks "
-                "better than it is.": set(train.tolist()) & set(kept),
-                f"The numbers have to be those from 0 to {count - 1}, each once. Shuffle them with "
-                "`torch.randperm(count)`, and cut.": sorted([*train.tolist(), *kept]) != numbers,
+                "Some numbers are in both: a network would be judged on digits that it has seen.": (
+                    set(train.tolist()) & set(kept)
+                ),
+                f"The numbers have to be those from 0 to {count - 1}, each once.": (
+                    sorted([*train.tolist(), *kept]) != numbers
+                ),
                 "Yours takes the numbers in order. Where the data are sorted, the two parts would "
                 "differ in kind.": kept in (numbers[:validation], numbers[-validation:]),
-                f"Two calls of {call} give two splits. Draw with a generator that is made from the "
-                "seed: torch.Generator().manual_seed(seed).": not again.equal(train),
+                f"Two calls of {call} give two splits. Make the generator from the seed.": (
+                    not again.equal(train)
+                ),
             }
         )
         splits.append(train)
-    alike = splits[0].equal(splits[1])
-    refuse({"Every seed gives the same split. Make the generator from `seed`.": alike})
+    refuse({"Every seed gives the same split.": splits[0].equal(splits[1])})
     praise = "Nothing in both, nothing lost, and tomorrow the same: so two recipes can be compared."
     more = " One thing more: yours moves the random numbers of all that follows."
     return praise if torch.get_rng_state().equal(before) else praise + more
 
 
 EXERCISES["6.1"] = Free(
-    hint="`torch.randperm(count, generator=...)` holds each number once, in random order; "
-    "`torch.Generator().manual_seed(seed)` makes the generator. Then cut it in two by slices.",
+    hint="`torch.randperm(count, generator=...)` holds each number once; cut it in two by slices. "
+    "`torch.Generator().manual_seed(seed)` makes the generator.",
     judge=_judge_split,
 )
 
@@ -65,11 +67,9 @@ def _one_cycle(
 
 EXERCISES["6.2"] = Code(
     call="learning_rate(step, steps, peak)",
-    hint="two straight lines. Up to step 0.3 × steps the share of the way up is step / (0.3 × "
-    "steps), and the way goes from peak / 10 to `peak`. After that (steps − step) / (0.7 × steps) "
-    "goes from 1 down to 0.",
-    praise="Low while the network is raw, high in between, and 0 at the end, where it comes to "
-    "rest.",
+    hint="up to step 0.3 × steps the share of the way up is step / (0.3 × steps), and the way goes "
+    "from peak / 10 to `peak`. After that (steps − step) / (0.7 × steps) goes from 1 down to 0.",
+    praise="Low while the network is raw, high in between, and 0 at the end, where it rests.",
     cases=[
         (steps * part // 20, steps, peak)
         for steps, peak in ((100, 0.1), (20, 0.5), (1000, 0.4))
@@ -78,11 +78,9 @@ EXERCISES["6.2"] = Code(
     ],
     right=_one_cycle(),
     mistakes={
-        "Yours starts at 0. Start at peak / 10: peak / 10 + (peak − peak / 10) × step / (0.3 × "
-        "steps).": _one_cycle(rise=lambda done: done),
+        "Yours starts at 0. Start at peak / 10.": _one_cycle(rise=lambda done: done),
         "Yours rises to 1.1 × peak. Go up by 0.9 × peak.": _one_cycle(rise=lambda done: 0.1 + done),
-        "Yours falls to peak / 10, not to 0.": _one_cycle(fall=lambda left: 0.1 + 0.9 * left),
-        "Yours never gets to 0: the fall has 0.7 × steps, not all of them.": (
+        "Yours never gets to 0: fall in 0.7 × steps.": (
             _one_cycle(fall=lambda left: 0.3 + 0.7 * left)
         ),
         "Yours jumps at the turn: divide by 0.7 × steps.": _one_cycle(fall=lambda left: 0.7 * left),
@@ -103,16 +101,15 @@ EXERCISES["6.3"] = Code(
     call="smoothed_targets(labels, smoothing)",
     hint="start from one-hot rows, F.one_hot(labels, 10), which sum to 1. What do you multiply "
     "them by, and what do you add to all ten, so that they still do?",
-    praise="With them cross_entropy(logits, targets) is cross_entropy(logits, labels, "
-    "label_smoothing=smoothing). Try it.",
+    praise="With them cross_entropy(logits, targets) is cross_entropy with `label_smoothing`.",
     cases=[(_FIRST_LABELS[:n], s) for n, s in ((4, 0.1), (10, 0.4), (1, 0.25), (3, 0.0))],
     right=_of_ones(lambda ones, s: (1 - s) * ones + s / 10),
     mistakes={
-        "Yours is plain one-hot: `smoothing` makes no difference.": _of_ones(lambda ones, s: ones),
+        "In yours `smoothing` makes no difference.": _of_ones(lambda ones, s: ones),
         "In yours the other nine share s. In PyTorch all ten do.": (
             _of_ones(lambda ones, s: (1 - s) * ones + s / 9 * (1 - ones))
         ),
-        "Your rows sum to less than 1. The right class gets its s / 10 too.": _of_ones(
+        "Your rows sum to less than 1. All ten get s / 10.": _of_ones(
             lambda ones, s: (1 - s) * ones + s / 10 * (1 - ones)
         ),
         "Your right class is still 1. What the others get it gives up.": _of_ones(
@@ -138,13 +135,14 @@ EXERCISES["6.4"] = Code(
     call="shifted(images, down, right)",
     hint="what F.pad adds on one side it has to take away on the other. To move by `right`, add "
     "that many columns on the left; on the right give -right.",
-    praise="A digit a few pixels further on is the same digit, and for a network a new picture "
-    "that nobody had to write. In training each digit gets a shift of its own.",
+    praise="A digit a few pixels further on is, for a network, a new picture that nobody had to "
+    "write.",
     cases=_shifts((1, 2), (3, 1), (2, 4)),
     right=_moved,
     mistakes={
-        "What goes out on one side comes back on the other. "
-        "What comes in has to be black.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
+        "What goes out must not come back on the other side.": (
+            lambda x, down, right: x.roll((down, right), dims=(2, 3))
+        ),
         "What comes in has to be black. Start from zeros, no copy.": lambda x, down, right: (
             _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),
@@ -153,9 +151,6 @@ EXERCISES["6.4"] = Code(
         "Yours moves left.": lambda x, down, right: _moved(x, down, -right),
         "Rows and columns are exchanged.": lambda x, down, right: _moved(x, right, down),
         "Now crop as much on the other side.": lambda x, down, right: F.pad(x, (right, 0, down, 0)),
-        "You cropped on one side; now pad as much on the other.": (
-            lambda x, down, right: x[:, :, : x.shape[2] - down, : x.shape[3] - right]
-        ),
     },
     later={
         "Right for shifts above 0. Negative shifts move up and left. F.pad crops by them.": (
@@ -181,10 +176,9 @@ def _compared(
 EXERCISES["6.5"] = Code(
     call="difference(first, second)",
     hint="`statistics.mean` and `statistics.stdev` take a list; stdev divides by n − 1. The "
-    "squares of the two standard errors add up: sqrt(s1² / n1 + s2² / n2). Return (difference, "
-    "standard error).",
-    praise="A difference of less than twice its standard error may be luck. With four times as "
-    "many seeds the error is about half as large.",
+    "squares of the two standard errors add up: sqrt(s1² / n1 + s2² / n2).",
+    praise="A difference of less than twice its standard error may be luck. Four times as many "
+    "seeds halve the error.",
     cases=[
         ([98.0, 98.6, 98.9], [99.1, 98.8, 99.4, 98.5, 99.0]),
         ([97.0, 98.5], [96.2, 97.9, 96.1, 95.0]),
@@ -192,20 +186,19 @@ EXERCISES["6.5"] = Code(
     ],
     right=_compared,
     mistakes={
-        "Both numbers are right, in the wrong order.": lambda *lists: _compared(*lists)[::-1],
+        "The difference comes first.": lambda *lists: _compared(*lists)[::-1],
         "The sign is wrong: it is second − first.": lambda first, second: _compared(second, first),
-        "Your standard deviation divides by n. "
-        "Divide by n − 1, as `statistics.stdev` does.": partial(_compared, spread=pvariance),
-        "That is the spread of single runs: the division by n is missing.": (
+        "Your standard deviation divides by n, not n − 1.": partial(_compared, spread=pvariance),
+        "That is the spread of single runs: divide by n.": (
             partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 + v2))
         ),
-        "You added the two standard errors. Their squares add up.": (
+        "Add the squares of the two standard errors.": (
             partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 / n1) + math.sqrt(v2 / n2))
         ),
         "Take the square root.": partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2),
     },
     advice={
-        "could not be broadcast": "The lists may differ in length. Take the mean of each first.",
-        "for -: 'list' and 'list'": "Lists cannot be subtracted. Take the mean of each first.",
+        "could not be broadcast": "The lists may differ in length: take the mean of each first.",
+        "for -: 'list' and 'list'": "Take the mean of each list first.",
     },
 )

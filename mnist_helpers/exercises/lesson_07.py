@@ -6,7 +6,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from .engine import Code, Free, Given, Values, refuse, same
+from .engine import Code, Free, Given, Values, _random, refuse, same
 
 EXERCISES = {}
 
@@ -14,20 +14,14 @@ EXERCISES["7.1"] = Code(
     call="convolution_multiply_adds(in_channels, out_channels, kernel_size, height, width)",
     hint="count the numbers of the output, out_channels × height × width. Each is a sum of "
     "products: how many, with a square kernel that looks at all input channels?",
-    praise="Halve height and width and double both numbers of channels, as many networks do from "
-    "stage to stage, and the count stays the same.",
+    praise="Halve height and width and double both numbers of channels, as many networks do, and "
+    "the count stays the same.",
     cases=[(2, 3, 3, 4, 5), (32, 64, 5, 14, 12), (5, 2, 1, 7, 9)],
     right=lambda i, o, k, h, w: i * o * k**2 * h * w,
     mistakes={
-        "That counts the weights. Each is used at every place: multiply by height × width.": (
-            lambda i, o, k, h, w: i * o * k**2
-        ),
-        "You added the biases. They are not counted here.": (
-            lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w
-        ),
-        "A square kernel has kernel_size × kernel_size numbers for each input channel.": (
-            lambda i, o, k, h, w: i * o * k * h * w
-        ),
+        "Each weight is used at height × width places.": (lambda i, o, k, h, w: i * o * k**2),
+        "The biases are not counted.": (lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w),
+        "A square kernel has kernel_size² numbers.": (lambda i, o, k, h, w: i * o * k * h * w),
         "A multiply-add counts once.": lambda i, o, k, h, w: 2 * i * o * k**2 * h * w,
         "The output channels are missing.": lambda i, o, k, h, w: i * k**2 * h * w,
         "The input channels are missing.": lambda i, o, k, h, w: o * k**2 * h * w,
@@ -36,32 +30,23 @@ EXERCISES["7.1"] = Code(
 
 EXERCISES["7.2"] = Values(
     hint="a Linear layer has a weight for each pair of an input and an output: 28 × 28 inputs, 16 "
-    "× 28 × 28 outputs. A convolution has one kernel for each of the 16 maps, whatever the size of "
-    "the picture. Your answer is a pair, (Linear, convolution).",
-    praise="About 68,000 times as many weights for maps of the same shape, and 87 times the "
-    "multiply-adds. A convolution looks near each place only, and with the same weights "
-    "everywhere.",
+    "× 28 × 28 outputs. A convolution has one kernel for each of the 16 maps.",
+    praise="68,000 times as many weights for maps of the same shape, and 87 times the "
+    "multiply-adds. A convolution looks near each place only, with the same weights everywhere.",
     right={"count for Linear": 784 * 16 * 784, "count for the convolution": 16 * 9},
     mistakes=[
         {
-            "You counted the biases. They are left out here.": 785 * 16 * 784,
+            "You counted the biases.": 785 * 16 * 784,
             "That is the number of outputs. Each has a weight for each of 784 inputs.": 16 * 784,
             "{} is not the number of inputs × the number of outputs.": ...,
         },
         {
-            "You counted the biases. They are left out here.": 16 * 9 + 16,
+            "You counted the biases.": 16 * 9 + 16,
             "Those are the multiply-adds. The same weights serve at every place.": 16 * 9 * 784,
             "{} is not out_channels × in_channels × kernel height × kernel width.": ...,
         },
     ],
 )
-
-
-def _images_and_order(count: int) -> tuple[Tensor, Tensor]:
-    """Return images, no two pixels of which are alike, and an order of 784 pixels."""
-    generator = torch.Generator().manual_seed(count)
-    pixels = torch.randperm(count * 784, generator=generator) / (count * 784)
-    return pixels.reshape(count, 1, 28, 28), torch.randperm(784, generator=generator)
 
 
 def _reordered(images: Tensor, order: Tensor) -> Tensor:
@@ -73,29 +58,22 @@ EXERCISES["7.3"] = Code(
     hint="images.flatten(start_dim=1) makes 784 columns of the pixels. Which index puts columns "
     "into another order? `reshape` gives the shape back.",
     praise="For an MLP nothing has changed: it never knew which pixels are neighbours. A "
-    "convolution counts on it, and the same order for all images takes it away.",
-    cases=[_images_and_order(count) for count in (3, 1, 2)],
+    "convolution counts on it.",
+    cases=[(_random(count, 1, 28, 28), _random(784).argsort()) for count in (3, 1, 2)],
     right=_reordered,
     mistakes={
         "Yours makes no difference. Return the tensor that indexing makes.": lambda x, order: x,
-        "That is the inverse. Index on the right side of the `=`: [:, order].": (
+        "That is the inverse. Index right of the `=`.": (
             lambda images, order: _reordered(images, order.argsort())
         ),
         "The axes are missing: `.reshape(images.shape)`.": lambda x, order: x.flatten(1)[:, order],
-        "Only 784 pixels are left of all images. Flatten each by itself, with start_dim=1.": (
-            lambda images, order: images.flatten()[order]
-        ),
+        "Flatten each image by itself: start_dim=1.": lambda images, order: images.flatten()[order],
         "Only the first image is permuted: [:, order].": (
             lambda images, order: torch.cat([_reordered(images[:1], order), images[1:]])
         ),
-        "Yours counts the pixels column by column. `flatten` counts row by row.": (
-            lambda images, order: _reordered(images, order).mT
-        ),
+        "Yours counts column by column.": (lambda images, order: _reordered(images, order).mT),
     },
-    advice={
-        "out of bounds": "The pixels lie on two axes, H and W. Make one of them first: "
-        "images.flatten(start_dim=1) has 784 columns."
-    },
+    advice={"out of bounds": "H and W are two axes. images.flatten(start_dim=1) has 784 columns."},
 )
 
 
@@ -108,17 +86,15 @@ def _judge_halving(answer: object) -> str:
         images = torch.randn(2, channels[0], side, side, generator=torch.Generator())
         size = [2, channels[1], side // 2, side // 2]
         _judge_block(copy.deepcopy(block).eval(), images, size, shown)
-    size = "(H + 2 − 3) // 2 + 1 is H / 2 for every even H."
-    work = "And a convolution that moves by two takes a quarter of the multiply-adds of one"
-    return f"{size} {work} that moves by one and leaves the halving to a pooling."
+    return "It takes a quarter of the multiply-adds of a convolution with a pooling after it."
 
 
 def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) -> None:
     pooled = any("Pool" in type(layer).__name__ for layer in block.modules())
     refuse({"Leave the pooling out: with stride=2 the convolution halves.": pooled})
     found = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
-    wanted = "Give it one, and not in a plain list"
-    refuse({f"PyTorch finds {len(found)} convolutions in it. {wanted}.": len(found) != 1})
+    wanted = "Give it one, not in a plain list."
+    refuse({f"PyTorch finds {len(found)} convolutions in it. {wanted}": len(found) != 1})
     kernel_size, stride, seen = found[0].kernel_size, found[0].stride, []
     found[0].register_forward_hook(
         lambda layer, given, output: seen.append((given[0], output.detach().clone()))
@@ -129,23 +105,21 @@ def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) 
     refuse(
         {
             "Your convolution is never used.": not seen,
-            f"The kernel is {kernel_size} and moves by {stride}. Make it 3×3, with stride=2.": (
+            f"The kernel is {kernel_size}, the stride {stride}. Make it 3×3, stride=2.": (
                 (kernel_size, stride) != ((3, 3), (2, 2))
             ),
             f"With {shown}, {list(images.shape)} becomes {list(output.shape)}, and has to become "
             f"{size}. Which padding makes 14 of 28?": list(output.shape) != size,
             "There is a ReLU before the convolution. It belongs after it.": given.min() >= 0,
-            "The ReLU is missing: some values are below 0.": same(output, convolved),
-            "What your block gives is not the ReLU of what its convolution gives.": (
-                not same(output, convolved.relu())
-            ),
+            "The ReLU is missing.": same(output, convolved),
+            "Its output is not the convolution's ReLU.": not same(output, convolved.relu()),
         }
     )
 
 
 EXERCISES["7.4"] = Free(
-    hint="nn.Sequential of a Conv2d and a ReLU. The size becomes (H + 2 × padding − 3) // stride + "
-    "1: which stride and which padding make H / 2 of it?",
+    hint="nn.Sequential of a Conv2d and a ReLU. The size becomes (H + 2 × padding − 3) // 2 + 1: "
+    "which padding makes H / 2 of it?",
     judge=_judge_halving,
 )
 
@@ -163,12 +137,10 @@ def _best(losses: list, patience: int, tie: bool = False, last: bool = False) ->
 
 EXERCISES["7.5"] = Code(
     call="best_epoch(validation_losses, patience)",
-    hint="go through the losses with `enumerate(validation_losses, start=1)` and keep two things: "
-    "the lowest loss so far, and its epoch. Leave the loop when the epoch is `patience` epochs "
-    "after the best one; return the best after the loop.",
-    praise="Copy the parameters at each new lowest loss: at the stop it is too late. And since the "
-    "epoch is chosen by its validation loss, that loss flatters it a little; the test set does "
-    "not.",
+    hint="go through the losses with `enumerate(validation_losses, start=1)` and keep the lowest "
+    "so far and its epoch. Leave the loop when the epoch is `patience` epochs after the best one; "
+    "return the best after the loop.",
+    praise="Copy the parameters at each new lowest loss: at the stop it is too late.",
     cases=[
         ([0.9, 0.5, 0.6, 0.7, 0.8, 0.4], 2),
         ([0.9, 0.6, 0.7, 0.5, 0.6, 0.55, 0.3], 2),
@@ -180,18 +152,16 @@ EXERCISES["7.5"] = Code(
     ],
     right=_best,
     mistakes={
-        "That is the epoch at which training stops. Kept is the one of the lowest loss.": (
+        "That is where training stops. Return the epoch of the lowest loss.": (
             lambda losses, patience: _best(losses, patience, last=True)
         ),
-        "That is the lowest of all. What comes after the stop is never seen.": (
+        "That is the lowest of all. What comes after the stop is not seen.": (
             lambda losses, patience: losses.index(min(losses)) + 1
         ),
         "Yours is too patient by one: `>=`, not `>`.": lambda losses, n: _best(losses, n + 1),
         "Yours waits one epoch less than it should.": lambda losses, n: _best(losses, n - 1),
-        "Yours takes a tie for an improvement: `<`, not `<=`.": (
-            lambda losses, patience: _best(losses, patience, tie=True)
-        ),
+        "A tie is no improvement: `<`, not `<=`.": lambda losses, n: _best(losses, n, tie=True),
         "Yours counts the epochs from 0. Count from 1.": lambda *case: _best(*case) - 1,
     },
-    advice={"None": "If nothing ends the training, return the best epoch too, after the loop."},
+    advice={"None": "Return the best epoch after the loop, too."},
 )

@@ -21,23 +21,21 @@ def _counts(change: Callable) -> Callable:
 
 EXERCISES["8.1"] = Code(
     call="my_confusion_matrix(labels, predictions)",
-    hint="start from torch.zeros(10, 10, dtype=torch.int64) and go through zip(labels, "
-    "predictions); or give each of the 100 pairs a number, 10 * label + prediction, and count "
-    "those with `bincount(minlength=100)`.",
+    hint="go through zip(labels, predictions); or give each of the 100 pairs a number, 10 * label "
+    "+ prediction, and count those with `bincount(minlength=100)`.",
     praise="A row sums to how many digits have the label, a column to how often the network says "
-    "that digit. The largest number off the diagonal names the pair that is confused most.",
+    "that digit.",
     cases=[(_LABELS, _ANSWERS), (torch.tensor([3, 3, 5, 3, 0]), torch.tensor([5, 3, 8, 5, 0]))],
     right=confusion_matrix,
     mistakes={
         "The row is the label, the column what the network says.": _counts(lambda matrix: matrix.T),
-        "Each pair is counted once at most. A loop or `bincount` adds up; `matrix[labels, "
-        "predictions] += 1` does not.": _counts(lambda matrix: matrix.clamp(max=1)),
+        "Each pair is counted once at most: `matrix[labels, predictions] += 1` does not add up.": (
+            _counts(lambda matrix: matrix.clamp(max=1))
+        ),
         "Right answers go on the diagonal.": _counts(lambda matrix: matrix - matrix.diag().diag()),
         "The mistakes belong beside the diagonal.": _counts(lambda matrix: matrix.diag().diag()),
-        "Those are shares of each row. Give the counts.": (
-            _counts(lambda matrix: matrix / matrix.sum(dim=1, keepdim=True))
-        ),
-        "Those are shares of all. Give the counts.": _counts(lambda matrix: matrix / matrix.sum()),
+        "Those are shares.": _counts(lambda matrix: matrix / matrix.sum(dim=1, keepdim=True)),
+        "Give counts, not shares.": _counts(lambda matrix: matrix / matrix.sum()),
     },
     advice={"invalid for input": "`bincount` ends at the largest; with minlength=100 at 99."},
 )
@@ -61,32 +59,29 @@ def _surest(probabilities: Tensor) -> Tensor:
 
 EXERCISES["8.2"] = Code(
     call="most_confident_mistakes(probabilities, labels, count)",
-    hint="probabilities.max(dim=1) gives the confidence and the answer of each digit. Find the "
-    "indices of the mistakes with `nonzero().flatten()`, sort these by their confidence, and take "
-    "the first `count`: a slice may reach beyond the end.",
-    praise="Look at them one by one: some are labelled wrongly or could be either digit, others "
-    "you read at once. A sure network is not always a right one.",
+    hint="probabilities.max(dim=1) gives confidence and answer of each digit. Find the mistakes "
+    "with `nonzero().flatten()`, sort them by their confidence, and take the first `count`: a "
+    "slice may reach beyond the end.",
+    praise="Look at them: some are labelled wrongly or could be either digit, others you read at "
+    "once.",
     cases=[(*_misread(40, 20), 5), (*_misread(30, 12), 3), (*_misread(50, 30), 8)],
     later={
-        "Right where there are `count` mistakes or more. Where there are fewer, give all of "
-        "them and no more.": [(*_misread(8, 2), 4), (*_misread(5, 2), 9), (*_misread(6, 0), 3)]
+        "Right where there are `count` mistakes. Where there are fewer, give them and no more.": (
+            [(*_misread(8, 2), 4), (*_misread(5, 2), 9), (*_misread(6, 0), 3)]
+        )
     },
     right=confident_mistakes,
     mistakes={
         "Yours holds digits that are read rightly too.": lambda p, _, count: _surest(p)[:count],
-        "Those are the least sure of the mistakes. The surest comes first: descending=True.": (
+        "The surest comes first.": (
             lambda p, labels, count: confident_mistakes(p, labels, 99).flip(0)[:count]
         ),
-        "Your indices count among the mistakes only. Those of the mistakes, wrong = (answers != "
-        "labels).nonzero().flatten(), have to be indexed with yours.": (
-            lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]
-        ),
-        "Yours sorts by the probability of the label. Sort by that of the answer.": (
+        "Your indices count among the mistakes only. Index wrong = (answers != labels).nonzero()."
+        "flatten() with them.": (lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]),
+        "Sort by the probability of the answer, not of the label.": (
             lambda p, y, n: torch.tensor(sorted(_wrong(p, y), key=lambda i: p[i, y[i]]))[:n]
         ),
-        "Sort the mistakes by the largest probability of each row.": (
-            lambda p, labels, count: _wrong(p, labels)[:count]
-        ),
+        "Sort the mistakes by confidence.": lambda p, labels, count: _wrong(p, labels)[:count],
         "Give `count` of them at most.": lambda p, y, count: confident_mistakes(p, y, len(p)),
     },
     advice={"out of range": "`topk` fails where there are fewer: take min(count, len(wrong))."},
@@ -109,23 +104,24 @@ EXERCISES["8.3"] = Code(
     call="occluded(images, row, column, size)",
     hint="a slice that ends beyond the edge stops at the edge, but one that begins at -2 begins at "
     "the last row but one. What does max(row, 0) do?",
-    praise="Move the square across a digit, and note at each place how far the probability of its "
-    "label falls. That map shows which strokes the network's answer hangs on.",
+    praise="Move the square across a digit, and note how far the probability of its label falls: "
+    "that map shows which strokes the answer hangs on.",
     cases=_squares((2, 4, 3), (1, 3, 2), (3, 1, 4), (4, 2, 2)),
     later={
         "Right inside the picture. At the bottom and on the right the edge cuts a square off.": (
             _squares((6, 1, 7), (1, 6, 7), (7, 5, 6))
         ),
-        "Right but at the top and on the left. A negative index counts from the end: begin at "
-        "max(row, 0); columns likewise.": _squares((-2, 3, 4), (3, -1, 3), (-3, -2, 5), (0, -2, 4)),
+        "Right but at the top and on the left. A negative index counts from the end.": (
+            _squares((-2, 3, 4), (3, -1, 3), (-3, -2, 5), (0, -2, 4))
+        ),
     },
     right=_occluded,
     mistakes={
         "Rows and columns are exchanged.": lambda x, row, column, n: _occluded(x, column, row, n),
-        "Your square is one pixel too large: [row : row + size] has `size` pixels.": (
+        "Your square is a pixel too large. [row : row + size] has `size`.": (
             lambda x, row, column, size: _occluded(x, row, column, size + 1)
         ),
-        "[row, column] is the middle of your square, not its top left corner.": (
+        "[row, column] is your square's middle, not its corner.": (
             lambda x, row, column, size: _occluded(x, row - size // 2, column - size // 2, size)
         ),
         "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
@@ -158,7 +154,7 @@ EXERCISES["8.4"] = Code(
     "pixels are the weights, the row numbers, torch.arange(H)[:, None], the values; then the "
     "column numbers.",
     praise="MNIST's makers moved every digit until this point lay in the middle. One of your own "
-    "has to be moved there, too, before the network reads it well.",
+    "has to be moved there, too.",
     cases=[_some_ink(6, 9), _some_ink(28, 28), _some_ink(7, 5)],
     right=_center_of_mass,
     mistakes={
@@ -167,15 +163,15 @@ EXERCISES["8.4"] = Code(
             _center_of(lambda pixels, places: (pixels * places).mean())
         ),
         "Divide by image.sum().": _center_of(lambda pixels, places: (pixels * places).sum()),
-        "That is the middle of the box around all that is not black.": _center_of(
+        "That is the middle of all that is not black.": _center_of(
             lambda pixels, places: sum(places.expand_as(pixels)[pixels > 0].aminmax()) / 2
         ),
         "Weigh each pixel by its value.": lambda image: _center_of_mass((image > 0).float()),
         "Do not round: keep the fraction.": lambda image: tuple(map(round, _center_of_mass(image))),
     },
     advice={
-        "must match": "Each has to lie along its own axis: rows are torch.arange(H)[:, None].",
-        "too many": "The image has three axes, [1, H, W]: image[0] has two.",
+        "must match": "Rows lie along their own axis: torch.arange(H)[:, None].",
+        "too many": "The image has three axes: image[0] has two.",
     },
 )
 
@@ -206,22 +202,19 @@ EXERCISES["8.5"] = Code(
     hint="go through the parts, from part / bins to (part + 1) / bins, and find the digits inside "
     "with two comparisons and `&`. What has to happen when there are none?",
     praise="0 means: of the digits read with a confidence of 90 %, nine in ten are right, and so "
-    "in every part. With few digits in a part chance alone makes a difference.",
+    "in every part.",
     cases=[
         (torch.tensor([0.95, 0.3, 0.6, 0.7]), torch.tensor([True, True, False, True]), 2),
         (_CONFIDENCES, _CORRECT, 7),
     ],
     later={
-        "Right so far, but a confidence of exactly 1 belongs to the last part: `<=` lets it in, as "
-        "clamp(max=bins - 1) does with (confidences * bins).long().": [
+        "Right so far, but a confidence of exactly 1 belongs to the last part.": [
             (torch.tensor([1.0, 1.0, 0.9, 0.6]), torch.tensor([True, False, True, True]), 4)
         ]
     },
     right=_calibration_error,
     mistakes={
-        "Every part counts the same in yours. Weigh each by its share of the digits.": (
-            _of_parts(lambda shares, gaps: gaps.abs().mean())
-        ),
+        "Weigh each part by its share.": _of_parts(lambda shares, gaps: gaps.abs().mean()),
         "Your differences keep their signs, and cancel. Take abs() in each part.": (
             _of_parts(lambda shares, gaps: (shares * gaps).sum())
         ),
@@ -235,9 +228,9 @@ EXERCISES["8.5"] = Code(
         ),
     },
     clue="In the first case: 1 / 4 × (1 − 0.3) from the first part, 3 / 4 × (0.75 − 0.667) from "
-    "the second, 0.2375 in all.",
+    "the second.",
     advice={
-        "division by zero": "A part without digits has no accuracy. Leave it out of the sum.",
+        "division by zero": "Leave out a part without digits.",
         "out of ": "The parts go from 0 to bins − 1; a confidence of 1 belongs to the last.",
     },
 )

@@ -6,28 +6,28 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
-from .engine import Code, Values
+from .engine import Code, Values, _random
 
 EXERCISES = {}
 
 EXERCISES["9.1"] = Values(
     right={"gradient of a": 8.0, "gradient of b": 4.0, "gradient of c": 2.0},
-    hint="write the numbers into the graph first: 6, 2, 2 and 4. Then go back from 1: × hands on "
-    "the gradient times the other factor, + and an open ReLU hand it on as it is.",
+    hint="write the numbers into the graph: 6, 2, 2 and 4. Then go back from 1: × hands on the "
+    "gradient times the other factor, + and an open ReLU hand it on as it is.",
     praise="a is used twice, so two gradients arrive: 2 from the last × and 6 from the first.",
     mistakes=[
         {
             "That comes by the last × alone. Add what comes by a × b.": 2,
-            "That comes by a × b alone. The last × uses a, too: add what comes there.": 6,
+            "That comes by a × b alone. The last × uses a, too.": 6,
             "The gradient that arrives at a × b is 2, not 1.": 5,
             "The two ways are added, not multiplied.": 12,
         },
         {
-            "The gradient that arrives at a × b is 2, not 1: the last × hands on a.": 2,
+            "The gradient that arrives at a × b is 2, not 1.": 2,
             "The other factor of b is a.": 6,
         },
         {
-            "The last × hands its other factor, a, to ReLU, and that comes through to c.": 1,
+            "The last × hands a to ReLU, and that comes through to c.": 1,
             "c is below 0, but ReLU looks at the sum, which is 2.": 0,
         },
     ],
@@ -36,7 +36,7 @@ EXERCISES["9.1"] = Values(
 
 def _whole(*shape: int) -> Tensor:
     """Return whole numbers from -4 to 4 but for 0."""
-    numbers = torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape))) - 0.5
+    numbers = _random(*shape) - 0.5
     return (8 * numbers).trunc() + numbers.sign()
 
 
@@ -48,24 +48,19 @@ def _leaky(of_negative: Callable[[float], float]) -> Callable:
 EXERCISES["9.2"] = Code(
     call="leaky_relu_backward(x, grad, slope)",
     hint="where x is above 0 the output changes as x does, elsewhere `slope` times as much. "
-    "torch.where(condition, a, b) takes from `a` where the condition holds, and else from `b`.",
+    "torch.where(condition, a, b) takes from `a` where the condition holds, else from `b`.",
     praise="Some gradient gets through even below 0, and so such a unit cannot die.",
     cases=[(_whole(3, 4), _whole(4, 3).T, 0.25), (_whole(2, 3, 5), _whole(2, 5, 3).mT, 0.5)],
     right=_leaky(lambda slope: slope),
     mistakes={
-        "That is ReLU's. Here the gradient times slope comes through below 0.": _leaky(lambda s: 0),
-        "Below 0 it comes through as it is. Multiply by slope there.": _leaky(lambda slope: 1),
-        "Below 0 you divide by slope. Multiply.": _leaky(lambda slope: 1 / slope),
-        "Ask where x is above 0, not where the gradient is.": (
+        "That is ReLU's. Below 0 multiply by slope.": _leaky(lambda slope: 0),
+        "Below 0 it comes through as it is. Multiply by slope.": _leaky(lambda slope: 1),
+        "Ask where x is above 0, not where grad is.": (
             lambda x, grad, slope: F.leaky_relu(grad, slope)
         ),
         "Above and below 0 are exchanged.": lambda x, *more: _leaky(lambda s: s)(-x, *more),
-        "Those are the slopes alone. Multiply by the gradient that arrives.": (
-            lambda x, grad, slope: torch.where(x > 0, 1.0, slope)
-        ),
-        "That is the way forward. Going back, the gradient is multiplied, not x.": (
-            lambda x, grad, slope: F.leaky_relu(x, slope)
-        ),
+        "Multiply by the gradient.": lambda x, grad, slope: torch.where(x > 0, 1.0, slope),
+        "That is the way forward.": lambda x, grad, slope: F.leaky_relu(x, slope),
     },
 )
 
@@ -89,16 +84,15 @@ EXERCISES["9.3"] = Code(
     call="mended(x, weight, output, grad)",
     hint="ReLU came last, so on the way back it is first. And the bias is added to each row of the "
     "batch: over which axis is its gradient added?",
-    praise="Such faults raise no error, and a network may learn all the same, only worse. A nudge "
-    "finds them.",
+    praise="With such faults a network may learn all the same, only worse. A nudge finds them.",
     cases=[_layer(*sizes) for sizes in ((3, 4, 2), (5, 2, 3), (4, 4, 4))],
     right=_mended(),
     mistakes={
-        "One fault is left: the gradient of x, too, comes through ReLU first.": _mended(early=True),
-        "One fault is left: the bias is added to each row, so sum over the rows.": _mended(axes=1),
+        "The gradient of x, too, comes through ReLU first.": _mended(early=True),
+        "The bias is added to each row, so sum over the rows.": _mended(axes=1),
         "Both faults are still in it.": _mended(early=True, axes=1),
         "ReLU is missing on the way back: grad * (output > 0).": _mended(open_relu=True),
-        "The bias has a number for each output: sum over dim=0 alone.": _mended(axes=(0, 1)),
+        "For the bias sum over dim=0 alone.": _mended(axes=(0, 1)),
         "The order is x, weight, bias.": lambda *case: _mended()(*case)[::-1],
     },
     advice={"must match": "`x > 0` has the shape of x. What came out of ReLU is `output`."},
@@ -113,22 +107,21 @@ def _in_windows(grad: Tensor, size: int, pixels: int | None = None) -> Tensor:
 
 EXERCISES["9.4"] = Code(
     call="average_pool_backward(grad, size)",
-    hint="if one of size × size pixels rises, by what share of it does their mean rise? And each "
-    "of the rows and columns is repeated `size` times, by `repeat_interleave`.",
+    hint="if one of size × size pixels rises, by what share of it does their mean rise? Repeat "
+    "each row and column `size` times, by `repeat_interleave`.",
     praise="Max pooling hands all to one of the four, average pooling a quarter to each.",
     cases=[(_whole(1, 1, 2, 2), 2), (_whole(2, 3, 2, 4), 3), (_whole(1, 2, 3, 1), 4)],
     right=lambda grad, size: _in_windows(grad, size) / size**2,
     mistakes={
-        "Each pixel is one of size × size: divide by their number.": _in_windows,
+        "Divide by the number of pixels.": _in_windows,
         "A window has size × size pixels, not `size`.": lambda g, size: _in_windows(g, size) / size,
-        "You multiplied by the number of pixels. Divide.": lambda g, n: _in_windows(g, n) * n**2,
-        "`repeat` tiles. `repeat_interleave` repeats each number by itself.": (
+        "Divide by size², do not multiply.": lambda g, size: _in_windows(g, size) * size**2,
+        "`repeat` tiles. Take `repeat_interleave`.": (
             lambda grad, size: grad.repeat(1, 1, size, size) / size**2
         ),
         "All pixels of a window share it, not the first alone.": lambda g, n: _in_windows(g, n, 1),
         "Each gets a share, not the first alone.": lambda g, n: _in_windows(g, n, 1) / n**2,
     },
-    clue="Its height and width are `size` times those of `grad`.",
 )
 
 
@@ -141,8 +134,7 @@ EXERCISES["9.5"] = Code(
     call="log_softmax_backward(logits, grad)",
     hint="logit j is in output j with slope 1, and in every output of its row with slope −p_j. So "
     "its gradient is grad_j, minus p_j times the sum of the row's `grad`.",
-    praise="With −1 / N at the right labels for `grad` it is section 4's, probabilities minus "
-    "one-hot, divided by N.",
+    praise="With −1 / N at the right labels for `grad` it is section 4's, (p − one-hot) / N.",
     cases=[(_whole(n, k) / 2, _whole(k, n).T + 0.25) for n, k in ((1, 3), (4, 3), (5, 10))],
     right=_rows(lambda p, grad, sums: grad - p * sums),
     mistakes={
@@ -153,7 +145,6 @@ EXERCISES["9.5"] = Code(
         "That is softmax's. Here a logarithm follows.": (
             _rows(lambda p, grad, _: p * (grad - (grad * p).sum(dim=1, keepdim=True)))
         ),
-        "The first part is missing: output j has z_j in it.": _rows(lambda p, g, sums: -p * sums),
         "That is right only where grad sums to 1.": _rows(lambda p, grad, _: grad - p),
     },
     advice={"must match": "Keep the axis of the sum: keepdim=True."},

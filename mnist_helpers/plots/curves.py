@@ -54,6 +54,14 @@ def plot_shifts(shifts: Sequence[int], accuracies: _Curves) -> Figure:
     return _curves(alt, accuracies, 5.5, shifts, ("guessing", 10), xticks=shifts, **axes)
 
 
+def plot_speed_up(times_as_fast: _Curves) -> Figure:
+    """Draw how many times as fast 1, 2, 3 … processes are, and the level of one."""
+    processes = range(1, 1 + len(next(iter(times_as_fast.values()))))
+    axes = {"xlabel": "processes", "ylabel": "times as fast", "ylim": (0, None)}
+    alt = "How many times as fast several processes are"
+    return _curves(alt, times_as_fast, 5, processes, ("one process", 1), xticks=processes, **axes)
+
+
 @_styled
 def plot_live_losses(losses: Sequence[float], batches: int) -> Figure:
     """Draw the losses of a training that still runs, on axes for all of it: the first 100 one by

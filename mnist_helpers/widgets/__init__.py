@@ -16,6 +16,7 @@ from .. import insights, plots, shapes
 from ..batches import random_affine
 from .graph import step_through_graph  # noqa: F401
 from .pad import drawing_pad  # noqa: F401
+from .processes import processes_that_pay  # noqa: F401
 from .screen import Pace, Screen, connected, dropdown, one_at_a_time, slider
 
 _Images, _Labels, _Beliefs = Float[Tensor, "N 1 H W"], Int[Tensor, " N"], Float[Tensor, "N 10"]

@@ -29,6 +29,7 @@ MOVES = {
     "digit_changer": ("rotation", "up to 10°", "up to 11°"),
     "shifted_digit": ("right", "moved 0 to the right", "moved 1 to the right"),
     "step_through_graph": ("step", "step 0 of 9", "× of 2, 3 is 6"),
+    "processes_that_pay": ("size", "412,648 bytes", "825,296 bytes"),
 }
 WITHOUT_SLIDERS = {"LiveLoss", "drawing_pad"}
 

@@ -1,9 +1,8 @@
 """Right answers in other forms, and what is told beside the mistakes of the data."""
 
 import copy
-import itertools
 import math
-from statistics import fmean, median
+from statistics import fmean
 
 from by_hand import Around, small_cnn
 from mnist_helpers.exercises import _EXERCISES, judge, lesson_04
@@ -77,23 +76,17 @@ ANSWERS += [
     ("4.4", step_of("backward", "step", "zero_grad"), "Right. "),
     ("4.5", lambda *case: RIGHT["4.5"](*case).tolist(), "Right. "),
     ("4.1", (0.69, 5.0), "loss at 0.01 is not 5"),
-    ("4.1", (0.5, 0.01), "neither p nor 1 − p"),
-    ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="none"), "for each digit"),
+    ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="none"), "the mean of the digits"),
     *[("4.4", wrong, said) for said, wrong in lesson_04._WRONG_STEPS.items()],
     ("4.4", step_of("backward", "zero_grad", "step"), "Nothing moves"),
     ("4.4", step_of("zero_grad", "backward", "step", "step"), "each once"),
     ("4.4", lambda *case: torch.tensor(steps(*case)), "item()"),
-    ("4.4", loss_after_the_step, "not the loss of this batch before the step"),
+    ("4.4", loss_after_the_step, "the loss of this batch before the step"),
     ("4.4", with_sgd_alone, "with the loss_function and optimizer given"),
     ("4.5", recording_gradients, "torch.no_grad()"),
-    ("4.5", lambda *case: RIGHT["4.5"](*case)[:9], "has the shape [9]"),
     ("4.3", without_keepdim, "keepdim=True"),
-    ("4.5", lambda *case: RIGHT["4.5"](*case).numpy(), "Right. "),
-    ("4.5", lambda *case: dict(enumerate(RIGHT["4.5"](*case))), "Right. "),
-    ("4.5", lambda *case: {9: 1.0}, "has the shape [1]"),
     ("4.5", through_the_data_set, "Right. "),
     ("4.5", sample_by_sample, "Right. "),
-    ("4.5", lambda model, loader: 0.65, "has the shape [] with yours"),
     ("4.5", recording_gradients, "Right. Which digit does classic_model"),
     ("4.5", lambda model, loader: torch.zeros(10), "accuracy_of_each_digit(model, loader) has"),
 ]
@@ -114,22 +107,14 @@ def timed(run, *more):
 
 
 ANSWERS += [
-    ("5.1", torch.tensor([1.18, 1.25]), "Right. "),
     ("5.1", (1.18, 1.2), "Your factor at four times is right. 1.2 adds what is saved"),
-    ("5.1", (1.3, 1.25), "is not 1.3"),
     ("5.1", (0.18, 0.25), "0.18 is what you gain"),
     ("5.3", lambda *sizes: torch.empty(sizes).mT.mT.stride(), "the usual layout"),
-    ("5.3", lambda n, c, h, w: [c * h * w, 1, c * w, c], "Right. "),
-    ("5.3", lambda *sizes: sizes, "Hint: in memory"),
     ("5.4", torch.tensor([1.003, 5.1, 999]).bfloat16(), "Right. "),
-    ("5.4", (1, 5.09375, 996), "Your 999 is not 996"),
     ("5.4", (1, 5.09375, 999.5), "bfloat16 has no 999.5"),
     ("5.4", (1, 5.102, 1000), "bfloat16 has no 5.102"),
     ("5.4", (1, 5.09, 1000), "5.09 is nearly right. Give all digits"),
     ("5.5", timed, "Right. "),
-    ("5.5", lambda run, clock, n: median(times_of(run, clock, n + 1)), "warm-up is counted"),
-    ("5.5", lambda *case: median(times_of(*case)[1:]), "runs after the warm-up"),
-    ("5.5", lambda run, *more: run() or times_of(run, *more)[more[1] // 2], "Sort"),
     (
         "5.5",
         lambda run, clock, repeats: timed(run, clock, repeats, lambda: 0),
@@ -172,7 +157,6 @@ ANSWERS += [
         lambda *case: splitting(lambda order, n: order)(*case)[::-1],
         "First come the 15 to train on",
     ),
-    ("6.1", splitting(lambda order, n: order + 1), "those from 0 to 19"),
     ("6.1", lambda n, v, seed: (torch.randperm(n - v), torch.arange(v)), "in both"),
     (
         "6.1",
@@ -188,12 +172,6 @@ ANSWERS += [
 ]
 
 
-def too_high(step, steps, peak):
-    turn = 0.3 * steps
-    rising = peak / 10 + peak * step / turn
-    return rising if step < turn else peak * (steps - step) / (steps - turn)
-
-
 def with_minus_zero(images, down, right):
     if min(down, right) < 0:
         return RIGHT["6.4"](images, down, right)
@@ -201,31 +179,16 @@ def with_minus_zero(images, down, right):
 
 
 ANSWERS += [
-    ("6.2", lambda *case: torch.tensor(RIGHT["6.2"](*case)), "Right. "),
-    ("6.2", too_high, "rises to 1.1"),
     ("5.2", yielded, "Right. "),
     ("5.2", lambda *case: [*yielded(*case)], "Right. "),
-    ("6.3", lambda *case: RIGHT["6.3"](*case).double(), "Right. "),
-    ("6.5", lambda *case: [*map(torch.tensor, RIGHT["6.5"](*case))], "Right. "),
     ("6.2", lambda *case: RIGHT["6.2"](*case) * (case[0] != 0.3 * case[1]), "at the turn"),
-    ("5.2", lambda x, y, size: x / 255, "It has to yield pairs (images, labels)"),
-    ("5.2", lambda *case: next(yielded(*case)), "That is one pair"),
-    ("5.2", lambda *case: [next(yielded(*case))], "Is the `return` inside the loop?"),
-    ("5.2", lambda *case: itertools.cycle(yielded(*case)), "is a list of 9; give a value for each"),
-    ("5.2", lambda *case: [(x.byte(), y) for x, y in yielded(*case)], "cuts fractions off"),
-    ("5.2", lambda *case: [(x.mT, y) for x, y in yielded(*case)], "Hint: let `start`"),
-    ("5.2", lambda *case: [(x.squeeze(1)[None], y) for x, y in yielded(*case)], "after N"),
-    ("5.2", lambda *case: [(y, x) for x, y in yielded(*case)], "Images first"),
+    ("5.2", lambda *case: [(x, case[1]) for x, _ in yielded(*case)], "[0][1] has the shape [10]"),
     ("5.2", spoiling, "your function changes what it is given"),
-    ("5.2", lambda *case: [(x, y.flip(0)) for x, y in yielded(*case)], "Hint: let `start`"),
-    ("5.2", lambda *case: [(x, y.float()) for x, y in yielded(*case)], "Make it torch.int64"),
-    ("5.2", lambda *_: iter([(..., ...)]), "Exercise 5.2 waits"),
+    ("5.2", lambda *case: [(x, y.flip(0)) for x, y in yielded(*case)], "[10], 4)[0][1] has 6 at"),
     ("6.3", lambda y, s: (1 - s) * F.one_hot(y) + s / 10, "F.one_hot(labels, 10)"),
     ("6.4", lambda x, *by: RIGHT["6.4"](x, *[max(0, one) for one in by]), "Negative shifts move"),
     ("6.4", with_minus_zero, "-0 is 0"),
-    ("6.4", lambda x, down, right: F.pad(x, (right, -right, -down, down)), "Yours moves up."),
-    ("6.4", lambda x, down, right: F.pad(x, (-right, right, down, -down)), "Yours moves left."),
-    ("6.5", lambda first, second: (second - first, 0), "Lists cannot be subtracted"),
+    ("6.5", lambda first, second: (second - first, 0), "Take the mean of each list"),
     ("6.5", lambda a, b: ((np.array(b) - np.array(a)).mean(), 0), "may differ in length"),
 ]
 
@@ -254,16 +217,15 @@ ANSWERS += [
     ("7.4", lambda i, o: halving_block(i, o).append(nn.Conv2d(o, o, 1)), "finds 2"),
     ("7.4", lambda i, o: Around(lambda m, x: x.relu(), halving_block(i, o)), "never used"),
     ("7.4", block_of(nn.ReLU(), kernel_size=2, padding=0), "The kernel is (2, 2)"),
-    ("7.4", block_of(nn.ReLU(), stride=1), "stride=2"),
+    ("7.4", block_of(nn.ReLU(), stride=1), "the stride (1, 1)"),
     ("7.4", block_of(nn.ReLU(), padding="same"), "not supported for strided convolutions"),
     ("7.4", block_of(nn.ReLU(), padding=0), "Which padding makes 14 of 28"),
     ("7.4", lambda i, o: halving_block(o, i), "Hand both on"),
     ("7.4", lambda i, o: halving_block(i, 8), "becomes [2, 8, 5, 5], and has to become [2, 4"),
     ("7.4", block_of(), "ReLU is missing"),
     ("7.4", block_of(nn.ReLU(), before=[nn.ReLU()]), "before the convolution"),
-    ("7.4", block_of(nn.LeakyReLU()), "is not the ReLU of"),
+    ("7.4", block_of(nn.LeakyReLU()), "not the convolution's ReLU"),
     ("7.5", best_if_it_stops, "after the loop"),
-    ("7.5", lambda losses, patience: 1, "is 1 with yours, and should be 2. Hint: go through"),
 ]
 
 
@@ -292,23 +254,16 @@ def error_without_one(confidences, correct, bins):
 
 
 ANSWERS += [
-    ("8.4", lambda image: torch.tensor(RIGHT["8.4"](image)), "Right. "),
     ("8.1", lambda y, answers: (10 * y + answers).bincount().reshape(10, 10), "minlength=100"),
-    ("8.1", lambda y, answers: RIGHT["8.1"](y, answers)[: y.max() + 1], "should have [10, 10]"),
-    ("8.1", lambda *case: RIGHT["8.1"](*case).float(), "int64"),
     ("8.2", topk_of_the_mistakes, "min(count, len(wrong))"),
     ("8.2", filled_up, "and no more"),
-    ("8.2", lambda *case: RIGHT["8.2"](*case)[:, None], "[5, 1] with yours"),
     ("8.3", lambda *case: occluded_by_loops(*case, lambda *_: True), "Go from max(row, 0)"),
     ("8.3", lambda *case: occluded_by_loops(*case, lambda i, n: i < n), "A negative index"),
     ("8.3", lambda x, r, c, n: RIGHT["8.3"](x, min(r, 9 - n), c, n), "cuts a square off"),
-    ("8.4", lambda image: image[0] * torch.arange(image.shape[1]), "its own axis"),
+    ("8.4", lambda image: image[0] * torch.arange(image.shape[1]), "their own axis"),
     ("8.4", lambda image: image[0, 0, 0, 0], "image[0] has two"),
-    ("8.4", lambda image: RIGHT["8.4"](image)[0], "give a value for each"),
-    ("8.5", lambda *case: torch.tensor(math.nan), "a division by 0"),
-    ("8.5", lambda *case: 1 / 0, "Leave it out"),
+    ("8.5", lambda *case: 1 / 0, "Leave out"),
     ("8.5", error_without_one, "exactly 1 belongs to the last part"),
-    ("8.5", lambda c, right, n: RIGHT["8.5"](c, right, 2), "correct [70], 7) is"),
 ]
 
 

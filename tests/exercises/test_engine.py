@@ -93,7 +93,7 @@ def test_nonsense_is_neither_right_nor_raises(number):
 
 
 def test_there_are_five_exercises_in_each_lesson_and_no_other():
-    numbers = [f"{lesson}.{one}" for lesson in range(1, 10) for one in range(1, 6)]
+    numbers = [f"{lesson}.{one}" for lesson in range(1, 11) for one in range(1, 6)]
     assert list(EXERCISES) == numbers + [f"2.{puzzle}" for puzzle in "ABCDE"]
     for unknown in ("9.9", 2.1, None):
         with pytest.raises(ValueError, match=r"in quotes, one of: 1\.1, 1\.2"):
@@ -198,7 +198,7 @@ def into_one_tensor(image, factor, memory=torch.zeros(5)):  # noqa: B008
         (lambda x: x, "\nMake such a call in a cell of its own"),
         (in_place, "Not yet. What you return is right, but your function changes what it is given"),
         (lambda x, k: in_place(x, 5), "And your function changes what it is given"),
-        (torch.ones(4), "Give the function itself, without calling it: `scaled`."),
+        (torch.ones(4), "Give the function itself: `scaled`."),
         (nn.ReLU, "Your answer is the class ReLU. Give the function itself"),
         (lambda x, k: (x, ...), "Exercise 9.2 waits"),
     ],

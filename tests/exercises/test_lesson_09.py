@@ -29,34 +29,23 @@ def layer_by_autograd(x, weight, output, grad):
     return list(torch.autograd.grad(F.linear(*leaves).relu(), leaves, grad))
 
 
-def in_place(x, grad, slope):
-    grad[x < 0] *= slope
-    return grad
-
-
 @pytest.mark.parametrize(
     ("number", "answer", "said"),
     [
         ("9.1", torch.tensor([8.0, 4, 2]), "Right. "),
         ("9.1", (4, 2, 8), "in the wrong order"),
-        ("9.1", (7, 4, 2), "is not 7. Hint"),
-        ("9.1", {"gradient of a": 8, "gradient of b": 4}, "'gradient of c' is missing"),
         ("9.2", by_autograd(F.leaky_relu), "Right. "),
         ("9.2", lambda x, grad, slope: nn.LeakyReLU(slope)(x) / x * grad, "Right. "),
-        ("9.2", in_place, "your function changes what it is given"),
-        ("9.2", lambda x, grad, slope: -RIGHT["9.2"](x, grad, slope), "Hint: where x is above 0"),
         ("9.3", layer_by_autograd, "Right. "),
         ("9.3", lambda x, w, out, grad: RIGHT["9.3"](x, w, x @ w.T, grad), "Right. "),
         ("9.3", lambda x, w, out, grad: (grad * (x > 0)) @ w, "What came out of ReLU"),
-        ("9.3", lambda *case: RIGHT["9.3"](*case)[:2], "give a value for each"),
         ("9.4", pooled_by_autograd, "Right. "),
         ("9.4", lambda grad, size: F.interpolate(grad, scale_factor=size) / size**2, "Right. "),
-        ("9.4", lambda grad, size: grad / size**2, "should have [1, 1, 4, 4]. Its height"),
+        ("9.4", lambda grad, size: grad / size**2, "should have [1, 1, 4, 4]. Hint"),
         ("9.4", lambda grad, size: RIGHT["9.4"](grad, 2), "should have [2, 3, 6, 12]"),
         ("9.5", by_autograd(lambda logits: logits.log_softmax(dim=1)), "Right. "),
         ("9.5", lambda z, grad: grad - (z.exp().T / z.exp().sum(1) * grad.sum(1)).T, "Right. "),
         ("9.5", lambda z, grad: grad - z.softmax(1) * grad.sum(1), "keepdim=True"),
-        ("9.5", lambda z, grad: grad - z.softmax(0) * grad.sum(1, keepdim=True), "Hint: logit j"),
     ],
 )
 def test_an_answer_is_told_what_it_is(number, answer, said):
