@@ -79,10 +79,11 @@ EXERCISES["7.3"] = Code(
 
 def _judge_halving(answer: object) -> str:
     refuse({"That is a module. Give the function itself.": isinstance(answer, nn.Module)})
+    make = (lambda *both: answer(*both)) if isinstance(answer, type) else answer  # a class does too
     for channels, side in (((1, 8), 28), ((6, 4), 10)):
         shown = f"halving_block{channels}"
         with torch.random.fork_rng(devices=[]):  # random weights change nothing for the learner
-            block = Given(answer, shown).call(*channels).module()
+            block = Given(make, shown).call(*channels).module()
         images = torch.randn(2, channels[0], side, side, generator=torch.Generator())
         size = [2, channels[1], side // 2, side // 2]
         _judge_block(copy.deepcopy(block).eval(), images, size, shown)
@@ -152,9 +153,7 @@ EXERCISES["7.5"] = Code(
     ],
     right=_best,
     mistakes={
-        "That is where training stops. Return the epoch of the lowest loss.": (
-            lambda losses, patience: _best(losses, patience, last=True)
-        ),
+        "Training stops there. Give the best epoch.": lambda losses, n: _best(losses, n, last=True),
         "That is the lowest of all. What comes after the stop is not seen.": (
             lambda losses, patience: losses.index(min(losses)) + 1
         ),
