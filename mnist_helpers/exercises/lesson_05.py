@@ -45,8 +45,7 @@ def _each(change: Callable) -> Callable:
 EXERCISES["5.2"] = Code(
     call="batches_of(images, labels, batch_size)",
     hint="let `start` run through range(0, len(images), batch_size); a slice may reach beyond the "
-    "end. `unsqueeze(1)` adds the channel axis, a division by 255 makes float32. Append each pair "
-    "to a list.",
+    "end. `unsqueeze(1)` adds the channel axis, a division by 255 makes float32.",
     praise="Here a batch is one slice and one division; a DataLoader takes each picture by itself.",
     cases=[
         ((256 * _random(n, 28, 28)).byte(), (10 * _random(n)).long(), batch_size)

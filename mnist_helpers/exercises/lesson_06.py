@@ -47,8 +47,7 @@ def _judge_split(answer: object) -> str:
 
 
 EXERCISES["6.1"] = Free(
-    hint="`torch.randperm(count, generator=...)` holds each number once; cut it in two by slices. "
-    "`torch.Generator().manual_seed(seed)` makes the generator.",
+    hint="cut `torch.randperm(count, generator=...)` in two by slices.",
     judge=_judge_split,
 )
 
@@ -135,8 +134,7 @@ EXERCISES["6.4"] = Code(
     call="shifted(images, down, right)",
     hint="what F.pad adds on one side it has to take away on the other. To move by `right`, add "
     "that many columns on the left; on the right give -right.",
-    praise="A digit a few pixels further on is, for a network, a new picture that nobody had to "
-    "write.",
+    praise="A digit a few pixels further on is, for a network, a new picture.",
     cases=_shifts((1, 2), (3, 1), (2, 4)),
     right=_moved,
     mistakes={
@@ -175,8 +173,7 @@ def _compared(
 
 EXERCISES["6.5"] = Code(
     call="difference(first, second)",
-    hint="`statistics.mean` and `statistics.stdev` take a list; stdev divides by n − 1. The "
-    "squares of the two standard errors add up: sqrt(s1² / n1 + s2² / n2).",
+    hint="`statistics.mean` and `statistics.stdev` take a list; stdev divides by n − 1.",
     praise="A difference of less than twice its standard error may be luck. Four times as many "
     "seeds halve the error.",
     cases=[

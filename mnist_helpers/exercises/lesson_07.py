@@ -31,8 +31,8 @@ EXERCISES["7.1"] = Code(
 EXERCISES["7.2"] = Values(
     hint="a Linear layer has a weight for each pair of an input and an output: 28 × 28 inputs, 16 "
     "× 28 × 28 outputs. A convolution has one kernel for each of the 16 maps.",
-    praise="68,000 times as many weights for maps of the same shape, and 87 times the "
-    "multiply-adds. A convolution looks near each place only, with the same weights everywhere.",
+    praise="68,000 times as many weights, and 87 times the multiply-adds. A convolution looks near "
+    "each place only, with the same weights everywhere.",
     right={"count for Linear": 784 * 16 * 784, "count for the convolution": 16 * 9},
     mistakes=[
         {

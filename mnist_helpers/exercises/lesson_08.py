@@ -131,13 +131,6 @@ EXERCISES["8.3"] = Code(
 )
 
 
-def _some_ink(height: int, width: int) -> tuple[Tensor]:
-    image = torch.zeros(1, height, width)
-    image[0, 1:-2, 2:-2] = 0.05 + 0.95 * _random(height - 3, width - 4) ** 2
-    image[0, height - 2, 1] = 0.5
-    return (image,)
-
-
 def _center_of(formula: Callable) -> Callable:
     """`formula` takes the pixels and their row, or column, numbers."""
     return lambda image: (
@@ -150,12 +143,11 @@ _center_of_mass = _center_of(lambda pixels, places: (pixels * places).sum() / pi
 
 EXERCISES["8.4"] = Code(
     call="center_of_mass(image)",
-    hint="a weighted mean is the sum of value × weight, divided by the sum of the weights. The "
-    "pixels are the weights, the row numbers, torch.arange(H)[:, None], the values; then the "
-    "column numbers.",
+    hint="a weighted mean is the sum of value × weight, divided by the sum of the weights. Here "
+    "the pixels are the weights, the row numbers, torch.arange(H)[:, None], the values.",
     praise="MNIST's makers moved every digit until this point lay in the middle. One of your own "
     "has to be moved there, too.",
-    cases=[_some_ink(6, 9), _some_ink(28, 28), _some_ink(7, 5)],
+    cases=[((_random(1, *size) - 0.5).clamp(min=0),) for size in ((6, 9), (28, 28), (7, 5))],
     right=_center_of_mass,
     mistakes={
         "The row comes first, which counts along H.": lambda image: _center_of_mass(image)[::-1],
@@ -227,8 +219,6 @@ EXERCISES["8.5"] = Code(
             lambda confidences, correct, bins: _calibration_error(confidences, ~correct, bins)
         ),
     },
-    clue="In the first case: 1 / 4 × (1 − 0.3) from the first part, 3 / 4 × (0.75 − 0.667) from "
-    "the second.",
     advice={
         "division by zero": "Leave out a part without digits.",
         "out of ": "The parts go from 0 to bins − 1; a confidence of 1 belongs to the last.",

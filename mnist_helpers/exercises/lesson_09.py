@@ -107,8 +107,7 @@ def _in_windows(grad: Tensor, size: int, pixels: int | None = None) -> Tensor:
 
 EXERCISES["9.4"] = Code(
     call="average_pool_backward(grad, size)",
-    hint="if one of size × size pixels rises, by what share of it does their mean rise? Repeat "
-    "each row and column `size` times, by `repeat_interleave`.",
+    hint="if one of size × size pixels rises, by what share of it does their mean rise?",
     praise="Max pooling hands all to one of the four, average pooling a quarter to each.",
     cases=[(_whole(1, 1, 2, 2), 2), (_whole(2, 3, 2, 4), 3), (_whole(1, 2, 3, 1), 4)],
     right=lambda grad, size: _in_windows(grad, size) / size**2,
