@@ -16,7 +16,7 @@ TERMS = {
 # and the opening of a lesson are left out: they may name what is to come.
 SECTIONS = {
     f"{lesson.path.name}#{title.replace(' ', '-')}": " ".join(
-        re.sub(r"\]\([^)]*\)", "]", text).split()
+        re.sub(r"Previous lesson:.*|\]\([^)]*\)", "]", text).split()
     )
     for lesson in LESSONS
     for title, text in lesson.sections.items()

@@ -4,13 +4,19 @@ import base64
 import io
 import re
 
+import matplotlib.pyplot as plt
+from mnist_helpers import plots
+from mnist_helpers.plots.shown import _drawn
+from mnist_helpers.shapes import convolution_step
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 import pytest
 from run_notebooks import execute
+import torch
 
 START = """import matplotlib.pyplot as plt
+import matplotlib.pyplot as plt
 from mnist_helpers import plots
 from mnist_helpers.notebook import start_lesson
 start_lesson()
@@ -59,3 +65,10 @@ def test_its_picture_has_twice_the_pixels_and_few_colours(cells) -> None:
     assert sharp.width == pytest.approx(2 * int(width), abs=1)
     assert plain.width == pytest.approx(int(width), rel=0.01)
     assert plain.mode == "P"
+
+
+def test_a_figure_with_margins_is_the_same_each_time_it_is_drawn() -> None:
+    figure = plots.plot_convolution_step(convolution_step(torch.eye(5), torch.ones(3, 3), 4))
+    with plt.style.context("mnist_helpers.lessons"):
+        first, second = (_drawn(figure, "png").tobytes() for _ in range(2))
+    assert first == second

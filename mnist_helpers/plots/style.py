@@ -7,6 +7,7 @@ from jaxtyping import Real
 from matplotlib.axes import Axes
 import matplotlib.figure
 from matplotlib.image import AxesImage
+from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
 from torch import Tensor
@@ -39,7 +40,8 @@ def _figure(
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure and its axes; `alt` is what it shows. With `margins` (left, bottom, right,
     top, between) it has no layout engine, and is drawn more quickly: while a slider moves."""
-    options["layout"] = "none" if margins else None
+    # With "none" a second drawing would take the style's: matplotlib puts back what was there.
+    options["layout"] = PlaceHolderLayoutEngine(True, True) if margins else None
     figure, _ = plt.subplots(rows, columns, FigureClass=Figure, **options)
     figure.alt = alt
     if margins:
