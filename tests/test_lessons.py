@@ -221,7 +221,7 @@ def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson
     assert [int(re.match(r"## (\d+)\. ★ ", one)[1]) for one in headings] == sorted(planned)
     assert lesson.prose.count("★") == len(headings) + 1, "the line that explains it"
     assert (
-        "\n\nSections with a **★** are the short way through: 45 minutes. The"
+        "\n\nSections with a **★** are the short way through: 45 minutes. Run the cells of the others"
         in lesson.cells[0].source
     )
 
