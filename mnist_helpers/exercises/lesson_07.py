@@ -14,8 +14,7 @@ EXERCISES["7.1"] = Code(
     call="convolution_multiply_adds(in_channels, out_channels, kernel_size, height, width)",
     hint="count the numbers of the output, out_channels × height × width. Each is a sum of "
     "products: how many, with a square kernel that looks at all input channels?",
-    praise="Halve height and width and double both numbers of channels, as many networks do, and "
-    "the count stays the same.",
+    praise="Halve height and width and double both numbers of channels: the count stays the same.",
     cases=[(2, 3, 3, 4, 5), (32, 64, 5, 14, 12), (5, 2, 1, 7, 9)],
     right=lambda i, o, k, h, w: i * o * k**2 * h * w,
     mistakes={
@@ -63,9 +62,7 @@ EXERCISES["7.3"] = Code(
     right=_reordered,
     mistakes={
         "Yours makes no difference. Return the tensor that indexing makes.": lambda x, order: x,
-        "That is the inverse. Index right of the `=`.": (
-            lambda images, order: _reordered(images, order.argsort())
-        ),
+        "That is the inverse: index right of `=`.": lambda x, order: _reordered(x, order.argsort()),
         "The axes are missing: `.reshape(images.shape)`.": lambda x, order: x.flatten(1)[:, order],
         "Flatten each image by itself: start_dim=1.": lambda images, order: images.flatten()[order],
         "Only the first image is permuted: [:, order].": (
