@@ -18,9 +18,9 @@ EXERCISES["7.1"] = Code(
     cases=[(2, 3, 3, 4, 5), (32, 64, 5, 14, 12), (5, 2, 1, 7, 9)],
     right=lambda i, o, k, h, w: i * o * k**2 * h * w,
     mistakes={
-        "Each weight is used at height × width places.": (lambda i, o, k, h, w: i * o * k**2),
-        "The biases are not counted.": (lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w),
-        "A square kernel has kernel_size² numbers.": (lambda i, o, k, h, w: i * o * k * h * w),
+        "Each weight is used at height × width places.": lambda i, o, k, h, w: i * o * k**2,
+        "The biases are not counted.": lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w,
+        "A square kernel has kernel_size² numbers.": lambda i, o, k, h, w: i * o * k * h * w,
         "A multiply-add counts once.": lambda i, o, k, h, w: 2 * i * o * k**2 * h * w,
         "The output channels are missing.": lambda i, o, k, h, w: i * k**2 * h * w,
         "The input channels are missing.": lambda i, o, k, h, w: o * k**2 * h * w,
@@ -68,7 +68,7 @@ EXERCISES["7.3"] = Code(
         "Only the first image is permuted: [:, order].": (
             lambda images, order: torch.cat([_reordered(images[:1], order), images[1:]])
         ),
-        "Yours counts column by column.": (lambda images, order: _reordered(images, order).mT),
+        "Yours counts column by column.": lambda images, order: _reordered(images, order).mT,
     },
     advice={"out of bounds": "H and W are two axes. images.flatten(start_dim=1) has 784 columns."},
 )
