@@ -85,8 +85,8 @@ class Given:
         """Refuse ``...``, and a list, tuple or dictionary with ``...`` in it."""
         if self.value is ...:
             raise _NotYet
-        parts = self.value.values() if isinstance(self.value, Mapping) else self.value
-        for part in parts if isinstance(self.value, (list, tuple, Mapping)) else ():
+        parts = list(self.value.values()) if isinstance(self.value, Mapping) else self.value
+        for part in parts if isinstance(parts, (list, tuple)) else ():
             Given(part).finished()
         return self
 
@@ -119,12 +119,11 @@ class Given:
     def batches(self, limit: int) -> list[list[Tensor]]:
         """Return the pairs of tensors that it holds or yields, `limit` at most."""
         wanted = "It has to yield pairs (images, labels), as a DataLoader does."
-        walk = Given(
-            lambda: [(images, labels) for images, labels in islice(self.value, limit)],
-            "Walking through it",
-            {"": wanted},
-        )
-        pairs = walk.call().value
+
+        def walk() -> list:
+            return [(images, labels) for images, labels in islice(self.value, limit)]
+
+        pairs = Given(walk, "Walking through it", {"": wanted}).call().value
         batches = [[Given(part, "What stands in a pair").tensor() for part in one] for one in pairs]
         single = any(part.ndim == 0 for pair in batches for part in pair)
         refuse({f"{self.what} holds single numbers. {wanted}": single})

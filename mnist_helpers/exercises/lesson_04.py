@@ -49,9 +49,7 @@ EXERCISES["4.2"] = Code(
         "Divide by the number of digits, not of batches.": (
             lambda losses, sizes: fmean(losses, weights=sizes) * fmean(sizes)
         ),
-        "Multiply each loss by its batch's size before you add up.": (
-            lambda losses, sizes: sum(losses) / sum(sizes)
-        ),
+        "Multiply each loss by its batch's size.": lambda losses, sizes: sum(losses) / sum(sizes),
     },
 )
 
@@ -60,7 +58,7 @@ def _remark_on_large_logits(by_hand: Callable) -> str:
     with contextlib.suppress(Exception):  # math.exp raises where torch's gives infinity
         if math.isfinite(by_hand(torch.tensor([[1000.0, 0.0]]), torch.tensor([0]))):
             return " And it stays finite for logits of 1,000, as PyTorch's does."
-    why = "for a logit of 1,000 yours gives no number, because e¹⁰⁰⁰ is too large to store"
+    why = "for a logit of 1,000 yours gives no number"
     return f" One thing more: {why}. PyTorch subtracts the largest logit of each row first."
 
 
@@ -107,9 +105,7 @@ _RIGHT_STEP = _step_of("zero_grad", "backward", "step")
 _WRONG_STEPS = {
     "Nothing moves. First `zero_grad`, then `backward`, then `step`.": _step_of(),
     "Gradients pile up: `zero_grad` is missing, or has no brackets.": _step_of("backward", "step"),
-    "The optimizer steps before `backward`, and so follows the gradient of the batch before.": (
-        _step_of("step", "zero_grad", "backward")
-    ),
+    "The optimizer steps before `backward`.": _step_of("step", "zero_grad", "backward"),
 }
 
 
@@ -205,9 +201,7 @@ EXERCISES["4.5"] = Code(
     right=_of_counts(_accuracies),
     mistakes={
         "Still in training mode: call model.eval() first.": _of_counts(_accuracies, training=True),
-        "You divide by the number of all digits, not of each.": (
-            _of_counts(lambda counts: counts.diag() / counts.sum())
-        ),
+        "You divide by the number of all.": _of_counts(lambda counts: counts.diag() / counts.sum()),
         "Divide by how often a digit is the label, not the answer.": (
             _of_counts(lambda counts: counts.diag() / counts.sum(dim=0))
         ),

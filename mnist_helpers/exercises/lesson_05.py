@@ -55,7 +55,7 @@ EXERCISES["5.2"] = Code(
     mistakes={
         "Is the `return` inside the loop? It belongs after it.": lambda *case: _batches(*case)[:1],
         "That is one pair. Return a list of all, after the loop.": lambda *case: _batches(*case)[0],
-        "The last batch is missing.": (lambda *case: _batches(*case)[: len(case[0]) // case[2]]),
+        "The last batch is missing.": lambda *case: _batches(*case)[: len(case[0]) // case[2]],
         "The channel axis is missing: `unsqueeze(1)`.": _each(lambda x, y: (x.squeeze(1), y)),
         "Your images go from 0 to 255. Divide by 255.": _each(lambda x, y: (255 * x, y)),
         "Images first, then labels.": _each(lambda x, y: (y, x)),

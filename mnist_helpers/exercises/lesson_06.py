@@ -32,8 +32,9 @@ def _judge_split(answer: object) -> str:
                 f"The numbers have to be those from 0 to {count - 1}, each once.": (
                     sorted([*train.tolist(), *kept]) != numbers
                 ),
-                "Yours takes the numbers in order. Where the data are sorted, the two parts would "
-                "differ in kind.": kept in (numbers[:validation], numbers[-validation:]),
+                "Yours takes the numbers in order.": (
+                    kept in (numbers[:validation], numbers[-validation:])
+                ),
                 f"Two calls of {call} give two splits. Make the generator from the seed.": (
                     not again.equal(train)
                 ),
@@ -68,7 +69,7 @@ EXERCISES["6.2"] = Code(
     call="learning_rate(step, steps, peak)",
     hint="up to step 0.3 × steps the share of the way up is step / (0.3 × steps), and the way goes "
     "from peak / 10 to `peak`. After that (steps − step) / (0.7 × steps) goes from 1 down to 0.",
-    praise="Low while the network is raw, high in between, and 0 at the end, where it rests.",
+    praise="Low while the network is raw, high in between, and 0 at the end.",
     cases=[
         (steps * part // 20, steps, peak)
         for steps, peak in ((100, 0.1), (20, 0.5), (1000, 0.4))
@@ -79,9 +80,7 @@ EXERCISES["6.2"] = Code(
     mistakes={
         "Yours starts at 0. Start at peak / 10.": _one_cycle(rise=lambda done: done),
         "Yours rises to 1.1 × peak. Go up by 0.9 × peak.": _one_cycle(rise=lambda done: 0.1 + done),
-        "Yours never gets to 0: fall in 0.7 × steps.": (
-            _one_cycle(fall=lambda left: 0.3 + 0.7 * left)
-        ),
+        "Yours stays above 0: fall in 0.7 × steps.": _one_cycle(fall=lambda left: 0.3 + 0.7 * left),
         "Yours jumps at the turn: divide by 0.7 × steps.": _one_cycle(fall=lambda left: 0.7 * left),
         "Yours rises after the turn. Count steps − step.": _one_cycle(fall=lambda left: 1 - left),
         "The multiplication by `peak` is missing.": lambda *case: _one_cycle()(*case[:2], 1),
@@ -111,9 +110,7 @@ EXERCISES["6.3"] = Code(
         "Your rows sum to less than 1. All ten get s / 10.": _of_ones(
             lambda ones, s: (1 - s) * ones + s / 10 * (1 - ones)
         ),
-        "Your right class is still 1. What the others get it gives up.": _of_ones(
-            lambda ones, s: ones + s / 10 * (1 - ones)
-        ),
+        "Your right class is still 1.": _of_ones(lambda ones, s: ones + s / 10 * (1 - ones)),
         "Your rows sum to 1 + s. First multiply by 1 − s.": _of_ones(lambda ones, s: ones + s / 10),
         "Your rows sum to 1 − s. Add s / 10 to all ten.": _of_ones(lambda ones, s: (1 - s) * ones),
     },
@@ -138,9 +135,7 @@ EXERCISES["6.4"] = Code(
     cases=_shifts((1, 2), (3, 1), (2, 4)),
     right=_moved,
     mistakes={
-        "What goes out must not come back on the other side.": (
-            lambda x, down, right: x.roll((down, right), dims=(2, 3))
-        ),
+        "What goes out may not return.": lambda x, down, right: x.roll((down, right), dims=(2, 3)),
         "What comes in has to be black. Start from zeros, no copy.": lambda x, down, right: (
             _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),

@@ -14,14 +14,13 @@ EXERCISES["7.1"] = Code(
     call="convolution_multiply_adds(in_channels, out_channels, kernel_size, height, width)",
     hint="count the numbers of the output, out_channels × height × width. Each is a sum of "
     "products: how many, with a square kernel that looks at all input channels?",
-    praise="Halve height and width and double both numbers of channels, as many networks do, and "
-    "the count stays the same.",
+    praise="Halve height and width and double both numbers of channels: the count stays the same.",
     cases=[(2, 3, 3, 4, 5), (32, 64, 5, 14, 12), (5, 2, 1, 7, 9)],
     right=lambda i, o, k, h, w: i * o * k**2 * h * w,
     mistakes={
-        "Each weight is used at height × width places.": (lambda i, o, k, h, w: i * o * k**2),
-        "The biases are not counted.": (lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w),
-        "A square kernel has kernel_size² numbers.": (lambda i, o, k, h, w: i * o * k * h * w),
+        "Each weight is used at height × width places.": lambda i, o, k, h, w: i * o * k**2,
+        "The biases are not counted.": lambda i, o, k, h, w: o * (i * k**2 + 1) * h * w,
+        "A square kernel has kernel_size² numbers.": lambda i, o, k, h, w: i * o * k * h * w,
         "A multiply-add counts once.": lambda i, o, k, h, w: 2 * i * o * k**2 * h * w,
         "The output channels are missing.": lambda i, o, k, h, w: i * k**2 * h * w,
         "The input channels are missing.": lambda i, o, k, h, w: o * k**2 * h * w,
@@ -63,15 +62,13 @@ EXERCISES["7.3"] = Code(
     right=_reordered,
     mistakes={
         "Yours makes no difference. Return the tensor that indexing makes.": lambda x, order: x,
-        "That is the inverse. Index right of the `=`.": (
-            lambda images, order: _reordered(images, order.argsort())
-        ),
+        "That is the inverse: index right of `=`.": lambda x, order: _reordered(x, order.argsort()),
         "The axes are missing: `.reshape(images.shape)`.": lambda x, order: x.flatten(1)[:, order],
         "Flatten each image by itself: start_dim=1.": lambda images, order: images.flatten()[order],
         "Only the first image is permuted: [:, order].": (
             lambda images, order: torch.cat([_reordered(images[:1], order), images[1:]])
         ),
-        "Yours counts column by column.": (lambda images, order: _reordered(images, order).mT),
+        "Yours counts column by column.": lambda images, order: _reordered(images, order).mT,
     },
     advice={"out of bounds": "H and W are two axes. images.flatten(start_dim=1) has 784 columns."},
 )

@@ -73,11 +73,10 @@ EXERCISES["8.2"] = Code(
     right=confident_mistakes,
     mistakes={
         "Yours holds digits that are read rightly too.": lambda p, _, count: _surest(p)[:count],
-        "The surest comes first.": (
-            lambda p, labels, count: confident_mistakes(p, labels, 99).flip(0)[:count]
+        "The surest comes first.": lambda p, y, n: confident_mistakes(p, y, 99).flip(0)[:n],
+        "Your indices count among the mistakes only. Index these with yours.": (
+            lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]
         ),
-        "Your indices count among the mistakes only. Index wrong = (answers != labels).nonzero()."
-        "flatten() with them.": (lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]),
         "Sort by the probability of the answer, not of the label.": (
             lambda p, y, n: torch.tensor(sorted(_wrong(p, y), key=lambda i: p[i, y[i]]))[:n]
         ),
@@ -221,6 +220,6 @@ EXERCISES["8.5"] = Code(
     },
     advice={
         "division by zero": "Leave out a part without digits.",
-        "out of ": "The parts go from 0 to bins − 1; a confidence of 1 belongs to the last.",
+        "out of ": "A confidence of 1 belongs to the last part, bins − 1.",
     },
 )

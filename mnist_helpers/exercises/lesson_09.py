@@ -55,9 +55,7 @@ EXERCISES["9.2"] = Code(
     mistakes={
         "That is ReLU's. Below 0 multiply by slope.": _leaky(lambda slope: 0),
         "Below 0 it comes through as it is. Multiply by slope.": _leaky(lambda slope: 1),
-        "Ask where x is above 0, not where grad is.": (
-            lambda x, grad, slope: F.leaky_relu(grad, slope)
-        ),
+        "Ask where x is above 0, not grad.": lambda x, grad, slope: F.leaky_relu(grad, slope),
         "Above and below 0 are exchanged.": lambda x, *more: _leaky(lambda s: s)(-x, *more),
         "Multiply by the gradient.": lambda x, grad, slope: torch.where(x > 0, 1.0, slope),
         "That is the way forward.": lambda x, grad, slope: F.leaky_relu(x, slope),
@@ -115,9 +113,7 @@ EXERCISES["9.4"] = Code(
         "Divide by the number of pixels.": _in_windows,
         "A window has size × size pixels, not `size`.": lambda g, size: _in_windows(g, size) / size,
         "Divide by size², do not multiply.": lambda g, size: _in_windows(g, size) * size**2,
-        "`repeat` tiles. Take `repeat_interleave`.": (
-            lambda grad, size: grad.repeat(1, 1, size, size) / size**2
-        ),
+        "`repeat` tiles. Take `repeat_interleave`.": lambda g, n: g.repeat(1, 1, n, n) / n**2,
         "All pixels of a window share it, not the first alone.": lambda g, n: _in_windows(g, n, 1),
         "Each gets a share, not the first alone.": lambda g, n: _in_windows(g, n, 1) / n**2,
     },

@@ -143,6 +143,7 @@ VALUES = Values(
         ((3e4, 0.25, ROW, 5), "a float. Make it whole: `int(30000.0)`."),
         ((3.5, 0.25, ROW, 5), "Make it whole: divide with `//`"),
         ((True, 0.25, ROW, 5), "Your height has to be a number; yours is True."),
+        ((None, 0.25, ROW, 5), "Your height has to be a number; yours is None."),
         ((3, math.nan, ROW, 5), "Your share is nan: somewhere a logarithm of 0"),
         ((30_000, 0.25, ROW.numpy(), 5), "Right. Well counted."),
         ((3, 0.25, ROW.tolist(), 5), "yours is a list of 2. `torch.tensor` makes"),
