@@ -45,11 +45,11 @@ def used_before_explained(sections: dict[str, str]) -> list[str]:
     return early
 
 
-def test_each_term_is_explained_where_it_first_stands() -> None:
+def test_each_term_is_explained_where_it_first_stands():
     assert used_before_explained(SECTIONS) == []
 
 
-def test_a_term_that_is_used_too_early_is_found() -> None:
+def test_a_term_that_is_used_too_early_is_found():
     turned = dict(reversed(SECTIONS.items()))
     assert len(used_before_explained(turned)) > 0.8 * len(TERMS)
     first, *_ = SECTIONS
@@ -63,7 +63,7 @@ def test_a_term_that_is_used_too_early_is_found() -> None:
         assert [found.split(",")[0] for found in used_before_explained(plain)] == [f"**{term}**"]
 
 
-def test_each_row_is_in_its_place_and_leads_to_sections_that_have_the_term() -> None:
+def test_each_row_is_in_its_place_and_leads_to_sections_that_have_the_term():
     rows = re.findall(r"^\| [^|]+ \| [^|]+ \| [^|]+ \|$", GLOSSARY, re.M)
     assert len(TERMS) == len(rows) - 2
     assert len(LINK.findall(GLOSSARY)) == GLOSSARY.count(".ipynb#")

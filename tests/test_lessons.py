@@ -24,7 +24,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|pr
 
 
 class Lesson:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path):
         self.path, self.number = path, int(path.name[:2])
         self.notebook = nbformat.read(path, as_version=4)
         self.cells = self.notebook.cells
@@ -48,7 +48,7 @@ LESSONS = [Lesson(path) for path in lessons()]
 
 
 @pytest.fixture(params=LESSONS, ids=lambda lesson: f"{lesson.number:02}")
-def lesson(request: pytest.FixtureRequest) -> Lesson:
+def lesson(request):
     return request.param
 
 
@@ -64,7 +64,7 @@ def output_texts(cell: NotebookNode) -> Iterator[str]:
                 yield re.sub(r"base64,[\w+/=]+", "", value)  # a figure with its words
 
 
-def test_what_is_saved_is_of_one_run_and_holds_nothing_of_the_machine(lesson) -> None:
+def test_what_is_saved_is_of_one_run_and_holds_nothing_of_the_machine(lesson):
     assert lesson.path.stat().st_size < 1_000_000
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
     assert lesson.notebook.metadata == {"kernelspec": kernel, "language_info": {"name": "python"}}
@@ -81,7 +81,7 @@ def test_what_is_saved_is_of_one_run_and_holds_nothing_of_the_machine(lesson) ->
             assert "\x1b" not in re.sub(r"\x1b\[[\d;]*m", "", text), "a broken colour code"
 
 
-def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(lesson) -> None:
+def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(lesson):
     ignored = [IGNORED in tags(cell) for cell in lesson.code_cells]
     assert sum(ignored) <= 0.15 * len(ignored)
     assert not ignored[-1]
@@ -90,7 +90,7 @@ def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(le
     assert {RAISES} <= used <= TAGS, "each lesson breaks something on purpose"
 
 
-def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them() -> None:
+def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them():
     line = "File \x1b[32m{}:134\x1b[39m, in \x1b[36mLinear.forward\x1b[39m(self)"
     for folders, file in [
         ("/srv/a b/.venv/lib/python3.11/site-packages/", "torch/nn/modules/linear.py"),
@@ -130,7 +130,7 @@ for module in pkgutil.walk_packages(mnist_helpers.__path__, "mnist_helpers."):
 
 
 @pytest.fixture(scope="module")
-def package_definitions() -> dict[str, set[str]]:
+def package_definitions():
     found = {}
     told = subprocess.check_output([sys.executable, "-c", BOUND], encoding="utf-8")
     for name, code in map(json.loads, told.splitlines()):
@@ -138,7 +138,7 @@ def package_definitions() -> dict[str, set[str]]:
     return found
 
 
-def test_every_definition_is_the_packages_own(lesson, package_definitions) -> None:
+def test_every_definition_is_the_packages_own(lesson, package_definitions):
     for cell in lesson.code_cells:
         for name, tree in definitions(cell.source).items():
             if "lesson-only" in tags(cell):
@@ -147,13 +147,13 @@ def test_every_definition_is_the_packages_own(lesson, package_definitions) -> No
                 assert package_definitions.get(name) == {tree}, f"{name} differs from the package's"
 
 
-def test_the_comparison_of_definitions_sees_code_and_nothing_else() -> None:
+def test_the_comparison_of_definitions_sees_code_and_nothing_else():
     one = definitions('def f(x: int) -> int:\n    """Say it."""\n    return x + 1  # why')
     assert one == definitions("def f(x):\n    return x + 1")
     assert one != definitions("def f(x):\n    return x + 2")
 
 
-def test_lessons_and_cells_are_short(lesson) -> None:
+def test_lessons_and_cells_are_short(lesson):
     unfolded = re.sub("<details>.*?</details>", "", lesson.prose, flags=re.S)
     assert len(unfolded.split()) <= 3_600
     lengths = [len(cell.source.splitlines()) for cell in lesson.code_cells]
@@ -162,7 +162,7 @@ def test_lessons_and_cells_are_short(lesson) -> None:
     assert max(lengths) <= 40
 
 
-def test_the_skeleton_is_there(lesson) -> None:
+def test_the_skeleton_is_there(lesson):
     # Torch's threads read a setting of mnist_helpers as torch is imported.
     first = lesson.code_cells[0].source
     assert first.index("mnist_helpers") < first.index("import torch")
@@ -183,7 +183,7 @@ def test_the_skeleton_is_there(lesson) -> None:
     assert 3 <= len(exercises) <= 5
 
 
-def test_a_lesson_asks_what_is_remembered_and_says_where_to_read_on(lesson) -> None:
+def test_a_lesson_asks_what_is_remembered_and_says_where_to_read_on(lesson):
     numbered = re.compile(r"\d+\. |Puzzles")
     titles = [title for title in lesson.sections if not numbered.match(title)]
     last = ["Your turn", "Do you remember?", "In short", "Read on"]
@@ -201,7 +201,7 @@ def test_a_lesson_asks_what_is_remembered_and_says_where_to_read_on(lesson) -> N
     assert len(re.findall(form, lesson.sections["Your turn"], flags=re.M)) == 1
 
 
-def test_every_section_and_every_page_of_the_slides_starts_a_cell(lesson) -> None:
+def test_every_section_and_every_page_of_the_slides_starts_a_cell(lesson):
     for cell in lesson.cells:
         page = cell.metadata.get("slideshow", {}).get("slide_type")
         assert page in {"slide", "subslide", "fragment", "notes", "skip", "-"}, cell.source
@@ -210,7 +210,7 @@ def test_every_section_and_every_page_of_the_slides_starts_a_cell(lesson) -> Non
             assert (page == "slide") == cell.source.startswith("#"), cell.source
 
 
-def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson) -> None:
+def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson):
     plan = (ROOT / "notebooks" / "TEACHING.md").read_text(encoding="utf-8")
     table = re.search(rf"^### .*lesson {lesson.number:02}.*\n([^#]+)", plan, re.M | re.I)[1]
     planned = set()
@@ -226,7 +226,7 @@ def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson
     )
 
 
-def test_every_exercise_has_a_cell_to_answer_it_in_which_says_that_it_waits(lesson) -> None:
+def test_every_exercise_has_a_cell_to_answer_it_in_which_says_that_it_waits(lesson):
     numbers = [number for number, *_ in lesson.exercises()]
     assert numbers == [one for one in _EXERCISES if one.startswith(f"{lesson.number}.")]
     for number, cell, _, _ in lesson.exercises():
@@ -255,7 +255,7 @@ def with_what_it_needs(source: str, above: list[str]) -> str:
     return source
 
 
-def test_every_solution_is_right_and_runs_with_what_the_lesson_defines(lesson) -> None:
+def test_every_solution_is_right_and_runs_with_what_the_lesson_defines(lesson):
     plain = [one.source for one in lesson.code_cells if not {RAISES, EXERCISE} & {*tags(one)}]
     plain = [source.replace("start_lesson()", "") for source in plain]  # it asks for IPython
     for number, _, answer, solution in lesson.exercises():
@@ -271,21 +271,21 @@ def names_rebound(source: str) -> set[str]:
     return set.intersection(*names_wanted_and_bound(source))
 
 
-def test_each_cell_may_be_run_twice(lesson) -> None:
+def test_each_cell_may_be_run_twice(lesson):
     for cell in lesson.code_cells:
         # Where it is moved already, nothing changes.
         source = re.sub(r"^(\w+) = \1\.to\(device\)$", "", cell.source, flags=re.M)
         assert not names_rebound(source), cell.source
 
 
-def test_a_cell_that_goes_on_from_its_own_result_is_found() -> None:
+def test_a_cell_that_goes_on_from_its_own_result_is_found():
     assert names_rebound("x = x + 1") == names_rebound("x += 1") == {"x"}
     assert names_rebound("for y in x:\n    x = f(x)") == {"x"}
     assert names_rebound("def f():\n    return x + 1\nx = f()") == {"x"}
     assert names_rebound("x = 1\nx = x + 1\nx += y") == set()
 
 
-def test_links_lead_to_files_and_to_the_neighbouring_lessons(lesson) -> None:
+def test_links_lead_to_files_and_to_the_neighbouring_lessons(lesson):
     links = re.findall(r"\]\((?!https://)([^)#]+)[^)]*\)", lesson.prose)
     for link in links:
         assert (lesson.path.parent / link).is_file(), link
@@ -294,7 +294,7 @@ def test_links_lead_to_files_and_to_the_neighbouring_lessons(lesson) -> None:
     assert not re.search(r"!\[\s*\]", lesson.prose), "an image without a text that describes it"
 
 
-def test_every_figure_is_followed_by_words_of_its_own_that_say_what_to_see(lesson) -> None:
+def test_every_figure_is_followed_by_words_of_its_own_that_say_what_to_see(lesson):
     see = "*What to see:*"
     told = [cell.source for cell in lesson.cells if cell.source.startswith(see)]
     assert len(set(told)) == len(told)
@@ -319,11 +319,11 @@ STATED = {
 }
 
 
-def test_no_lesson_is_missing() -> None:
+def test_no_lesson_is_missing():
     assert [lesson.number for lesson in LESSONS] == list(STATED)
 
 
-def test_each_number_that_the_text_states_is_one_that_a_cell_shows(lesson) -> None:
+def test_each_number_that_the_text_states_is_one_that_a_cell_shows(lesson):
     cells = lesson.code_cells
     shown = "\n".join([text for cell in cells for text in [cell.source, *output_texts(cell)]])
     numbers = set(re.findall(r"\d+(?:\.\d+)?", re.sub(r"(?<=\d)[,_](?=\d{3})", "", shown)))

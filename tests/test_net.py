@@ -36,7 +36,7 @@ GREY = Image.new("RGBA", (600, 400), "grey")
         ([], True, True),
     ],
 )
-def test_another_figure_differs_and_the_same_one_does_not(fresh, varies, differs) -> None:
+def test_another_figure_differs_and_the_same_one_does_not(fresh, varies, differs):
     assert bool(figure_differences([SAME], fresh, varies)) == differs
 
 
@@ -58,5 +58,5 @@ SAVED = "device: cpu\ntest accuracy: 98.50%\nseed 9: accuracy 90.02%, 1,200 seco
         ("test accuracy: 98.50%\n", "", True),  # and none be missing
     ],
 )
-def test_numbers_pair_up(old, new, differs) -> None:
+def test_numbers_pair_up(old, new, differs):
     assert bool(loose_differences(SAVED, SAVED.replace(old, new))) == differs

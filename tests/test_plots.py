@@ -93,13 +93,13 @@ def drawn(name: str) -> Figure:
     return figure
 
 
-def test_every_function_that_draws_has_a_row() -> None:
+def test_every_function_that_draws_has_a_row():
     functions = {name for name in dir(plots) if name.startswith("plot_")}
     assert {f"plot_{name.split()[0]}" for name in FIGURES} == functions
 
 
 @each_figure
-def test_a_figure_is_whole_and_readable_and_leaves_no_trace(name) -> None:
+def test_a_figure_is_whole_and_readable_and_leaves_no_trace(name):
     settings, given = dict(plt.rcParams), pickle.dumps(FIGURES[name])
     figure = drawn(name)
     figure.draw_without_rendering()
@@ -112,7 +112,7 @@ def test_a_figure_is_whole_and_readable_and_leaves_no_trace(name) -> None:
 
 
 @each_figure
-def test_curves_of_one_axes_differ_in_more_than_colour(name) -> None:
+def test_curves_of_one_axes_differ_in_more_than_colour(name):
     for ax in drawn(name).axes:
         looks = [
             (str(line._dash_pattern), line.get_marker(), line.get_linewidth(), line.get_alpha())
@@ -159,7 +159,7 @@ SAYS = {
 
 
 @pytest.mark.parametrize("name", SAYS)
-def test_axes_say_what_they_show(name) -> None:
+def test_axes_say_what_they_show(name):
     said = []
     for ax in drawn(name).axes[: len(SAYS[name])]:
         labels = [axis.label for axis in (ax.xaxis, ax.yaxis) if ax.axison and axis.get_visible()]
@@ -182,7 +182,7 @@ DIGITS = [str(digit) for digit in range(10)]
         ("pixels", 1, [str(column) for column in range(15, 25)], [*list("56789"), "10"]),
     ],
 )
-def test_ticks_name_what_stands_there(name, number, across, along) -> None:
+def test_ticks_name_what_stands_there(name, number, across, along):
     ax = drawn(name).axes[number]
     for axis, names in ((ax.xaxis, across), (ax.yaxis, along)):
         assert ax.axison
@@ -193,12 +193,12 @@ def test_ticks_name_what_stands_there(name, number, across, along) -> None:
 
 
 @pytest.mark.parametrize("name", ["images", "gallery"])
-def test_each_image_stands_under_its_title(name) -> None:
+def test_each_image_stands_under_its_title(name):
     for ax, image in zip(drawn(name).axes, IMAGES, strict=False):
         assert np.allclose(ax.images[0].get_array(), image[0])
 
 
-def test_curves_are_the_numbers_given() -> None:
+def test_curves_are_the_numbers_given():
     def lines(name: str, number: int = 0) -> dict[str, tuple[list, list]]:
         curves = drawn(name).axes[number].lines
         return {line.get_label(): tuple(map(list, line.get_data())) for line in curves}
@@ -223,7 +223,7 @@ def test_curves_are_the_numbers_given() -> None:
     assert lines("spread")["_child0"] == ([95, 96, 94], [0, 0, 0])
 
 
-def test_bars_are_as_long_as_their_numbers() -> None:
+def test_bars_are_as_long_as_their_numbers():
     def bars(name: str, number: int, size: str) -> list[float]:
         return [getattr(bar, f"get_{size}")() for bar in drawn(name).axes[number].patches]
 
@@ -235,7 +235,7 @@ def test_bars_are_as_long_as_their_numbers() -> None:
     assert bars("reliability", 1, "height") == [part.count for part in BINS]
 
 
-def test_each_watched_digit_stands_above_its_own_probabilities() -> None:
+def test_each_watched_digit_stands_above_its_own_probabilities():
     [ax] = drawn("watched").axes
     bars = [bar for bar in ax.patches if not same_color(bar.get_facecolor(), "#EEEEEE")]
     bars = np.array(bars).reshape(5, 10)
@@ -251,7 +251,7 @@ def test_each_watched_digit_stands_above_its_own_probabilities() -> None:
         assert hatched == list({row.argmax().item()} - {label.item()})
 
 
-def test_each_digit_stands_beside_its_own_probabilities() -> None:
+def test_each_digit_stands_beside_its_own_probabilities():
     [ax] = drawn("predictions").axes
     bars = {(bar.get_y(), bar.get_x()): bar for bar in ax.patches}  # the pale ones lie below
     for image, label, row, picture in zip(IMAGES, LABELS, PROBABILITIES, ax.images, strict=True):
@@ -267,7 +267,7 @@ def test_each_digit_stands_beside_its_own_probabilities() -> None:
     assert np.allclose(field, PROBABILITIES[0][:, None].expand(10, 4))
 
 
-def test_numbers_stand_where_they_belong() -> None:
+def test_numbers_stand_where_they_belong():
     def places(name: str, number: int = 0) -> dict[str, tuple]:
         texts = drawn(name).axes[number].texts
         return {text.get_text(): getattr(text, "xy", text.get_position()) for text in texts}
@@ -279,7 +279,7 @@ def test_numbers_stand_where_they_belong() -> None:
     assert places("projection")["9"] == pytest.approx(seeded(5, 2)[2].tolist())
 
 
-def test_frames_stand_around_what_they_name() -> None:
+def test_frames_stand_around_what_they_name():
     def frame(name: str, number: int) -> tuple:
         patch = drawn(name).axes[number].patches[0]
         return (*patch.get_xy(), patch.get_width(), patch.get_height())
@@ -301,7 +301,7 @@ def test_frames_stand_around_what_they_name() -> None:
     ("name", "linear", "window"),
     [("network conv", NETWORK[3], np.s_[:, 3:6, 4:7]), ("network logit", NETWORK[6], np.s_[:])],
 )
-def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, window) -> None:
+def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, window):
     ax, _, *panels, bars = drawn(name).axes
     _, step, in_channel = FIGURES[name]
     view, (channel, *_) = VIEWS[step.layer], step.unit
@@ -346,7 +346,7 @@ def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, w
     assert [text.get_text() for text in ax.texts][-10:] == written
 
 
-def test_of_a_pooling_the_largest_is_told() -> None:
+def test_of_a_pooling_the_largest_is_told():
     largest = VIEWS[1].output[3, 5, 6]
     assert drawn("network pool").alt.endswith(f"= {largest:z.3f}, the largest of 4")
 
@@ -362,11 +362,11 @@ def test_of_a_pooling_the_largest_is_told() -> None:
         ("spread", "Means of those that learned: baseline 95.00, SGD 93.00"),
     ],
 )
-def test_a_figure_says_in_words_what_it_shows(name, words) -> None:
+def test_a_figure_says_in_words_what_it_shows(name, words):
     assert words in shown._in_words(drawn(name))
 
 
-def test_a_figure_that_a_lesson_draws_itself_has_words_too() -> None:
+def test_a_figure_that_a_lesson_draws_itself_has_words_too():
     figure, axes = plt.subplots(1, 2)
     for ax, title in zip(axes, "47", strict=True):
         ax.imshow(IMAGE[0])
@@ -376,7 +376,7 @@ def test_a_figure_that_a_lesson_draws_itself_has_words_too() -> None:
 
 
 @each_figure
-def test_every_figure_has_words_of_its_own(name) -> None:
+def test_every_figure_has_words_of_its_own(name):
     assert len(drawn(name).alt) > 12
 
 
@@ -389,6 +389,6 @@ def test_every_figure_has_words_of_its_own(name) -> None:
         (plots.plot_shifted_digit, (IMAGE, {"CNN": 3 * PROBABILITIES[0] - 0.2})),  # sum 1, below 0
     ],
 )
-def test_logits_are_not_taken_for_probabilities(draw, given) -> None:
+def test_logits_are_not_taken_for_probabilities(draw, given):
     with pytest.raises(ValueError, match="apply softmax"):
         draw(*given)

@@ -18,7 +18,7 @@ geometries = st.fixed_dictionaries({name: st.integers(*ends) for name, ends in S
 
 @settings(max_examples=500)
 @given(st.integers(1, 30), geometries)
-def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry) -> None:
+def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry):
     try:
         expected = nn.Conv2d(1, 1, **geometry)(torch.zeros(1, 1, size, size)).shape[-1]
     except RuntimeError:
@@ -29,7 +29,7 @@ def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry
         assert shapes.conv_output_size(size, **geometry) == expected
 
 
-def test_the_known_kernels_do_what_they_are_called() -> None:
+def test_the_known_kernels_do_what_they_are_called():
     stripes = torch.tensor([0.0, 0, 1, 1, 0]).repeat(5, 1)
     images = torch.stack([stripes, stripes.T, torch.ones(5, 5)])[:, None]
     known = shapes.kernels().items()
@@ -47,7 +47,7 @@ def test_the_known_kernels_do_what_they_are_called() -> None:
 
 @settings(max_examples=200)
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.data())
-def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, data) -> None:
+def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, data):
     image, kernel = torch.rand(6, 7), torch.rand(kernel_size, kernel_size) - 0.7
     expected = F.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
     place = data.draw(st.integers(0, expected.numel() - 1))
@@ -93,7 +93,7 @@ def stacks(draw, widening=True):
 
 @settings(max_examples=400)
 @given(stacks(), st.integers(1, 3), st.booleans())
-def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training) -> None:
+def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training):
     model, shape = drawn
     images = torch.rand(count, *shape) - 0.5
     model.eval()
@@ -140,14 +140,14 @@ class Backwards(nn.Module):
         return self.last(self.first(self.first(x)))
 
 
-def test_rows_stand_in_the_order_of_running_and_parameters_count_once() -> None:
+def test_rows_stand_in_the_order_of_running_and_parameters_count_once():
     rows = [("first Linear", (4,), 20), ("first Linear", (4,), 0), ("last Linear", (4,), 4)]
     assert shapes.layer_shapes(Backwards(), (4,)) == rows
     assert shapes.multiply_adds(Backwards(), (4,)) == 3 * 16
 
 
 @pytest.mark.parametrize("like", [{}, {"dtype": torch.float64}, {"device": "meta"}], ids=str)
-def test_a_lone_layer_of_any_type_on_any_device_has_a_table(like) -> None:
+def test_a_lone_layer_of_any_type_on_any_device_has_a_table(like):
     assert shapes.layer_shapes(nn.Linear(3, 2, **like), (3,)) == [("Linear", (2,), 8)]
     assert shapes.multiply_adds(nn.Linear(3, 2, **like), (3,)) == 6
 
@@ -166,7 +166,7 @@ def positive(layer):
 
 @settings(max_examples=400)
 @given(stacks(widening=False), st.data())
-def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data) -> None:
+def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data):
     row = shapes.receptive_field(drawn[0])[-1]
     # Large enough for some units that see no edge.
     size = row.size + 2 * row.jump
@@ -187,7 +187,7 @@ def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data) -> 
         assert not inside or (places[0], places[-1]) == (first, first + row.size - 1)
 
 
-def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_all() -> None:
+def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_all():
     pool = nn.MaxPool2d(2)
     layers = [nn.Conv2d(1, 1, 3), pool, nn.Conv2d(1, 1, 3), pool]  # held twice, and so run twice
     rows = shapes.receptive_field(layers)
@@ -207,7 +207,7 @@ def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_al
     ],
     ids=str,
 )
-def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer) -> None:
+def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer):
     with pytest.raises(ValueError, match=rf"^{type(layer).__name__}.*(not known|not one number)"):
         shapes.receptive_field([nn.Conv2d(1, 1, 3), layer])
 
@@ -217,7 +217,7 @@ def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer) -> None:
     [CNN(), MLP((5,)), SmallCNN(), make_cnn(pooling="average", activation="GELU")],
     ids=lambda model: type(model).__name__,
 )
-def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model) -> None:
+def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model):
     image = torch.rand(1, 28, 28)
     ran = shapes.layer_outputs(model, image[None])
     outputs = {f"{name} {type(layer).__name__}": output[0] for name, layer, output in ran}
@@ -241,7 +241,7 @@ def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model) -> N
             assert step.patch == shapes.seen_patch(view, image, unit[1:])
 
 
-def test_each_view_is_of_its_layer() -> None:
+def test_each_view_is_of_its_layer():
     model, image = MLP((5,)), torch.rand(1, 28, 28)
     views = shapes.layer_views(model, image)
     _flatten, *ran = shapes.layer_outputs(model, image[None])

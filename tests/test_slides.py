@@ -16,19 +16,19 @@ LESSONS = lessons()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slides")
     main(LESSONS, folder)
     return folder
 
 
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem[:2])
-def path(request: pytest.FixtureRequest) -> Path:
+def path(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
-def deck(path: Path, folder: Path) -> BeautifulSoup:
+def deck(path, folder):
     return parse(folder / f"{path.stem}.html")
 
 
@@ -70,7 +70,7 @@ def letters(text: str) -> str:
     return re.sub(r"\W", "", text)
 
 
-def test_every_text_is_in_the_deck_and_every_page_too(path, deck) -> None:
+def test_every_text_is_in_the_deck_and_every_page_too(path, deck):
     texts = shown_cells(path, "markdown")
     for tag, cell in zip(deck.select(".jp-MarkdownCell"), texts, strict=True):
         # A paragraph in plain words; marks, links, formulas and code look otherwise there.
@@ -85,7 +85,7 @@ def test_every_text_is_in_the_deck_and_every_page_too(path, deck) -> None:
     assert "$$" not in deck.get_text()
 
 
-def test_no_page_shows_only_a_heading_a_call_or_folded_text(deck) -> None:
+def test_no_page_shows_only_a_heading_a_call_or_folded_text(deck):
     for page in pages(deck):
         codes = [tag.get_text() for tag in page.select(".jp-CodeCell .jp-InputArea pre")]
         lines = ast.parse("\n".join(codes)).body
@@ -94,13 +94,13 @@ def test_no_page_shows_only_a_heading_a_call_or_folded_text(deck) -> None:
         assert texts or more or page.select(".jp-OutputArea-output"), page.get_text()
 
 
-def test_a_cell_that_only_confirms_what_the_text_says_is_on_no_page(path) -> None:
+def test_a_cell_that_only_confirms_what_the_text_says_is_on_no_page(path):
     for cell in shown_cells(path, "code"):
         told = "".join(output.get("text", "") for output in cell.outputs)
         assert not (cell.source.startswith("print(") and re.fullmatch(r"(.*: True\n)+", told))
 
 
-def test_links_lead_to_the_neighbouring_decks(path, deck, folder) -> None:
+def test_links_lead_to_the_neighbouring_decks(path, deck, folder):
     links = [tag["href"] for tag in deck.select(".jp-MarkdownCell a")]
     place = LESSONS.index(path)
     neighbours = LESSONS[max(0, place - 1) : place + 2]
@@ -109,7 +109,7 @@ def test_links_lead_to_the_neighbouring_decks(path, deck, folder) -> None:
         assert link.startswith("https://") or (folder / link).exists(), link
 
 
-def test_a_link_leads_to_a_deck_or_to_the_same_file() -> None:
+def test_a_link_leads_to_a_deck_or_to_the_same_file():
     folders = ROOT / "notebooks", ROOT / "slides"
     assert deck_link("02_tensor_shapes.ipynb#9.-Stride", *folders) == "02_tensor_shapes.html"
     assert deck_link("images/digits.png", *folders) == "../notebooks/images/digits.png"
@@ -117,7 +117,7 @@ def test_a_link_leads_to_a_deck_or_to_the_same_file() -> None:
         assert deck_link(url, *folders) == url
 
 
-def test_a_traceback_of_one_frame_says_nothing_of_left_out_lines() -> None:
+def test_a_traceback_of_one_frame_says_nothing_of_left_out_lines():
     frames = ["Cell In[1], line 1\n----> 1 plt.imshow(image)\n", "TypeError: bad"]
     assert shortened(["-" * 75, "TypeError   Traceback", *frames]) == frames
 
@@ -139,7 +139,7 @@ def build(folder: Path, *cells: NotebookNode) -> BeautifulSoup:
     return parse(path.with_suffix(".html"))
 
 
-def test_an_output_to_predict_waits_for_a_key_and_its_code_does_not(tmp_path: Path) -> None:
+def test_an_output_to_predict_waits_for_a_key_and_its_code_does_not(tmp_path):
     printed = new_output("stream", text="4")
     cells = [code("before = 1", printed), text("**Predict.** How many?")]
     cells += [code("two = 2", slide_type="fragment"), code("two + two", printed)]
@@ -149,7 +149,7 @@ def test_an_output_to_predict_waits_for_a_key_and_its_code_does_not(tmp_path: Pa
     assert not soup.select(".fragment .jp-InputArea")
 
 
-def test_what_a_page_shows_beside_its_cells(tmp_path: Path) -> None:
+def test_what_a_page_shows_beside_its_cells(tmp_path):
     (tmp_path / "digit.png").write_bytes(b"\x89PNG")
     pad = new_output("display_data", data={WIDGET: {}, "text/plain": "VBox(children=())"})
     soup = build(
@@ -171,7 +171,7 @@ def test_what_a_page_shows_beside_its_cells(tmp_path: Path) -> None:
     assert (tmp_path / REVEAL / "LICENSE").is_file(), "the one file of it that no page loads"
 
 
-def test_what_is_missing_ends_with_what_to_do(tmp_path: Path) -> None:
+def test_what_is_missing_ends_with_what_to_do(tmp_path):
     with pytest.raises(SystemExit, match=r"05_trial.ipynb: cell 2 \('1 \+ 1'\).*inspector"):
         build(tmp_path, new_code_cell("1 + 1\n2"))
     with pytest.raises(SystemExit, match=r"cell 2 .* no output: .*make notebooks ARGS=.*05_trial"):

@@ -53,12 +53,12 @@ def test_the_live_curve_costs_its_time_over_that_without_it(capsys, monkeypatch)
     assert capsys.readouterr().out == "1.500\n1.500\nmedian 1.500\n"
 
 
-def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, capsys) -> None:
+def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, capsys):
     lessons, copies = tmp_path / "notebooks", tmp_path / "mine"
     (lessons / "images").mkdir(parents=True)
     copied = ["01.ipynb", "02.ipynb", "GLOSSARY.md", "images/01.png"]
 
-    def write(text: str) -> None:
+    def write(text: str):
         for name in [*copied, "cnn.pt", ".hidden.ipynb"]:
             (lessons / name).write_text(text)
         copy_lessons(lessons, copies)

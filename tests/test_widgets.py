@@ -59,7 +59,7 @@ def drawn(monkeypatch):
 
 
 @each
-def test_each_control_has_a_name_and_changes_the_figure_with_its_text(make, monkeypatch) -> None:
+def test_each_control_has_a_name_and_changes_the_figure_with_its_text(make, monkeypatch):
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda *a, **named: save(*a, **named | {"dpi": 25}))
     widget, other = make(), make()
@@ -82,7 +82,7 @@ def test_each_control_has_a_name_and_changes_the_figure_with_its_text(make, monk
 
 
 @each
-def test_the_ends_of_every_slider_can_be_shown_and_each_move_draws_once(make, drawn) -> None:
+def test_the_ends_of_every_slider_can_be_shown_and_each_move_draws_once(make, drawn):
     widget = make()
     assert len(drawn) == 1
     for index in (-1, 0):
@@ -104,7 +104,7 @@ def test_the_ends_of_every_slider_can_be_shown_and_each_move_draws_once(make, dr
         (lambda: widgets.drawing_pad(CNN()), "feature maps", ("block_1", "block_2")),
     ],
 )
-def test_what_comes_while_a_figure_is_drawn_is_drawn_after_it(make, name, values) -> None:
+def test_what_comes_while_a_figure_is_drawn_is_drawn_after_it(make, name, values):
     widget, seen = make(), []
     thread = threading.Thread(target=move, args=(widget, (name, values[1])))
 
@@ -123,7 +123,7 @@ def test_what_comes_while_a_figure_is_drawn_is_drawn_after_it(make, name, values
     assert gc.isenabled(), "the garbage collector waits while something is drawn, and no longer"
 
 
-def test_digits_of_a_class_are_leafed_through_and_a_pixel_is_told_and_framed(drawn) -> None:
+def test_digits_of_a_class_are_leafed_through_and_a_pixel_is_told_and_framed(drawn):
     widget = MAKERS["leaf_through"]()
     value = DATASET.data[0, 8, 12].item()
     told = f"sample 0 is a 4; image[0, 8, 12] = {value / 255:.4f} = {value} / 255"
@@ -142,7 +142,7 @@ def test_digits_of_a_class_are_leafed_through_and_a_pixel_is_told_and_framed(dra
         assert move(widget, ("number", number.max)).startswith(told)
 
 
-def test_slow_motion_tells_the_sum_and_the_sizes(drawn) -> None:
+def test_slow_motion_tells_the_sum_and_the_sizes(drawn):
     image = torch.zeros(5, 6)
     image[:3, :3] = torch.tensor([[0.5, 1, 0.25], [1, 1, 1], [0, 1 / 255, 0]])
     widget = widgets.convolution_in_slow_motion({"image": image})
@@ -161,7 +161,7 @@ def test_slow_motion_tells_the_sum_and_the_sizes(drawn) -> None:
     assert {name: controls(widget)[name].value for name in typed} == typed
 
 
-def test_the_window_starts_at_an_edge_and_stays_where_it_can(drawn) -> None:
+def test_the_window_starts_at_an_edge_and_stays_where_it_can(drawn):
     digit, small = torch.zeros(9, 12), torch.eye(4)
     digit[5:, :7] = 1
     widget = widgets.convolution_in_slow_motion({"digit": digit, "small": small})
@@ -181,7 +181,7 @@ def test_the_window_starts_at_an_edge_and_stays_where_it_can(drawn) -> None:
         assert place.max == step.output.numel() - 1
 
 
-def test_a_known_kernel_fills_the_boxes_and_a_typed_number_makes_it_your_own(drawn) -> None:
+def test_a_known_kernel_fills_the_boxes_and_a_typed_number_makes_it_your_own(drawn):
     widget = MAKERS["convolution_in_slow_motion"]()
     boxes, place = parts(widget, BoundedFloatText), ("window's place", 7)
     move(widget, place)
@@ -200,7 +200,7 @@ def test_a_known_kernel_fills_the_boxes_and_a_typed_number_makes_it_your_own(dra
     assert controls(widget)[place[0]].value == 7
 
 
-def test_a_unit_is_chosen_and_stays_where_it_was_on_the_digit(drawn) -> None:
+def test_a_unit_is_chosen_and_stays_where_it_was_on_the_digit(drawn):
     widget = MAKERS["network_explorer"]()
     part, unit = controls(widget), [("channel", 4), ("row", 2), ("column", 1), ("input channel", 3)]
     text = move(widget, ("digit", 2), ("layer", "3 Conv2d, ReLU"), *unit)
@@ -228,7 +228,7 @@ def test_a_unit_is_chosen_and_stays_where_it_was_on_the_digit(drawn) -> None:
     assert NETWORK.training
 
 
-def test_the_beliefs_of_each_epoch_are_told_from_before_the_training_on(drawn) -> None:
+def test_the_beliefs_of_each_epoch_are_told_from_before_the_training_on(drawn):
     widget, live = MAKERS["belief_by_epoch"](), widgets.LiveLoss(1)
     told = ["before training: 1 of 3 right; probability of the right digit 0.22 on average"]
     told += ["after epoch 1: 2 of 3 right; probability of the right digit 0.47 on average"]
@@ -240,7 +240,7 @@ def test_the_beliefs_of_each_epoch_are_told_from_before_the_training_on(drawn) -
         assert all(map(torch.equal, figure, (IMAGES, LABELS, BELIEFS[1])))
 
 
-def test_a_digit_is_changed_as_the_sliders_say(drawn) -> None:
+def test_a_digit_is_changed_as_the_sliders_say(drawn):
     before = torch.get_rng_state()
     widget = MAKERS["digit_changer"]()
     told = "digit 0 is a 7; rotated by up to 10°, stretched by up to 10%, moved by up to 2 pixels"
@@ -254,7 +254,7 @@ def test_a_digit_is_changed_as_the_sliders_say(drawn) -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_a_digit_is_moved_and_the_networks_answers_are_told(drawn) -> None:
+def test_a_digit_is_moved_and_the_networks_answers_are_told(drawn):
     widget = MAKERS["shifted_digit"]()
     assert move(widget).startswith("digit 0 is a 7; moved 0 to the right, 0 down\n")
     told = {(3, -4): "3 to the right, 4 up", (-10, 10): "10 to the left, 10 down"}

@@ -28,7 +28,7 @@ KEPT = re.compile(
 class Desk:
     """A notebook of the lab's folder that is open in JupyterLab, and its kernel."""
 
-    def __init__(self, page: Page, lab: Lab, name: str) -> None:
+    def __init__(self, page: Page, lab: Lab, name: str):
         self.page, self.lab, self.name = page, lab, name
         self.panel = page.locator(".jp-NotebookPanel")
         self.asked: list[str] = []
@@ -40,29 +40,29 @@ class Desk:
         self.session = next(one for one in sessions if one["path"] == name)
         self.held_before = self.kernel_holds()
 
-    def reload(self) -> None:
+    def reload(self):
         """Save, and load the page again; the kernel goes on."""
         self._choose("File", "docmanager:save")
         self.page.wait_for_timeout(1_000)
         self.page.reload()
         self._wait_until_open()
 
-    def _wait_until_open(self) -> None:
+    def _wait_until_open(self):
         expect(self.panel.locator(".jp-CodeCell").first).to_be_visible(timeout=QUICK)
         # Whoever runs a cell before there is a kernel is asked for one, at least in JupyterLab 4.6.
         toolbar = self.panel.locator(".jp-NotebookPanel-toolbar")
         expect(toolbar).to_contain_text("Python 3", timeout=QUICK)
         self._wait_until_idle()
 
-    def _wait_until_idle(self) -> None:
+    def _wait_until_idle(self):
         indicator = self.panel.locator(".jp-Notebook-ExecutionIndicator").first
         expect(indicator).to_have_attribute("data-status", "idle", timeout=QUICK)
 
-    def _choose(self, menu: str, command: str) -> None:
+    def _choose(self, menu: str, command: str):
         self.page.get_by_role("menuitem", name=menu, exact=True).click()
         self.page.locator(f'.lm-Menu-item[data-command="{command}"]').click()
 
-    def run_all(self) -> None:
+    def run_all(self):
         """Clear all outputs, choose *Run All Cells*, wait until every cell has run, and save."""
         prompts, ran = self.panel.locator(".jp-CodeCell .jp-InputPrompt"), re.compile(r"\d")
         self._choose("Edit", "editmenu:clear-all")
