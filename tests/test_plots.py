@@ -108,6 +108,7 @@ def test_a_figure_is_whole_and_readable_and_leaves_no_trace(name):
     assert (corners < figure.get_size_inches() + 0.01).all(), "something is drawn beyond the paper"
     sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
     assert min(sizes, default=10) >= 10
+    assert len(figure.alt) > 12, "it has words of its own"
     assert (dict(plt.rcParams), pickle.dumps(FIGURES[name])) == (settings, given)
 
 
@@ -223,7 +224,7 @@ def test_curves_are_the_numbers_given():
     assert lines("spread")["_child0"] == ([95, 96, 94], [0, 0, 0])
 
 
-def test_bars_are_as_long_as_their_numbers():
+def test_bars_and_fields_are_as_long_and_bright_as_their_numbers():
     def bars(name: str, number: int, size: str) -> list[float]:
         return [getattr(bar, f"get_{size}")() for bar in drawn(name).axes[number].patches]
 
@@ -233,38 +234,31 @@ def test_bars_are_as_long_as_their_numbers():
     assert before[0].get_x() < after[0].get_x() < before[1].get_x()
     assert bars("shifted_digit", 2, "width") == pytest.approx(PROBABILITIES[1].tolist())
     assert bars("reliability", 1, "height") == [part.count for part in BINS]
-
-
-def test_each_watched_digit_stands_above_its_own_probabilities():
-    [ax] = drawn("watched").axes
-    bars = [bar for bar in ax.patches if not same_color(bar.get_facecolor(), "#EEEEEE")]
-    bars = np.array(bars).reshape(5, 10)
-    for image, label, row, picture, mine in zip(
-        IMAGES, LABELS, PROBABILITIES, ax.images, bars, strict=True
-    ):
-        assert np.allclose(picture.get_array(), image[0])
-        left, right, *_ = picture.get_extent()
-        assert [left < bar.get_x() + 1 < right + 2 for bar in mine] == [True] * 10
-        assert [-bar.get_height() / 10 for bar in mine] == pytest.approx(row.tolist())
-        assert same_color(mine[label].get_facecolor(), plots.BLUE)
-        hatched = [digit for digit, bar in enumerate(mine) if bar.get_hatch()]
-        assert hatched == list({row.argmax().item()} - {label.item()})
-
-
-def test_each_digit_stands_beside_its_own_probabilities():
-    [ax] = drawn("predictions").axes
-    bars = {(bar.get_y(), bar.get_x()): bar for bar in ax.patches}  # the pale ones lie below
-    for image, label, row, picture in zip(IMAGES, LABELS, PROBABILITIES, ax.images, strict=True):
-        assert np.allclose(picture.get_array(), image[0])
-        left, _, bottom, top = picture.get_extent()
-        mine = [bars[place] for place in sorted(bars) if top < place[0] < bottom]
-        mine = [bar for bar in mine if bar.get_x() == left + 12]
-        assert [bar.get_width() / 10 for bar in mine] == pytest.approx(row.tolist())
-        assert same_color(mine[label].get_facecolor(), plots.BLUE)
-        hatched = [digit for digit, bar in enumerate(mine) if bar.get_hatch()]
-        assert hatched == list({row.argmax().item()} - {label.item()})
     field = drawn("beliefs").axes[1].images[0].get_array()
     assert np.allclose(field, PROBABILITIES[0][:, None].expand(10, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "length", "first", "step"),  # the first bar's place, from the picture's corner
+    [
+        ("watched", lambda bar: -bar.get_height(), (-0.92, 19), (1, 0)),
+        ("predictions", lambda bar: bar.get_width(), (12, 0.08), (0, 1)),
+    ],
+)
+def test_each_digit_stands_beside_its_own_probabilities(name, length, first, step):
+    [ax] = drawn(name).axes
+    bars = [bar for bar in ax.patches if not same_color(bar.get_facecolor(), "#EEEEEE")]
+    for image, label, row, picture, mine in zip(
+        IMAGES, LABELS, PROBABILITIES, ax.images, np.reshape(bars, (5, 10)), strict=True
+    ):
+        assert np.allclose(picture.get_array(), image[0])
+        left, *_, top = picture.get_extent()
+        places = np.add([left, top], first) + np.outer(range(10), step)
+        assert np.allclose([bar.get_xy() for bar in mine], places)
+        assert [length(bar) / 10 for bar in mine] == pytest.approx(row.tolist())
+        assert same_color(mine[label].get_facecolor(), plots.BLUE)
+        hatched = [digit for digit, bar in enumerate(mine) if bar.get_hatch()]
+        assert hatched == list({row.argmax().item()} - {label.item()})
 
 
 def test_numbers_stand_where_they_belong():
@@ -297,31 +291,22 @@ def test_frames_stand_around_what_they_name():
     assert crop.mask[:3].all(), "what lies outside the image is empty"
 
 
-@pytest.mark.parametrize(
-    ("name", "linear", "window"),
-    [("network conv", NETWORK[3], np.s_[:, 3:6, 4:7]), ("network logit", NETWORK[6], np.s_[:])],
-)
-def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, window):
+@pytest.mark.parametrize("name", ["network conv", "network logit"])
+def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name):
     ax, _, *panels, bars = drawn(name).axes
     _, step, in_channel = FIGURES[name]
-    view, (channel, *_) = VIEWS[step.layer], step.unit
-    seen = view.input[window]
-    kernel = linear.weight[channel].detach().reshape(seen.shape)
-    for panel, values in zip(panels, (seen, kernel, seen * kernel), strict=True):
+    view, seen, kernel = VIEWS[step.layer], step.window, step.kernel
+    products = seen * kernel
+    for panel, values in zip(panels, (seen, kernel, products), strict=True):
         assert np.allclose(panel.images[0].get_array(), values[in_channel])
         numbers = values[in_channel].flatten() if name == "network conv" else []
         assert [text.get_text() for text in panel.texts] == [f"{n:z.3f}" for n in numbers]
-    sums = (seen * kernel).sum(dim=(1, 2))
+    sums = products.sum(dim=(1, 2))
     assert [bar.get_height() for bar in bars.patches] == pytest.approx(sums.tolist())
-    # What is told is what the layer puts out.
-    total = sums.sum() + linear.bias[channel]
-    told = f"{sums.sum():z.3f}\n+ bias {linear.bias[channel]:z.3f} = {total:z.3f}"
-    told += f", ReLU {total.relu():z.3f}" if name == "network conv" else ""
-    assert view.output[step.unit] == pytest.approx(
-        (total.relu() if "ReLU" in told else total).item()
-    )
+    told = f"{sums.sum():z.3f}\n+ bias {step.bias:z.3f} = {step.total:z.3f}"
+    told += f", ReLU {view.output[step.unit]:z.3f}" if name == "network conv" else ""
     assert bars.get_title() == f"sums of all {len(sums)} channels: {told}"
-    at = (seen * kernel).abs().argmax()
+    at = products.abs().argmax()
     largest = f"{seen.flatten()[at]:z.3f} × {kernel.flatten()[at]:z.3f}"
     told = f"{seen.numel():,} products, the largest {largest}, sum {told}"
     first = f"{seen[in_channel, 0, 0]:z.3f} × {kernel[in_channel, 0, 0]:z.3f} + …"
@@ -346,15 +331,11 @@ def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, w
     assert [text.get_text() for text in ax.texts][-10:] == written
 
 
-def test_of_a_pooling_the_largest_is_told():
-    largest = VIEWS[1].output[3, 5, 6]
-    assert drawn("network pool").alt.endswith(f"= {largest:z.3f}, the largest of 4")
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("kernels", "Kernels, blue below 0, white 0, red above: kernel 0; 1; 2; 3;"),
+        ("network pool", f"= {VIEWS[1].output[3, 5, 6]:z.3f}, the largest of 4"),
         ("rates", "step across, learning rate up, one cycle from 2.4 to 0.214, constant at 1"),
         ("before_after", "Bars for MLP, CNN: in order, then not: accuracy, % up, 96 99, 95.5 91"),
         ("predictions", "Digits and their probabilities: 4 read as 4 with 44%, 0 read as 8"),
@@ -373,11 +354,6 @@ def test_a_figure_that_a_lesson_draws_itself_has_words_too():
         ax.set_title(title)
     plt.close(figure)
     assert shown._in_words(figure) == "2 pictures: 4; 7"
-
-
-@each_figure
-def test_every_figure_has_words_of_its_own(name):
-    assert len(drawn(name).alt) > 12
 
 
 @pytest.mark.parametrize(
