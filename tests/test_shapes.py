@@ -16,7 +16,7 @@ SIZES = {"kernel_size": (1, 7), "stride": (1, 4), "padding": (0, 5), "dilation":
 geometries = st.fixed_dictionaries({name: st.integers(*ends) for name, ends in SIZES.items()})
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.integers(1, 30), geometries)
 def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry):
     try:
@@ -91,7 +91,7 @@ def stacks(draw, widening=True):
     return nn.Sequential(*stack), (first, draw(st.integers(1, 40)), draw(st.integers(1, 40)))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(stacks(), st.integers(1, 3), st.booleans())
 def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training):
     model, shape = drawn
@@ -144,12 +144,8 @@ def test_rows_stand_in_the_order_of_running_and_parameters_count_once():
     rows = [("first Linear", (4,), 20), ("first Linear", (4,), 0), ("last Linear", (4,), 4)]
     assert shapes.layer_shapes(Backwards(), (4,)) == rows
     assert shapes.multiply_adds(Backwards(), (4,)) == 3 * 16
-
-
-@pytest.mark.parametrize("like", [{}, {"dtype": torch.float64}, {"device": "meta"}], ids=str)
-def test_a_lone_layer_of_any_type_on_any_device_has_a_table(like):
-    assert shapes.layer_shapes(nn.Linear(3, 2, **like), (3,)) == [("Linear", (2,), 8)]
-    assert shapes.multiply_adds(nn.Linear(3, 2, **like), (3,)) == 6
+    lone = nn.Linear(3, 2, dtype=torch.float64, device="meta")
+    assert shapes.layer_shapes(lone, (3,)) == [("Linear", (2,), 8)]
 
 
 def positive(layer):
@@ -164,7 +160,7 @@ def positive(layer):
     return layer.double().eval()
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(stacks(widening=False), st.data())
 def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data):
     row = shapes.receptive_field(drawn[0])[-1]
@@ -225,27 +221,18 @@ def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model):
     after = [view.input for view in views[1:]] + [ran[-1][2][0, :, None, None]]
     for number, view in enumerate(views):
         assert torch.equal(view.output, after[number])
-        channels, height, width = view.output.shape
+        last, low, right = (size - 1 for size in view.output.shape)
         # At two corners, where there may be padding, and inside.
-        for unit in ((0, 0, 0), (channels - 1, height - 1, 0), (1, height // 2, width // 3)):
+        for unit in ((0, 0, 0), (last, low, 0), (1, low // 2, right // 3)):
             step = shapes.unit_step(views, number, unit)
             before = outputs[view.title.split(",")[0]].reshape(view.output.shape)[unit].item()
             assert step.total == pytest.approx(before, abs=1e-5)
             told = (step.window * step.kernel).sum().item() + step.bias
             assert told == pytest.approx(step.total, abs=1e-5)
             top, left = (9 + corner for corner in step.corner)
-            around = F.pad(view.input, (9,) * 4)[:, top:, left:]
-            assert torch.equal(
-                around[:, : step.window.shape[1], : step.window.shape[2]], step.window
-            )
-            assert step.patch == shapes.seen_patch(view, image, unit[1:])
-
-
-def test_each_view_is_of_its_layer():
-    model, image = MLP((5,)), torch.rand(1, 28, 28)
-    views = shapes.layer_views(model, image)
-    _flatten, *ran = shapes.layer_outputs(model, image[None])
-    for view, (_, _, output) in zip(views, ran, strict=True):
-        assert torch.equal(view.output.flatten(), output[0])
-    assert [view.field for view in views] == [None] * 3
-    assert shapes.seen_patch(views[-1], image, (0, 0)) == (0, 0, 28, 28)
+            _, height, width = step.window.shape
+            around = F.pad(view.input, (9,) * 4)[:, top : top + height, left : left + width]
+            assert torch.equal(around, step.window)
+            sees_all = isinstance(view.layer, nn.Linear)
+            patch = (0, 0, 28, 28) if sees_all else shapes.seen_patch(view, image, unit[1:])
+            assert step.patch == patch

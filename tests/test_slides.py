@@ -5,12 +5,12 @@ from pathlib import Path
 import re
 
 from bs4 import BeautifulSoup, Tag
-from build_slides import REVEAL, deck_link, main, shortened
+from build_slides import REVEAL, main, shortened
 import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 import pytest
-from run_notebooks import ROOT, WIDGET, lessons
+from run_notebooks import WIDGET, lessons
 
 LESSONS = lessons()
 
@@ -94,12 +94,6 @@ def test_no_page_shows_only_a_heading_a_call_or_folded_text(deck):
         assert texts or more or page.select(".jp-OutputArea-output"), page.get_text()
 
 
-def test_a_cell_that_only_confirms_what_the_text_says_is_on_no_page(path):
-    for cell in shown_cells(path, "code"):
-        told = "".join(output.get("text", "") for output in cell.outputs)
-        assert not (cell.source.startswith("print(") and re.fullmatch(r"(.*: True\n)+", told))
-
-
 def test_links_lead_to_the_neighbouring_decks(path, deck, folder):
     links = [tag["href"] for tag in deck.select(".jp-MarkdownCell a")]
     place = LESSONS.index(path)
@@ -107,14 +101,6 @@ def test_links_lead_to_the_neighbouring_decks(path, deck, folder):
     assert {f"{other.stem}.html" for other in neighbours if other != path} <= set(links)
     for link in links:
         assert link.startswith("https://") or (folder / link).exists(), link
-
-
-def test_a_link_leads_to_a_deck_or_to_the_same_file():
-    folders = ROOT / "notebooks", ROOT / "slides"
-    assert deck_link("02_tensor_shapes.ipynb#9.-Stride", *folders) == "02_tensor_shapes.html"
-    assert deck_link("images/digits.png", *folders) == "../notebooks/images/digits.png"
-    for url in ("#in-short", "https://pytorch.org/get-started"):
-        assert deck_link(url, *folders) == url
 
 
 def test_a_traceback_of_one_frame_says_nothing_of_left_out_lines():
