@@ -23,7 +23,7 @@ SECTIONS = {
 }
 
 
-def mentions(terms: str, text: str) -> list[str]:
+def mentions(terms, text):
     """Return the mark before each mention. Most terms are words, and looked for outside of code."""
     names = "|".join(re.findall(r"\*\*(.+?)\*\*", terms))
     text = re.sub(r"```.*?```|\$[^$]*\$", "", text)
@@ -33,7 +33,7 @@ def mentions(terms: str, text: str) -> list[str]:
     return re.findall(rf"(\*{{0,2}})\b(?:{names})s?\b", " ".join(parts[::2]), re.I)
 
 
-def used_before_explained(sections: dict[str, str]) -> list[str]:
+def used_before_explained(sections):
     """Return the terms whose first mention is not in italics, or code, in the section that the
     glossary names first."""
     early = []

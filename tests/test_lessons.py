@@ -1,11 +1,9 @@
 """What every lesson has to keep, beyond what nbval compares."""
 
 import ast
-from collections.abc import Iterator
 import dis
 import itertools
 import json
-from pathlib import Path
 import re
 import subprocess
 import sys
@@ -14,7 +12,6 @@ from types import CodeType
 import matplotlib.pyplot as plt
 from mnist_helpers.exercises import _EXERCISES, judge
 import nbformat
-from nbformat import NotebookNode
 import pytest
 from run_notebooks import ROOT, lessons, without_folders
 
@@ -24,7 +21,7 @@ MACHINE_PATH = re.compile(r"(?<![\w.])(?:/(?:root|home|work|tmp|usr|opt|Users|pr
 
 
 class Lesson:
-    def __init__(self, path: Path):
+    def __init__(self, path):
         self.path, self.number = path, int(path.name[:2])
         self.notebook = nbformat.read(path, as_version=4)
         self.cells = self.notebook.cells
@@ -34,7 +31,7 @@ class Lesson:
         parts = re.findall(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", self.prose, flags=re.M | re.S)
         self.sections = dict(parts)
 
-    def exercises(self) -> Iterator[tuple[str, NotebookNode, str, str]]:
+    def exercises(self):
         """Yield of each its number, its cell, what that gives to `check`, and the solution."""
         for text, cell, folded in zip(self.cells, self.cells[1:], self.cells[2:], strict=False):
             if EXERCISE in tags(cell):
@@ -52,11 +49,11 @@ def lesson(request):
     return request.param
 
 
-def tags(cell: NotebookNode) -> list[str]:
+def tags(cell):
     return cell.metadata.get("tags", [])
 
 
-def output_texts(cell: NotebookNode) -> Iterator[str]:
+def output_texts(cell):
     for output in cell.outputs:
         yield from [output.get("text", ""), *output.get("traceback", [])]
         for kind, value in output.get("data", {}).items():
@@ -102,7 +99,7 @@ def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them():
         assert without_folders(line.format(folders + file)) == line.format(file)
 
 
-def definitions(source: str) -> dict[str, str]:
+def definitions(source):
     """Return the functions and classes of a module or cell as comparable text: without docstrings
     and type hints."""
     tree = ast.parse(source)
@@ -219,7 +216,7 @@ def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson
     )
 
 
-def names_wanted_and_bound(code: str | CodeType) -> tuple[set[str], set[str]]:
+def names_wanted_and_bound(code):
     """Return the names that some code loads before it binds them, and those that it binds. What a
     function loads counts where the function is defined, but for itself."""
     wanted, bound = set(), set()
@@ -233,7 +230,7 @@ def names_wanted_and_bound(code: str | CodeType) -> tuple[set[str], set[str]]:
     return wanted, bound
 
 
-def with_what_it_needs(source: str, above: list[str]) -> str:
+def with_what_it_needs(source, above):
     """Return some code after those cells above that bind what it wants, and what they want."""
     for cell in reversed(above):
         if names_wanted_and_bound(source)[0] & names_wanted_and_bound(cell)[1]:
@@ -252,7 +249,7 @@ def test_every_solution_is_right_and_runs_with_what_the_lesson_defines(lesson):
         assert verdict.right, f"{number}: {verdict.message}"
 
 
-def names_rebound(source: str) -> set[str]:
+def names_rebound(source):
     """Return what some code reads and binds anew: run twice, it goes on from its own result."""
     return set.intersection(*names_wanted_and_bound(source))
 

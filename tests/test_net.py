@@ -8,7 +8,7 @@ from PIL import Image
 import pytest
 
 
-def picture(**settings) -> Image.Image:
+def picture(**settings):
     figure, ax = plt.subplots(figsize=(6, 4))
     ax.plot([1, 3, 2, 5], linewidth=2)
     ax.set(**{"xlabel": "learning rate", "ylabel": "loss", **settings})

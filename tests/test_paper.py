@@ -12,14 +12,14 @@ import torch
 FIVE = [(90, 52, 140, 48), (90, 60, 85, 120), (85, 120, 130, 135), (130, 135, 80, 190)]
 
 
-def page(*lines, ink=30, width=5) -> Image.Image:
+def page(*lines, ink=30, width=5):
     picture = Image.new("L", (260, 260), 235)
     for line in lines:
         ImageDraw.Draw(picture).line(line, ink, width)
     return picture
 
 
-def saved(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
+def saved(picture, kind="PNG", **options):
     picture.save(file := io.BytesIO(), kind, **options)
     return file.getvalue()
 

@@ -6,7 +6,6 @@ import pickle
 from types import SimpleNamespace
 
 from matplotlib.colors import same_color
-from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
 from matplotlib.text import Text
 from mnist_helpers import insights, plots, shapes
@@ -24,7 +23,7 @@ class Value(SimpleNamespace):
     __hash__, __eq__ = object.__hash__, object.__eq__
 
 
-def seeded(*shape: int) -> torch.Tensor:
+def seeded(*shape):
     return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
@@ -87,7 +86,7 @@ each_figure = pytest.mark.parametrize("name", FIGURES)
 
 
 @functools.cache
-def drawn(name: str) -> Figure:
+def drawn(name):
     figure = getattr(plots, f"plot_{name.split()[0]}")(*FIGURES[name])
     plt.close(figure)
     return figure
@@ -200,7 +199,7 @@ def test_each_image_stands_under_its_title(name):
 
 
 def test_curves_are_the_numbers_given():
-    def lines(name: str, number: int = 0) -> dict[str, tuple[list, list]]:
+    def lines(name, number=0):
         curves = drawn(name).axes[number].lines
         return {line.get_label(): tuple(map(list, line.get_data())) for line in curves}
 
@@ -225,7 +224,7 @@ def test_curves_are_the_numbers_given():
 
 
 def test_bars_and_fields_are_as_long_and_bright_as_their_numbers():
-    def bars(name: str, number: int, size: str) -> list[float]:
+    def bars(name, number, size):
         return [getattr(bar, f"get_{size}")() for bar in drawn(name).axes[number].patches]
 
     assert bars("before_after", 0, "height") == [96, 99, 95.5, 91]
@@ -262,7 +261,7 @@ def test_each_digit_stands_beside_its_own_probabilities(name, length, first, ste
 
 
 def test_numbers_stand_where_they_belong():
-    def places(name: str, number: int = 0) -> dict[str, tuple]:
+    def places(name, number=0):
         texts = drawn(name).axes[number].texts
         return {text.get_text(): getattr(text, "xy", text.get_position()) for text in texts}
 
@@ -274,7 +273,7 @@ def test_numbers_stand_where_they_belong():
 
 
 def test_frames_stand_around_what_they_name():
-    def frame(name: str, number: int) -> tuple:
+    def frame(name, number):
         patch = drawn(name).axes[number].patches[0]
         return (*patch.get_xy(), patch.get_width(), patch.get_height())
 

@@ -3,7 +3,6 @@
 import ast
 import itertools
 import os
-from pathlib import Path
 import re
 import shutil
 import subprocess
@@ -24,7 +23,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def tracked(*patterns: str) -> list[Path]:
+def tracked(*patterns):
     if not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
     listing = subprocess.check_output(["git", "ls-files", *patterns], cwd=ROOT, text=True)

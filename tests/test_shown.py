@@ -4,7 +4,6 @@ import base64
 import io
 import re
 
-import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 import pytest
@@ -40,7 +39,7 @@ def cells(tmp_path_factory):
     return notebook.cells
 
 
-def figures(cell: nbformat.NotebookNode) -> list[dict]:
+def figures(cell):
     return [output.data for output in cell.outputs if "image/png" in output.get("data", {})]
 
 

@@ -1,10 +1,9 @@
 """The decks of slides: each holds its whole lesson. What they load a browser says (browser/)."""
 
 import ast
-from pathlib import Path
 import re
 
-from bs4 import BeautifulSoup, Tag
+from bs4 import BeautifulSoup
 from build_slides import REVEAL, main, shortened
 import nbformat
 from nbformat import NotebookNode
@@ -32,17 +31,17 @@ def deck(path, folder):
     return parse(folder / f"{path.stem}.html")
 
 
-def parse(path: Path) -> BeautifulSoup:
+def parse(path):
     return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
-def shown_cells(path: Path, kind: str) -> list[NotebookNode]:
+def shown_cells(path, kind):
     cells = nbformat.read(path, as_version=4).cells
     shown = [cell for cell in cells if cell.metadata.slideshow.slide_type not in ("skip", "notes")]
     return [cell for cell in shown if cell.cell_type == kind]
 
 
-def pages(soup: BeautifulSoup) -> list[Tag]:
+def pages(soup):
     return soup.select(".slides > section > section")
 
 
@@ -66,7 +65,7 @@ def test_every_code_cell_is_in_the_deck_with_its_output_unless_it_is_an_exercise
             assert output.get("text", "").strip() in tag.get_text()
 
 
-def letters(text: str) -> str:
+def letters(text):
     return re.sub(r"\W", "", text)
 
 
@@ -108,16 +107,16 @@ def test_a_traceback_of_one_frame_says_nothing_of_left_out_lines():
     assert shortened(["-" * 75, "TypeError   Traceback", *frames]) == frames
 
 
-def text(source: str, slide_type: str = "-") -> NotebookNode:
+def text(source, slide_type="-"):
     return new_markdown_cell(source, metadata={"slideshow": {"slide_type": slide_type}})
 
 
-def code(source: str, *outputs: NotebookNode, slide_type: str = "-", count: int | None = 1):
+def code(source, *outputs: NotebookNode, slide_type="-", count=1):
     metadata = {"slideshow": {"slide_type": slide_type}}
     return new_code_cell(source, metadata=metadata, outputs=[*outputs], execution_count=count)
 
 
-def build(folder: Path, *cells: NotebookNode) -> BeautifulSoup:
+def build(folder, *cells: NotebookNode):
     """Return the deck of a notebook of a title and these cells."""
     path = folder / "05_trial.ipynb"
     nbformat.write(new_notebook(cells=[text("# 05 Trial", "slide"), *cells]), path)

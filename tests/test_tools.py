@@ -58,12 +58,12 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
     (lessons / "images").mkdir(parents=True)
     copied = ["01.ipynb", "02.ipynb", "GLOSSARY.md", "images/01.png"]
 
-    def write(text: str):
+    def write(text):
         for name in [*copied, "cnn.pt", ".hidden.ipynb"]:
             (lessons / name).write_text(text)
         copy_lessons(lessons, copies)
 
-    def read() -> dict[str, str]:
+    def read():
         files = [path for path in copies.rglob("*.*") if path.is_file()]
         texts = {path.relative_to(copies).as_posix(): path.read_text() for path in files}
         return {name: text for name, text in texts.items() if name != ".copied.json"}

@@ -21,7 +21,7 @@ def run(capsys):
     shell = InteractiveShell.instance(colors="nocolor")
     shell.run_cell("from mnist_helpers.notebook import start_lesson; start_lesson()")
 
-    def run(cell: str) -> str:
+    def run(cell):
         shell.run_cell(cell)
         return capsys.readouterr().out
 

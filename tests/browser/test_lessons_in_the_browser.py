@@ -8,10 +8,10 @@ Where there is no browser, nbval runs the lessons by itself (conftest.py, at the
 import re
 
 from axe_playwright_python.sync_playwright import Axe
-from desk import QUICK, Desk, running
+from desk import QUICK, running
 from mnist_helpers.checkup import MEMORY_NEEDED
 from net import differences
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 import pytest
 from run_notebooks import ROOT, lessons
 
@@ -39,18 +39,18 @@ def desk(request, browser, lab):
         yield opened
 
 
-def widgets(desk: Desk) -> list[tuple[str, Locator]]:
+def widgets(desk):
     """Return the name of each widget that a lesson makes, and the output in which it stands."""
     code = "\n".join(cell.source for cell in desk.code_cells())
     names = re.findall(r"\bwidgets\.(\w+)\(", code)
     return [(name, desk.output_of(f"widgets.{name}")) for name in names]
 
 
-def slider(output: Locator, name: str) -> Locator:
+def slider(output, name):
     return output.locator(".widget-slider").filter(has_text=re.compile(f"^{name}"))
 
 
-def press(one: Locator, key: str):
+def press(one, key):
     one.locator(".noUi-handle").press(key)
 
 

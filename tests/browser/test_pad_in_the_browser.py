@@ -2,7 +2,7 @@
 
 import re
 
-from desk import QUICK, Desk, running
+from desk import QUICK, running
 from playwright.sync_api import expect
 import pytest
 
@@ -28,19 +28,19 @@ WHITE = """pad => {
 class Pad:
     """A drawing pad, and what stands beside it."""
 
-    def __init__(self, desk: Desk):
+    def __init__(self, desk):
         self.desk, self.page, self.output = desk, desk.page, desk.output_of("drawing_pad")
         self.text = self.output.locator(".widget-html-content pre").first
         self.picture = self.output.locator("img").first
         self.canvas = self.output.locator("canvas")
         expect(self.canvas).to_be_visible(timeout=QUICK)
 
-    def move(self, x: float, y: float, steps: int = 4):
+    def move(self, x, y, steps=4):
         """Move the mouse to a place that is given as shares of the pad."""
         left, top, width, height = (self.box[key] for key in ("x", "y", "width", "height"))
         self.page.mouse.move(left + width * x, top + height * y, steps=steps)
 
-    def draw(self, strokes: str, size: float, corner: float, steps: int = 4):
+    def draw(self, strokes, size, corner, steps=4):
         """Draw strokes with the size of the box and its corner's x and y as shares of the pad."""
         for stroke in strokes.split("/"):
             for number, point in enumerate(stroke.split(",")):
@@ -50,10 +50,10 @@ class Pad:
                     self.page.mouse.down()
             self.page.mouse.up()
 
-    def says(self, text: str):
+    def says(self, text):
         expect(self.text).to_contain_text(text, timeout=QUICK)
 
-    def press(self, name: str):
+    def press(self, name):
         self.output.get_by_role("button", name=name).click()
 
     def clear(self):
