@@ -355,15 +355,9 @@ def test_a_figure_that_a_lesson_draws_itself_has_words_too():
     assert shown._in_words(figure) == "2 pictures: 4; 7"
 
 
-@pytest.mark.parametrize(
-    ("draw", "given"),
-    [
-        (plots.plot_predictions, (IMAGES, LABELS, PROBABILITIES.log())),
-        (plots.plot_watched, (IMAGES, LABELS, PROBABILITIES.log())),
-        (plots.plot_beliefs, (IMAGES, LABELS, PROBABILITIES[None].sqrt())),  # above 0, sum above 1
-        (plots.plot_shifted_digit, (IMAGE, {"CNN": 3 * PROBABILITIES[0] - 0.2})),  # sum 1, below 0
-    ],
-)
-def test_logits_are_not_taken_for_probabilities(draw, given):
+@pytest.mark.parametrize("name", ["predictions", "watched", "beliefs", "shifted_digit"])
+def test_logits_are_not_taken_for_probabilities(name):
+    *given, rows = FIGURES[name]
+    logits = {"CNN": rows["CNN"].log()} if isinstance(rows, dict) else rows.log()
     with pytest.raises(ValueError, match="apply softmax"):
-        draw(*given)
+        getattr(plots, f"plot_{name}")(*given, logits)

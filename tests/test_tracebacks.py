@@ -38,6 +38,7 @@ def test_own_lines_and_the_last_one_stay_and_tb_shows_all_the_others(run):
     assert shown.rstrip().endswith("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)")
     assert "site-packages" not in shown
     assert run("%tb").count("site-packages") >= 4
+    assert "RuntimeError" in run("import sys; type(sys.last_value)")
 
 
 def test_our_own_package_and_pythons_are_libraries_and_a_cell_is_not(run):
