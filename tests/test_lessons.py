@@ -90,10 +90,8 @@ def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(le
 def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them():
     line = "File \x1b[32m{}:134\x1b[39m, in \x1b[36mLinear.forward\x1b[39m(self)"
     for folders, file in [
-        ("/srv/a b/.venv/lib/python3.11/site-packages/", "torch/nn/modules/linear.py"),
         ("~/.pyenv/versions/3.12.1/lib/python3.12/", "pickle.py"),
         ("C:\\Users\\me\\.venv\\Lib\\site-packages\\", "torch\\_tensor.py"),
-        ("~/lessons/", "mnist_helpers/training/loops.py"),
         ("", "Cell In[4]"),
     ]:
         assert without_folders(line.format(folders + file)) == line.format(file)

@@ -6,7 +6,6 @@ import re
 from bs4 import BeautifulSoup
 from build_slides import REVEAL, main, shortened
 import nbformat
-from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 import pytest
 from run_notebooks import WIDGET, lessons
@@ -111,12 +110,12 @@ def text(source, slide_type="-"):
     return new_markdown_cell(source, metadata={"slideshow": {"slide_type": slide_type}})
 
 
-def code(source, *outputs: NotebookNode, slide_type="-", count=1):
+def code(source, *outputs, slide_type="-", count=1):
     metadata = {"slideshow": {"slide_type": slide_type}}
     return new_code_cell(source, metadata=metadata, outputs=[*outputs], execution_count=count)
 
 
-def build(folder, *cells: NotebookNode):
+def build(folder, *cells):
     """Return the deck of a notebook of a title and these cells."""
     path = folder / "05_trial.ipynb"
     nbformat.write(new_notebook(cells=[text("# 05 Trial", "slide"), *cells]), path)

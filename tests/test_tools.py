@@ -1,7 +1,6 @@
 """What measures, one small run of each; and a learner's copies."""
 
 from copy_lessons import copy_lessons
-import live_loss
 import load
 import pen_digits
 import torch
@@ -45,12 +44,6 @@ def test_ratios_are_of_times_side_by_side_to_times_alone(capsys, monkeypatch):
     assert two.startswith("2 trainings, mnist_helpers imported first: 4.0 times as long as one")
     assert two.endswith(" (from 3.0 to 5.0)")
     assert slow.startswith("2 trainings, torch imported first: 30.0 times")
-
-
-def test_the_live_curve_costs_its_time_over_that_without_it(capsys, monkeypatch):
-    monkeypatch.setattr(live_loss, "seconds_of_training", lambda batches, live: 3 if live else 2)
-    live_loss.main(rounds=2, count=1)
-    assert capsys.readouterr().out == "1.500\n1.500\nmedian 1.500\n"
 
 
 def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, capsys):
