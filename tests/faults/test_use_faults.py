@@ -1,8 +1,7 @@
 from unittest.mock import DEFAULT, Mock
 
-from by_hand import batches, digits, linear, steps, weights
-from mnist_helpers.drawing import drawn_digits
-from mnist_helpers.training import History, TrainingInterrupted, fit, trained, trained_cnn
+from by_hand import batches, linear, steps, weights
+from mnist_helpers.training import History, TrainingInterrupted, fit
 import pytest
 import torch
 
@@ -48,13 +47,3 @@ def test_an_interrupted_validation_leaves_the_history_even():
     with pytest.raises(KeyboardInterrupt, match="after 5 of its 5 batches"):
         fit(model, batches(), optimizer, 2, validation, progress=False, history=history)
     assert history == History()
-
-
-def test_an_interrupted_cycle_says_so_and_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
-    monkeypatch.setattr(trained, "load_datasets", lambda: (digits(120), None))
-    monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(8))
-    monkeypatch.setattr(trained, "random_affine", interrupt_at(3))
-    with pytest.raises(KeyboardInterrupt, match="Make the network anew"):
-        trained_cnn(progress=False)
-    assert list(tmp_path.iterdir()) == []
