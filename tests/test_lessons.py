@@ -208,10 +208,8 @@ def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson
     headings = [cell.source for cell in lesson.cells if SPINE in tags(cell)]
     assert [int(re.match(r"## (\d+)\. ★ ", one)[1]) for one in headings] == sorted(planned)
     assert lesson.prose.count("★") == len(headings) + 1, "the line that explains it"
-    assert (
-        "\n\nSections with a **★** are the short way through: 45 minutes. The"
-        in lesson.cells[0].source
-    )
+    told = "\n\nSections with a **★** are the short way through: 45 minutes. The"
+    assert told in lesson.cells[0].source
 
 
 def names_wanted_and_bound(code):

@@ -124,8 +124,6 @@ def test_curves_of_one_axes_differ_in_more_than_colour(name):
 
 # The title and the labels that are seen on each axes, in their order.
 SAYS = {
-    "images": ["a", "b", "c"],
-    "gallery": [f"{number} read as 9,\n98 %" for number in range(5)],
     "kernels": ["kernel 0", "1", "2"],
     "receptive_fields": ["conv 1\n3×3", "pool\n4×4"],
     "patches": ["0.50"],
@@ -194,8 +192,9 @@ def test_ticks_name_what_stands_there(name, number, across, along):
 
 @pytest.mark.parametrize("name", ["images", "gallery"])
 def test_each_image_stands_under_its_title(name):
-    for ax, image in zip(drawn(name).axes, IMAGES, strict=False):
+    for ax, image, title in zip(drawn(name).axes, *FIGURES[name], strict=False):
         assert np.allclose(ax.images[0].get_array(), image[0])
+        assert ax.get_title() == title
 
 
 def test_curves_are_the_numbers_given():

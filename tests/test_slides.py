@@ -4,7 +4,7 @@ import ast
 import re
 
 from bs4 import BeautifulSoup
-from build_slides import REVEAL, main, shortened
+from build_slides import REVEAL, main
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 import pytest
@@ -99,11 +99,6 @@ def test_links_lead_to_the_neighbouring_decks(path, deck, folder):
     assert {f"{other.stem}.html" for other in neighbours if other != path} <= set(links)
     for link in links:
         assert link.startswith("https://") or (folder / link).exists(), link
-
-
-def test_a_traceback_of_one_frame_says_nothing_of_left_out_lines():
-    frames = ["Cell In[1], line 1\n----> 1 plt.imshow(image)\n", "TypeError: bad"]
-    assert shortened(["-" * 75, "TypeError   Traceback", *frames]) == frames
 
 
 def text(source, slide_type="-"):

@@ -1,4 +1,4 @@
-"""What measures, one small run of each; and a learner's copies."""
+"""What measures; and a learner's copies."""
 
 from copy_lessons import copy_lessons
 import load
@@ -36,7 +36,6 @@ def test_the_digits_of_the_file_are_read_and_the_letters_left_out(tmp_path, caps
 
 
 def test_ratios_are_of_times_side_by_side_to_times_alone(capsys, monkeypatch):
-    assert load.seconds_of_training(1, 1, "mnist_helpers") > 0
     together = iter([6, 8, 10, 6, 8, 10, 60])
     monkeypatch.setattr(load, "seconds_of_training", lambda n, *_: 2 if n == 1 else next(together))
     load.compare_trainings()
