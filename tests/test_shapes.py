@@ -143,8 +143,8 @@ def test_rows_stand_in_the_order_of_running_and_parameters_count_once():
     rows = [("first Linear", (4,), 20), ("first Linear", (4,), 0), ("last Linear", (4,), 4)]
     assert shapes.layer_shapes(Backwards(), (4,)) == rows
     assert shapes.multiply_adds(Backwards(), (4,)) == 3 * 16
-    lone = nn.Linear(3, 2, dtype=torch.float64, device="meta")
-    assert shapes.layer_shapes(lone, (3,)) == [("Linear", (2,), 8)]
+    for like in ({"dtype": torch.float64}, {"device": "meta"}):
+        assert shapes.layer_shapes(nn.Linear(3, 2, **like), (3,)) == [("Linear", (2,), 8)]
 
 
 def positive(layer):
