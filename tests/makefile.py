@@ -1,18 +1,17 @@
 """What the Makefile's targets run."""
 
 import os
-from pathlib import Path
 import subprocess
 
 from run_notebooks import ROOT
 
 
-def make(*arguments: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess:
+def make(*arguments, folder=ROOT, **variables):
     """Run make in a folder, also where these tests run under another make."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     options = {"cwd": folder, "env": kept | variables, "capture_output": True, "text": True}
     return subprocess.run(["make", *arguments], **options)
 
 
-def dry_run(*arguments: str) -> str:
+def dry_run(*arguments):
     return make("--dry-run", *arguments).stdout

@@ -3,20 +3,17 @@ a text that differs from one machine to the next to the size of its numbers."""
 
 import base64
 import io
-from pathlib import Path
 import re
 
-from nbformat import NotebookNode
 from nbval.plugin import IPyNbFile, coalesce_streams
 import numpy as np
 from PIL import Image
-import pytest
 
 IGNORED, VARIES = "nbval-ignore-output", "figure-varies"
 NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?%?")
 
 
-def differences(session: pytest.Session, path: Path, fresh: list[NotebookNode]) -> list[str]:
+def differences(session, path, fresh):
     """Return where the code cells of a run differ from the ones saved in a lesson's file."""
     lesson = IPyNbFile.from_parent(session, path=path)
     found = []
@@ -34,20 +31,18 @@ def differences(session: pytest.Session, path: Path, fresh: list[NotebookNode]) 
     return found
 
 
-def printed(outputs: list[NotebookNode]) -> str:
+def printed(outputs):
     """Return what a cell printed, with warnings and errors, and without tqdm's bar."""
     texts = [output.get("text") or output.get("evalue", "") for output in outputs]
     return "".join(text for text in texts if "batch/s" not in text)
 
 
-def figures(outputs: list[NotebookNode]) -> list[Image.Image]:
+def figures(outputs):
     found = [output.get("data", {}).get("image/png") for output in outputs]
     return [Image.open(io.BytesIO(base64.b64decode(png))) for png in found if png]
 
 
-def figure_differences(
-    saved: list[Image.Image], fresh: list[Image.Image], varies: bool
-) -> list[str]:
+def figure_differences(saved, fresh, varies):
     """Compare figures by their look; one that `varies` by its size and its share of ink alone."""
     if len(saved) != len(fresh):
         return [f"{len(fresh)} figures, and {len(saved)} are saved"]
@@ -63,18 +58,18 @@ def figure_differences(
     return found
 
 
-def thumbnail(picture: Image.Image) -> np.ndarray:
+def thumbnail(picture):
     grey = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
     return np.asarray(grey.convert("L").resize((64, 64), Image.Resampling.BOX), dtype=float)
 
 
-def ink(picture: Image.Image) -> float:
+def ink(picture):
     """Return the share of a thumbnail that is not as its commonest grey."""
     greys = thumbnail(picture).astype(int)
     return float((np.abs(greys - np.bincount(greys.flat).argmax()) > 8).mean())
 
 
-def loose_differences(saved: str, fresh: str) -> list[str]:
+def loose_differences(saved, fresh):
     """Compare line by line what a cell printed. The words are alike but for one line, which may
     name this machine's device, and the numbers are near."""
     lines = list(zip(saved.splitlines(), fresh.splitlines(), strict=False))
@@ -90,11 +85,11 @@ def loose_differences(saved: str, fresh: str) -> list[str]:
     ]
 
 
-def words(line: str) -> list[str]:
+def words(line):
     return NUMBER.sub("#", line).split()
 
 
-def near(saved: str, fresh: str) -> bool:
+def near(saved, fresh):
     """Percentages above 95 differ by a point, others, shares of the time among them, by fifteen or
     a factor of four; other numbers by ten, or a factor of ten."""
     a, b = (abs(float(text.replace(",", "").rstrip("%"))) for text in (saved, fresh))

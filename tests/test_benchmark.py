@@ -5,7 +5,7 @@ import sys
 import time
 
 from by_hand import batches, digits, steps, weights
-from mnist_helpers.batches import random_affine
+from mnist_helpers.batches import random_affine, split_indices
 from mnist_helpers.benchmark import __main__ as program
 from mnist_helpers.benchmark import load_results
 from mnist_helpers.benchmark.recipes import RECIPES, STEPS, Recipe
@@ -123,13 +123,11 @@ def test_ctrl_c_prints_and_writes_what_is_finished(run, capsys, log):
     assert [seed for _, seed, _ in log] == sorted(seed for _, seed, _ in log)
     trained, told = capsys.readouterr().out.split("Interrupted. What is finished:\n")
     assert "\nfast, seed 0: 1.50 s, accuracy 11.35%  STUCK\n" in trained
-    *rows, loading, stuck = told.splitlines()
-    assert stuck == "fast: 1 of 5 seeds stuck"
-    assert len(loading.split()) == 6
-    assert rows[:3] == [
+    head, _, fast, *_, stuck = told.splitlines()
+    assert [head, fast, stuck] == [
         "recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB",
-        "classic              3      10    20.00     1.00    98.00 ± 0.00      400",
         "fast                 5    0.75     1.50   1/13.3   80.67 ± 38.75      400",
+        "fast: 1 of 5 seeds stuck",
     ]
 
 
@@ -219,9 +217,7 @@ def test_normalised_pixels_come_before_the_network_itself(letter, plain):
 def test_the_validation_split_is_always_the_same_10_000():
     whole = digits(10_030)
     whole.targets = torch.arange(10_030)
-    parts = program._validation_split(whole)
-    assert [len(part) for part in parts] == [30, 10_000]
-    assert torch.equal(torch.cat([part.targets for part in parts]).sort().values, whole.targets)
-    for part, again in zip(parts, program._validation_split(whole), strict=True):
-        assert torch.equal(part.data, whole.data[part.targets])
-        assert torch.equal(part.targets, again.targets)
+    indices = split_indices(10_030, 10_000, seed=5)
+    for part, own in zip(program._validation_split(whole), indices, strict=True):
+        assert torch.equal(part.targets, own)
+        assert torch.equal(part.data, whole.data[own])

@@ -75,18 +75,6 @@ def test_what_is_recorded_is_what_the_cells_of_the_lesson_give():
     assert abs(lesson["train_setting"](average, 2) - recorded[average][2]) < 1
 
 
-def test_only_what_is_missing_is_recorded(table, monkeypatch, capsys):
-    training = Training()
-    lesson = {"grid": [Setting(), DEEP, Setting(5), Setting(7)], "train_setting": training}
-    monkeypatch.setattr(record_experiments, "names_of_the_lesson", lambda: lesson)
-    monkeypatch.setattr(record_experiments, "RECORDED", table.path)
-    table.run(DEEP, Training(), seeds=2)
-    record_experiments.main()
-    assert training.seeds == [2, 0, 1, 2]
-    assert list(table.results()) == [DEEP, Setting(5)]
-    assert capsys.readouterr().out == f"{table}\n"
-
-
 def test_a_missing_folder_costs_no_training(tmp_path):
     training = Training()
     with pytest.raises(FileNotFoundError):

@@ -50,15 +50,6 @@ def test_a_module_imports_only_lower_floors(module):
     assert imported(module, SOURCES[module]) <= {own}.union(*FLOORS[:floor])
 
 
-def test_every_form_of_import_is_seen():
-    forms = (
-        "from .strokes import y; from .. import data; import mnist_helpers.shapes as s, torch.nn"
-    )
-    inside = "def f():\n from mnist_helpers import training; from mnist_helpers.plots import g"
-    seen = imported("mnist_helpers.widgets.pad", f"{forms}\n{inside}")
-    assert seen == {"widgets", "data", "shapes", "training", "plots"}
-
-
 # Imports what the modules import from outside, and then themselves, under observation.
 OBSERVER = """
 import contextlib, importlib, io, json, os, sys

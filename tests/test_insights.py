@@ -27,7 +27,7 @@ def rows_of(confidences, answers, dtype=torch.float32):
     return rows.scatter(1, answers[:, None], confidences[:, None])
 
 
-def test_the_matrix_counts_labels_in_rows_and_predictions_in_columns() -> None:
+def test_the_matrix_counts_labels_in_rows_and_predictions_in_columns():
     # uint8 holds 255 at most: a place in a large matrix may not be computed in it.
     labels = torch.tensor([0, 0, 0, 2, 2, 1, 19], dtype=torch.uint8)
     matrix = insights.confusion_matrix(labels, torch.tensor([0, 1, 1, 2, 0, 1, 18]), classes=20)
@@ -37,21 +37,21 @@ def test_the_matrix_counts_labels_in_rows_and_predictions_in_columns() -> None:
 
 @pytest.mark.parametrize("wrong", [10, -1])
 @pytest.mark.parametrize("name", ["labels", "predictions"])
-def test_a_class_that_there_is_not_is_named(name, wrong) -> None:
+def test_a_class_that_there_is_not_is_named(name, wrong):
     given = dict.fromkeys(["labels", "predictions"], torch.tensor([1, 2, 3]))
     given[name] = torch.tensor([4, wrong, 4])
     with pytest.raises(ValueError, match=rf"^{name} holds .*{wrong}.* 0 to 9: give more classes"):
         insights.confusion_matrix(**given)
 
 
-def test_the_commonest_mistakes_come_first_and_equal_ones_in_order() -> None:
+def test_the_commonest_mistakes_come_first_and_equal_ones_in_order():
     matrix = torch.tensor([[90, 1, 5, 0], [5, 80, 0, 7], [0, 0, 70, 0], [5, 1, 0, 60]])
     mistakes = [(1, 3, 7), (0, 2, 5), (1, 0, 5), (3, 0, 5), (0, 1, 1), (3, 1, 1)]
     assert insights.most_confused(matrix) == mistakes[:5]
     assert insights.most_confused(matrix, 9) == mistakes
 
 
-def test_the_surest_mistakes_come_first_and_equal_ones_in_order() -> None:
+def test_the_surest_mistakes_come_first_and_equal_ones_in_order():
     probabilities = rows_of([0.5, 0.99, 0.6, 0.9, 0.6, 0.9], answers=[3, 4, 5, 6, 7, 8])
     labels = torch.tensor([0, 4, 0, 0, 0, 0])  # the surest of all is right
     for count in (1, 4, 100):
@@ -61,12 +61,12 @@ def test_the_surest_mistakes_come_first_and_equal_ones_in_order() -> None:
 
 @pytest.mark.parametrize("function", [insights.confident_mistakes, insights.reliability])
 @pytest.mark.parametrize("row", [[1.0, 1.0], [math.nan, math.nan], [1.5, -0.5]])
-def test_what_are_no_probabilities_is_refused(function, row) -> None:
+def test_what_are_no_probabilities_is_refused(function, row):
     with pytest.raises(ValueError, match=r"has to sum to 1: apply softmax\(dim=-1\)"):
         function(torch.tensor([[0.5, 0.5], row]), torch.tensor([0, 1]), 2)
 
 
-def test_all_images_get_their_probabilities_in_order_in_evaluation_mode() -> None:
+def test_all_images_get_their_probabilities_in_order_in_evaluation_mode():
     images, sizes = torch.rand(600, 1, 8, 8), []
     model = nn.Sequential(nn.Dropout(0.9), pixels_as_logits((0, 0), (3, 4)))
     model.register_forward_pre_hook(lambda _, given: sizes.append(len(given[0])))
@@ -86,7 +86,7 @@ def brightness_finder(padding=0):
     return convolution
 
 
-def test_the_strongest_place_of_each_image_is_found_the_strongest_first() -> None:
+def test_the_strongest_place_of_each_image_is_found_the_strongest_first():
     images, sizes = torch.zeros(1_203, 1, 9, 9), []
     # One pixel is under up to nine places: the first in reading order counts.
     dots = {0: (2, 3), 499: (4, 4), 500: (6, 8), 999: (5, 0), 1_201: (4, 4), 1_202: (4, 4)}
@@ -106,7 +106,7 @@ def test_the_strongest_place_of_each_image_is_found_the_strongest_first() -> Non
     assert [place.index for place in insights.top_patches(model, "0", 1, images, count=2)] == [0, 1]
 
 
-def test_a_patch_may_reach_over_the_edge_and_a_feature_sees_the_whole_image() -> None:
+def test_a_patch_may_reach_over_the_edge_and_a_feature_sees_the_whole_image():
     images = torch.zeros(2, 1, 8, 8)
     images[0, 0, 0, 7], images[1, 0, 0, 7] = 0.5, 1
     model = nn.Sequential(brightness_finder(padding=1), nn.MaxPool2d(2))
@@ -117,7 +117,7 @@ def test_a_patch_may_reach_over_the_edge_and_a_feature_sees_the_whole_image() ->
 
 
 @pytest.mark.parametrize("size", [1, 4, 7])
-def test_the_probability_falls_where_the_square_covers_what_the_label_needs(size) -> None:
+def test_the_probability_falls_where_the_square_covers_what_the_label_needs(size):
     # Class 1 needs the pixel at (2, 5); without it all ten classes are as probable.
     model, image = pixels_as_logits((7, 6), (2, 5), size=(8, 9)), torch.zeros(1, 8, 9)
     image[0, 2, 5] = 0.3
@@ -131,7 +131,7 @@ def test_the_probability_falls_where_the_square_covers_what_the_label_needs(size
 
 @pytest.mark.parametrize(("samples", "size"), [(200, 40), (40, 200), (10, 3)])
 @pytest.mark.parametrize("components", [2, 3])
-def test_the_components_are_those_of_the_full_decomposition(samples, size, components) -> None:
+def test_the_components_are_those_of_the_full_decomposition(samples, size, components):
     scales = torch.logspace(1, -1, size)  # variances that fall off, in mixed directions
     mixing = torch.linalg.qr(torch.rand(size, size)).Q
     features = (torch.rand(samples, size) - 0.5) * scales @ mixing + 7
@@ -149,7 +149,7 @@ def test_the_components_are_those_of_the_full_decomposition(samples, size, compo
     assert torch.equal(insights.pca(features, components).points, found.points), "whatever the seed"
 
 
-def test_each_digit_is_in_the_bin_of_its_confidence() -> None:
+def test_each_digit_is_in_the_bin_of_its_confidence():
     probabilities = rows_of([0.15, 0.52, 0.58, 0.55, 0.95, 1.0], answers=[1] * 6)
     labels = torch.tensor([0, 1, 1, 2, 1, 1])
     bins = insights.reliability(probabilities, labels)
@@ -165,7 +165,7 @@ def test_each_digit_is_in_the_bin_of_its_confidence() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_a_confidence_on_an_edge_belongs_to_the_bin_below(dtype) -> None:
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below(dtype):
     rows = rows_of([tenths / 10 for tenths in range(2, 11)], answers=[3] * 9, dtype=dtype)
     bins = insights.reliability(rows, torch.zeros(9).long())
     assert [part.count for part in bins] == [0, *[1] * 9]

@@ -8,7 +8,7 @@ from PIL import Image
 import pytest
 
 
-def picture(**settings) -> Image.Image:
+def picture(**settings):
     figure, ax = plt.subplots(figsize=(6, 4))
     ax.plot([1, 3, 2, 5], linewidth=2)
     ax.set(**{"xlabel": "learning rate", "ylabel": "loss", **settings})
@@ -29,14 +29,13 @@ GREY = Image.new("RGBA", (600, 400), "grey")
         ([picture(xlabel="loss", ylabel="learning rate")], False, True),
         ([CROP], False, True),
         ([CROP], True, False),  # another curve: only its ink is compared
-        ([GREY], False, True),
         ([GREY], True, True),
         ([Image.linear_gradient("L").resize((600, 400))], True, True),  # much more ink
         ([SAME.resize((600, 440))], True, True),
         ([], True, True),
     ],
 )
-def test_another_figure_differs_and_the_same_one_does_not(fresh, varies, differs) -> None:
+def test_another_figure_differs_and_the_same_one_does_not(fresh, varies, differs):
     assert bool(figure_differences([SAME], fresh, varies)) == differs
 
 
@@ -52,11 +51,10 @@ SAVED = "device: cpu\ntest accuracy: 98.50%\nseed 9: accuracy 90.02%, 1,200 seco
         ("90.02", "82.10", False),
         ("90.02", "9.80", True),
         ("1,200", "13,000", True),
-        ("1,200", "300", False),
         ("test accuracy", "training accuracy", False),  # one line may have other words,
         ("accuracy", "error", True),  # but not two,
         ("test accuracy: 98.50%\n", "", True),  # and none be missing
     ],
 )
-def test_numbers_pair_up(old, new, differs) -> None:
+def test_numbers_pair_up(old, new, differs):
     assert bool(loose_differences(SAVED, SAVED.replace(old, new))) == differs

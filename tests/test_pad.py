@@ -47,17 +47,17 @@ class Drawing:
 
 
 @pytest.fixture
-def drawing() -> Drawing:
+def drawing():
     return Drawing(CNN())
 
 
-def test_each_change_of_the_strokes_is_read(drawing) -> None:
+def test_each_change_of_the_strokes_is_read(drawing):
     for strokes in ([], [SEVEN[:2]], [SEVEN], [SEVEN, BAR], [SEVEN], []):
         drawing.pad.strokes = strokes
         drawing.shows(*strokes)
 
 
-def test_the_box_shows_the_pad_as_it_is_and_feature_maps_follow_each_stroke(drawing) -> None:
+def test_the_box_shows_the_pad_as_it_is_and_feature_maps_follow_each_stroke(drawing):
     names = controls(drawing.widget)["feature maps"].options
     assert names == ("none", "block_1", "block_2", "block_3")
     move(drawing.widget, ("feature maps", "block_2"))
@@ -85,7 +85,7 @@ def test_the_box_shows_the_pad_as_it_is_and_feature_maps_follow_each_stroke(draw
     assert len(found(drawing.widget, "<img ")) == 1
 
 
-def test_after_a_failure_the_garbage_collector_works_again(drawing, monkeypatch) -> None:
+def test_after_a_failure_the_garbage_collector_works_again(drawing, monkeypatch):
     monkeypatch.setattr(drawing.model, "forward", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         drawing.draw(BAR)

@@ -12,14 +12,14 @@ import torch
 FIVE = [(90, 52, 140, 48), (90, 60, 85, 120), (85, 120, 130, 135), (130, 135, 80, 190)]
 
 
-def page(*lines, ink=30, width=5) -> Image.Image:
+def page(*lines, ink=30, width=5):
     picture = Image.new("L", (260, 260), 235)
     for line in lines:
         ImageDraw.Draw(picture).line(line, ink, width)
     return picture
 
 
-def saved(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
+def saved(picture, kind="PNG", **options):
     picture.save(file := io.BytesIO(), kind, **options)
     return file.getvalue()
 
@@ -31,11 +31,11 @@ NOISE = np.random.default_rng(0).normal(230, 6, (260, 260)).astype(np.uint8)
 HEAD = saved(page(), "JPEG")
 
 
-def test_photographs_made_from_strokes_are_read() -> None:
-    assert len(found := misread(range(700_000, 700_060))) <= 3, found
+def test_photographs_made_from_strokes_are_read():
+    assert len(found := misread(range(700_000, 700_030))) <= 1, found
 
 
-def test_what_disturbs_makes_no_difference_and_each_step_is_a_picture(tmp_path) -> None:
+def test_what_disturbs_makes_no_difference_and_each_step_is_a_picture(tmp_path):
     drawn, exif, image = page(*FIVE), Image.Exif(), read_photo(saved(page(*FIVE))).image[0]
     assert image.any(dim=1).sum() == 20
     assert 7 < image.any(dim=0).sum() < 13, "half as wide as high"
@@ -74,6 +74,6 @@ def test_what_disturbs_makes_no_difference_and_each_step_is_a_picture(tmp_path) 
         (HEAD.replace(b"\x01\x04" * 2, (60_000).to_bytes(2) * 2), "more than 50 megapixels"),
     ],
 )
-def test_what_cannot_be_read_is_named(source, reason) -> None:
+def test_what_cannot_be_read_is_named(source, reason):
     with pytest.raises(ValueError, match=reason):
         read_photo(source)

@@ -6,7 +6,6 @@ import pickle
 from types import SimpleNamespace
 
 from matplotlib.colors import same_color
-from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
 from matplotlib.text import Text
 from mnist_helpers import insights, plots, shapes
@@ -24,7 +23,7 @@ class Value(SimpleNamespace):
     __hash__, __eq__ = object.__hash__, object.__eq__
 
 
-def seeded(*shape: int) -> torch.Tensor:
+def seeded(*shape):
     return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
@@ -88,19 +87,19 @@ each_figure = pytest.mark.parametrize("name", FIGURES)
 
 
 @functools.cache
-def drawn(name: str) -> Figure:
+def drawn(name):
     figure = getattr(plots, f"plot_{name.split()[0]}")(*FIGURES[name])
     plt.close(figure)
     return figure
 
 
-def test_every_function_that_draws_has_a_row() -> None:
+def test_every_function_that_draws_has_a_row():
     functions = {name for name in dir(plots) if name.startswith("plot_")}
     assert {f"plot_{name.split()[0]}" for name in FIGURES} == functions
 
 
 @each_figure
-def test_a_figure_is_whole_and_readable_and_leaves_no_trace(name) -> None:
+def test_a_figure_is_whole_and_readable_and_leaves_no_trace(name):
     settings, given = dict(plt.rcParams), pickle.dumps(FIGURES[name])
     figure = drawn(name)
     figure.draw_without_rendering()
@@ -109,11 +108,12 @@ def test_a_figure_is_whole_and_readable_and_leaves_no_trace(name) -> None:
     assert (corners < figure.get_size_inches() + 0.01).all(), "something is drawn beyond the paper"
     sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()]
     assert min(sizes, default=10) >= 10
+    assert len(figure.alt) > 12, "it has words of its own"
     assert (dict(plt.rcParams), pickle.dumps(FIGURES[name])) == (settings, given)
 
 
 @each_figure
-def test_curves_of_one_axes_differ_in_more_than_colour(name) -> None:
+def test_curves_of_one_axes_differ_in_more_than_colour(name):
     for ax in drawn(name).axes:
         looks = [
             (str(line._dash_pattern), line.get_marker(), line.get_linewidth(), line.get_alpha())
@@ -125,8 +125,6 @@ def test_curves_of_one_axes_differ_in_more_than_colour(name) -> None:
 
 # The title and the labels that are seen on each axes, in their order.
 SAYS = {
-    "images": ["a", "b", "c"],
-    "gallery": [f"{number} read as 9,\n98 %" for number in range(5)],
     "kernels": ["kernel 0", "1", "2"],
     "receptive_fields": ["conv 1\n3×3", "pool\n4×4"],
     "patches": ["0.50"],
@@ -160,7 +158,7 @@ SAYS = {
 
 
 @pytest.mark.parametrize("name", SAYS)
-def test_axes_say_what_they_show(name) -> None:
+def test_axes_say_what_they_show(name):
     said = []
     for ax in drawn(name).axes[: len(SAYS[name])]:
         labels = [axis.label for axis in (ax.xaxis, ax.yaxis) if ax.axison and axis.get_visible()]
@@ -183,7 +181,7 @@ DIGITS = [str(digit) for digit in range(10)]
         ("pixels", 1, [str(column) for column in range(15, 25)], [*list("56789"), "10"]),
     ],
 )
-def test_ticks_name_what_stands_there(name, number, across, along) -> None:
+def test_ticks_name_what_stands_there(name, number, across, along):
     ax = drawn(name).axes[number]
     for axis, names in ((ax.xaxis, across), (ax.yaxis, along)):
         assert ax.axison
@@ -194,13 +192,14 @@ def test_ticks_name_what_stands_there(name, number, across, along) -> None:
 
 
 @pytest.mark.parametrize("name", ["images", "gallery"])
-def test_each_image_stands_under_its_title(name) -> None:
-    for ax, image in zip(drawn(name).axes, IMAGES, strict=False):
+def test_each_image_stands_under_its_title(name):
+    for ax, image, title in zip(drawn(name).axes, *FIGURES[name], strict=False):
         assert np.allclose(ax.images[0].get_array(), image[0])
+        assert ax.get_title() == title
 
 
-def test_curves_are_the_numbers_given() -> None:
-    def lines(name: str, number: int = 0) -> dict[str, tuple[list, list]]:
+def test_curves_are_the_numbers_given():
+    def lines(name, number=0):
         curves = drawn(name).axes[number].lines
         return {line.get_label(): tuple(map(list, line.get_data())) for line in curves}
 
@@ -224,8 +223,8 @@ def test_curves_are_the_numbers_given() -> None:
     assert lines("spread")["_child0"] == ([95, 96, 94], [0, 0, 0])
 
 
-def test_bars_are_as_long_as_their_numbers() -> None:
-    def bars(name: str, number: int, size: str) -> list[float]:
+def test_bars_and_fields_are_as_long_and_bright_as_their_numbers():
+    def bars(name, number, size):
         return [getattr(bar, f"get_{size}")() for bar in drawn(name).axes[number].patches]
 
     assert bars("before_after", 0, "height") == [96, 99, 95.5, 91]
@@ -234,42 +233,35 @@ def test_bars_are_as_long_as_their_numbers() -> None:
     assert before[0].get_x() < after[0].get_x() < before[1].get_x()
     assert bars("shifted_digit", 2, "width") == pytest.approx(PROBABILITIES[1].tolist())
     assert bars("reliability", 1, "height") == [part.count for part in BINS]
-
-
-def test_each_watched_digit_stands_above_its_own_probabilities() -> None:
-    [ax] = drawn("watched").axes
-    bars = [bar for bar in ax.patches if not same_color(bar.get_facecolor(), "#EEEEEE")]
-    bars = np.array(bars).reshape(5, 10)
-    for image, label, row, picture, mine in zip(
-        IMAGES, LABELS, PROBABILITIES, ax.images, bars, strict=True
-    ):
-        assert np.allclose(picture.get_array(), image[0])
-        left, right, *_ = picture.get_extent()
-        assert [left < bar.get_x() + 1 < right + 2 for bar in mine] == [True] * 10
-        assert [-bar.get_height() / 10 for bar in mine] == pytest.approx(row.tolist())
-        assert same_color(mine[label].get_facecolor(), plots.BLUE)
-        hatched = [digit for digit, bar in enumerate(mine) if bar.get_hatch()]
-        assert hatched == list({row.argmax().item()} - {label.item()})
-
-
-def test_each_digit_stands_beside_its_own_probabilities() -> None:
-    [ax] = drawn("predictions").axes
-    bars = {(bar.get_y(), bar.get_x()): bar for bar in ax.patches}  # the pale ones lie below
-    for image, label, row, picture in zip(IMAGES, LABELS, PROBABILITIES, ax.images, strict=True):
-        assert np.allclose(picture.get_array(), image[0])
-        left, _, bottom, top = picture.get_extent()
-        mine = [bars[place] for place in sorted(bars) if top < place[0] < bottom]
-        mine = [bar for bar in mine if bar.get_x() == left + 12]
-        assert [bar.get_width() / 10 for bar in mine] == pytest.approx(row.tolist())
-        assert same_color(mine[label].get_facecolor(), plots.BLUE)
-        hatched = [digit for digit, bar in enumerate(mine) if bar.get_hatch()]
-        assert hatched == list({row.argmax().item()} - {label.item()})
     field = drawn("beliefs").axes[1].images[0].get_array()
     assert np.allclose(field, PROBABILITIES[0][:, None].expand(10, 4))
 
 
-def test_numbers_stand_where_they_belong() -> None:
-    def places(name: str, number: int = 0) -> dict[str, tuple]:
+@pytest.mark.parametrize(
+    ("name", "length", "first", "step"),  # the first bar's place, from the picture's corner
+    [
+        ("watched", lambda bar: -bar.get_height(), (-0.92, 19), (1, 0)),
+        ("predictions", lambda bar: bar.get_width(), (12, 0.08), (0, 1)),
+    ],
+)
+def test_each_digit_stands_beside_its_own_probabilities(name, length, first, step):
+    [ax] = drawn(name).axes
+    bars = [bar for bar in ax.patches if not same_color(bar.get_facecolor(), "#EEEEEE")]
+    for image, label, row, picture, mine in zip(
+        IMAGES, LABELS, PROBABILITIES, ax.images, np.reshape(bars, (5, 10)), strict=True
+    ):
+        assert np.allclose(picture.get_array(), image[0])
+        left, *_, top = picture.get_extent()
+        places = np.add([left, top], first) + np.outer(range(10), step)
+        assert np.allclose([bar.get_xy() for bar in mine], places)
+        assert [length(bar) / 10 for bar in mine] == pytest.approx(row.tolist())
+        assert same_color(mine[label].get_facecolor(), plots.BLUE)
+        hatched = [digit for digit, bar in enumerate(mine) if bar.get_hatch()]
+        assert hatched == list({row.argmax().item()} - {label.item()})
+
+
+def test_numbers_stand_where_they_belong():
+    def places(name, number=0):
         texts = drawn(name).axes[number].texts
         return {text.get_text(): getattr(text, "xy", text.get_position()) for text in texts}
 
@@ -280,8 +272,8 @@ def test_numbers_stand_where_they_belong() -> None:
     assert places("projection")["9"] == pytest.approx(seeded(5, 2)[2].tolist())
 
 
-def test_frames_stand_around_what_they_name() -> None:
-    def frame(name: str, number: int) -> tuple:
+def test_frames_stand_around_what_they_name():
+    def frame(name, number):
         patch = drawn(name).axes[number].patches[0]
         return (*patch.get_xy(), patch.get_width(), patch.get_height())
 
@@ -298,31 +290,22 @@ def test_frames_stand_around_what_they_name() -> None:
     assert crop.mask[:3].all(), "what lies outside the image is empty"
 
 
-@pytest.mark.parametrize(
-    ("name", "linear", "window"),
-    [("network conv", NETWORK[3], np.s_[:, 3:6, 4:7]), ("network logit", NETWORK[6], np.s_[:])],
-)
-def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, window) -> None:
+@pytest.mark.parametrize("name", ["network conv", "network logit"])
+def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name):
     ax, _, *panels, bars = drawn(name).axes
     _, step, in_channel = FIGURES[name]
-    view, (channel, *_) = VIEWS[step.layer], step.unit
-    seen = view.input[window]
-    kernel = linear.weight[channel].detach().reshape(seen.shape)
-    for panel, values in zip(panels, (seen, kernel, seen * kernel), strict=True):
+    view, seen, kernel = VIEWS[step.layer], step.window, step.kernel
+    products = seen * kernel
+    for panel, values in zip(panels, (seen, kernel, products), strict=True):
         assert np.allclose(panel.images[0].get_array(), values[in_channel])
         numbers = values[in_channel].flatten() if name == "network conv" else []
         assert [text.get_text() for text in panel.texts] == [f"{n:z.3f}" for n in numbers]
-    sums = (seen * kernel).sum(dim=(1, 2))
+    sums = products.sum(dim=(1, 2))
     assert [bar.get_height() for bar in bars.patches] == pytest.approx(sums.tolist())
-    # What is told is what the layer puts out.
-    total = sums.sum() + linear.bias[channel]
-    told = f"{sums.sum():z.3f}\n+ bias {linear.bias[channel]:z.3f} = {total:z.3f}"
-    told += f", ReLU {total.relu():z.3f}" if name == "network conv" else ""
-    assert view.output[step.unit] == pytest.approx(
-        (total.relu() if "ReLU" in told else total).item()
-    )
+    told = f"{sums.sum():z.3f}\n+ bias {step.bias:z.3f} = {step.total:z.3f}"
+    told += f", ReLU {view.output[step.unit]:z.3f}" if name == "network conv" else ""
     assert bars.get_title() == f"sums of all {len(sums)} channels: {told}"
-    at = (seen * kernel).abs().argmax()
+    at = products.abs().argmax()
     largest = f"{seen.flatten()[at]:z.3f} × {kernel.flatten()[at]:z.3f}"
     told = f"{seen.numel():,} products, the largest {largest}, sum {told}"
     first = f"{seen[in_channel, 0, 0]:z.3f} × {kernel[in_channel, 0, 0]:z.3f} + …"
@@ -347,15 +330,11 @@ def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, w
     assert [text.get_text() for text in ax.texts][-10:] == written
 
 
-def test_of_a_pooling_the_largest_is_told() -> None:
-    largest = VIEWS[1].output[3, 5, 6]
-    assert drawn("network pool").alt.endswith(f"= {largest:z.3f}, the largest of 4")
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [
         ("kernels", "Kernels, blue below 0, white 0, red above: kernel 0; 1; 2; 3;"),
+        ("network pool", f"= {VIEWS[1].output[3, 5, 6]:z.3f}, the largest of 4"),
         ("rates", "step across, learning rate up, one cycle from 2.4 to 0.214, constant at 1"),
         ("before_after", "Bars for MLP, CNN: in order, then not: accuracy, % up, 96 99, 95.5 91"),
         ("predictions", "Digits and their probabilities: 4 read as 4 with 44%, 0 read as 8"),
@@ -363,11 +342,11 @@ def test_of_a_pooling_the_largest_is_told() -> None:
         ("spread", "Means of those that learned: baseline 95.00, SGD 93.00"),
     ],
 )
-def test_a_figure_says_in_words_what_it_shows(name, words) -> None:
+def test_a_figure_says_in_words_what_it_shows(name, words):
     assert words in shown._in_words(drawn(name))
 
 
-def test_a_figure_that_a_lesson_draws_itself_has_words_too() -> None:
+def test_a_figure_that_a_lesson_draws_itself_has_words_too():
     figure, axes = plt.subplots(1, 2)
     for ax, title in zip(axes, "47", strict=True):
         ax.imshow(IMAGE[0])
@@ -376,20 +355,9 @@ def test_a_figure_that_a_lesson_draws_itself_has_words_too() -> None:
     assert shown._in_words(figure) == "2 pictures: 4; 7"
 
 
-@each_figure
-def test_every_figure_has_words_of_its_own(name) -> None:
-    assert len(drawn(name).alt) > 12
-
-
-@pytest.mark.parametrize(
-    ("draw", "given"),
-    [
-        (plots.plot_predictions, (IMAGES, LABELS, PROBABILITIES.log())),
-        (plots.plot_watched, (IMAGES, LABELS, PROBABILITIES.log())),
-        (plots.plot_beliefs, (IMAGES, LABELS, PROBABILITIES[None].sqrt())),  # above 0, sum above 1
-        (plots.plot_shifted_digit, (IMAGE, {"CNN": 3 * PROBABILITIES[0] - 0.2})),  # sum 1, below 0
-    ],
-)
-def test_logits_are_not_taken_for_probabilities(draw, given) -> None:
+@pytest.mark.parametrize("name", ["predictions", "watched", "beliefs", "shifted_digit"])
+def test_logits_are_not_taken_for_probabilities(name):
+    *given, rows = FIGURES[name]
+    logits = {"CNN": rows["CNN"].log()} if isinstance(rows, dict) else rows.log()
     with pytest.raises(ValueError, match="apply softmax"):
-        draw(*given)
+        getattr(plots, f"plot_{name}")(*given, logits)

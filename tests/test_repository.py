@@ -3,7 +3,6 @@
 import ast
 import itertools
 import os
-from pathlib import Path
 import re
 import shutil
 import subprocess
@@ -24,14 +23,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def tracked(*patterns: str) -> list[Path]:
+def tracked(*patterns):
     if not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
     listing = subprocess.check_output(["git", "ls-files", *patterns], cwd=ROOT, text=True)
     return [path for path in map(ROOT.joinpath, listing.splitlines()) if path.is_file()]
 
 
-def test_the_lock_pins_one_exact_version_of_all_that_the_package_asks_for() -> None:
+def test_the_lock_pins_one_exact_version_of_all_that_the_package_asks_for():
     pins = {}
     locks = [ROOT / "requirements.lock", ROOT / "requirements-test.lock"]
     for line in "".join(lock.read_text(encoding="utf-8") for lock in locks).splitlines():
@@ -48,14 +47,14 @@ def test_the_lock_pins_one_exact_version_of_all_that_the_package_asks_for() -> N
         assert wanted.specifier.contains(pins[wanted.name]), line
 
 
-def test_environment_yml_is_the_same_install_through_pip() -> None:
+def test_environment_yml_is_the_same_install_through_pip():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     python, *others = environment["dependencies"]
     assert others == ["pip", {"pip": ["-r requirements.lock", "-e ."]}]
     assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
 
 
-def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine() -> None:
+def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine():
     # Written so that this file does not name them itself.
     registries = "pypi[.]org|python[h]osted|download[.]pytorch|npm[j]s|[.]anaconda|[.]debian"
     folders = r"(?<![\w.])/(ro[o]t|h[o]me|w[o]rk|U[s]ers)/"
@@ -65,7 +64,7 @@ def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine() -> 
         assert path.parent == ROOT / "tests" or not re.search(folders, text), path
 
 
-def test_the_readme_names_only_what_is_there_and_every_lesson() -> None:
+def test_the_readme_names_only_what_is_there_and_every_lesson():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     named = re.findall(r"(?:^|`)make ([a-z]+)", README, flags=re.M)
     assert {"lab", "test"} <= set(named) <= set(re.findall(r"^(\w+):", makefile, flags=re.M))
@@ -79,7 +78,7 @@ def test_the_readme_names_only_what_is_there_and_every_lesson() -> None:
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
-def test_make_passes_the_port_and_the_arguments_on() -> None:
+def test_make_passes_the_port_and_the_arguments_on():
     lab = dry_run("lab", "PORT=8899", "ARGS=--no-browser").splitlines()[-1]
     assert "--port=8899" in lab
     assert "--no-browser" in lab
@@ -117,7 +116,7 @@ def test_make_installs_what_the_lock_names_or_says_what_failed(tmp_path, failing
 
 @pytest.mark.skipif(os.name == "nt", reason="a script of the shell stands in for make")
 @pytest.mark.parametrize("failing", ["lint", "test", ""])
-def test_ci_runs_what_a_stranger_runs_and_fails_with_it(tmp_path, failing) -> None:
+def test_ci_runs_what_a_stranger_runs_and_fails_with_it(tmp_path, failing):
     for name in ("make", "apt-get", "chromium"):
         stub = f'#!/bin/sh\necho $1 $BROWSER_REQUIRED >> "$0.log"\n[ "$1" != "{failing}" ]\n'
         (tmp_path / name).write_text(stub)
@@ -129,7 +128,7 @@ def test_ci_runs_what_a_stranger_runs_and_fails_with_it(tmp_path, failing) -> No
     assert (tmp_path / "make.log").read_text().splitlines() == made
 
 
-def test_ci_runs_on_three_systems() -> None:
+def test_ci_runs_on_three_systems():
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
     job = yaml.safe_load(workflow)["jobs"]["test"]
     assert "bash .ci/run" in [step.get("run") for step in job["steps"]]
@@ -137,7 +136,7 @@ def test_ci_runs_on_three_systems() -> None:
     assert systems == {"ubuntu", "macos", "windows"}
 
 
-def test_the_wheel_carries_the_whole_package_and_nothing_else(tmp_path) -> None:
+def test_the_wheel_carries_the_whole_package_and_nothing_else(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.check_output(command, cwd=ROOT)
     [wheel] = tmp_path.glob("*.whl")
@@ -150,7 +149,7 @@ def test_the_wheel_carries_the_whole_package_and_nothing_else(tmp_path) -> None:
     assert all(".dist-info/" in name for name in carried)
 
 
-def test_the_house_stays_small() -> None:
+def test_the_house_stays_small():
     package, tests = tracked("mnist_helpers/*.py"), tracked("tests/*.py")
     lines = {path: path.read_bytes().count(b"\n") for path in [*package, *tests]}
     exercises = [path for path in package if path.parent.name == "exercises"]
@@ -172,7 +171,7 @@ def test_the_house_stays_small() -> None:
     assert not over, over
 
 
-def test_the_benchmarks_table_is_what_it_measured() -> None:
+def test_the_benchmarks_table_is_what_it_measured():
     table = (ROOT / "mnist_helpers/benchmark/README.md").read_text(encoding="utf-8")
     lines = [line.strip("| ") for line in table.splitlines() if line.startswith("| `")]
     told = [line.split(" | ") for line in lines]
@@ -184,7 +183,7 @@ def test_the_benchmarks_table_is_what_it_measured() -> None:
         assert cells == [*numbers, f"{row['peak_mb']:,.0f} MB"]
 
 
-def test_the_recorded_recipes_are_as_good_and_as_fast_as_the_lesson_says() -> None:
+def test_the_recorded_recipes_are_as_good_and_as_fast_as_the_lesson_says():
     rows = {row["recipe"]: row for row in load_results("recipes")}
     goals = {"fast": (98.8, 20), "fast99": (99.0, 15), "best": (99.6, 1), "speedrun": (99.0, 55)}
     for name, (accuracy, times) in goals.items():

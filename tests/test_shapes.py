@@ -16,9 +16,9 @@ SIZES = {"kernel_size": (1, 7), "stride": (1, 4), "padding": (0, 5), "dilation":
 geometries = st.fixed_dictionaries({name: st.integers(*ends) for name, ends in SIZES.items()})
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.integers(1, 30), geometries)
-def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry) -> None:
+def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry):
     try:
         expected = nn.Conv2d(1, 1, **geometry)(torch.zeros(1, 1, size, size)).shape[-1]
     except RuntimeError:
@@ -29,7 +29,7 @@ def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry
         assert shapes.conv_output_size(size, **geometry) == expected
 
 
-def test_the_known_kernels_do_what_they_are_called() -> None:
+def test_the_known_kernels_do_what_they_are_called():
     stripes = torch.tensor([0.0, 0, 1, 1, 0]).repeat(5, 1)
     images = torch.stack([stripes, stripes.T, torch.ones(5, 5)])[:, None]
     known = shapes.kernels().items()
@@ -38,8 +38,7 @@ def test_the_known_kernels_do_what_they_are_called() -> None:
     right, none = torch.tensor([3.0, 3, -3]).repeat(3, 1), torch.zeros(3, 3)
     assert torch.equal(found.pop("vertical edges"), torch.stack([right, none, none]))
     assert torch.equal(found.pop("horizontal edges"), torch.stack([none, right.T, none]))
-    blurred = torch.tensor([[1.0, 2, 2], [1, 1, 1], [3, 3, 3]]) / 3
-    torch.testing.assert_close(found.pop("blur")[:, 0], blurred)
+    torch.testing.assert_close(found.pop("blur"), F.avg_pool2d(images, 3, stride=1)[:, 0])
     # The difference between neighbours grows, and even ground stays as it is.
     assert found.pop("sharpen")[:, 0].tolist() == [[-1, 2, 2], [-1, -1, -1], [1, 1, 1]]
     assert not found
@@ -47,7 +46,7 @@ def test_the_known_kernels_do_what_they_are_called() -> None:
 
 @settings(max_examples=200)
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 2), st.data())
-def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, data) -> None:
+def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, data):
     image, kernel = torch.rand(6, 7), torch.rand(kernel_size, kernel_size) - 0.7
     expected = F.conv2d(image[None, None], kernel[None, None], stride=stride, padding=padding)[0, 0]
     place = data.draw(st.integers(0, expected.numel() - 1))
@@ -91,9 +90,9 @@ def stacks(draw, widening=True):
     return nn.Sequential(*stack), (first, draw(st.integers(1, 40)), draw(st.integers(1, 40)))
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(stacks(), st.integers(1, 3), st.booleans())
-def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training) -> None:
+def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training):
     model, shape = drawn
     images = torch.rand(count, *shape) - 0.5
     model.eval()
@@ -140,16 +139,12 @@ class Backwards(nn.Module):
         return self.last(self.first(self.first(x)))
 
 
-def test_rows_stand_in_the_order_of_running_and_parameters_count_once() -> None:
+def test_rows_stand_in_the_order_of_running_and_parameters_count_once():
     rows = [("first Linear", (4,), 20), ("first Linear", (4,), 0), ("last Linear", (4,), 4)]
     assert shapes.layer_shapes(Backwards(), (4,)) == rows
     assert shapes.multiply_adds(Backwards(), (4,)) == 3 * 16
-
-
-@pytest.mark.parametrize("like", [{}, {"dtype": torch.float64}, {"device": "meta"}], ids=str)
-def test_a_lone_layer_of_any_type_on_any_device_has_a_table(like) -> None:
-    assert shapes.layer_shapes(nn.Linear(3, 2, **like), (3,)) == [("Linear", (2,), 8)]
-    assert shapes.multiply_adds(nn.Linear(3, 2, **like), (3,)) == 6
+    for like in ({"dtype": torch.float64}, {"device": "meta"}):
+        assert shapes.layer_shapes(nn.Linear(3, 2, **like), (3,)) == [("Linear", (2,), 8)]
 
 
 def positive(layer):
@@ -164,9 +159,9 @@ def positive(layer):
     return layer.double().eval()
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(stacks(widening=False), st.data())
-def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data) -> None:
+def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data):
     row = shapes.receptive_field(drawn[0])[-1]
     # Large enough for some units that see no edge.
     size = row.size + 2 * row.jump
@@ -187,7 +182,7 @@ def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data) -> 
         assert not inside or (places[0], places[-1]) == (first, first + row.size - 1)
 
 
-def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_all() -> None:
+def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_all():
     pool = nn.MaxPool2d(2)
     layers = [nn.Conv2d(1, 1, 3), pool, nn.Conv2d(1, 1, 3), pool]  # held twice, and so run twice
     rows = shapes.receptive_field(layers)
@@ -201,13 +196,13 @@ def test_layers_may_come_as_model_list_or_generator_and_end_where_a_unit_sees_al
 @pytest.mark.parametrize(
     "layer",
     [
-        *(nn.Conv2d(1, 1, (3, 5)), nn.Conv2d(1, 1, 3, stride=(1, 2)), nn.MaxPool2d((2, 3))),
+        *(nn.MaxPool2d((2, 3)), nn.Conv2d(1, 1, 3, stride=(1, 2)), nn.ConvTranspose2d(1, 1, 3)),
         *(nn.Conv2d(1, 1, 3, padding=(0, 1)), nn.Conv2d(1, 1, 3, dilation=(1, 2))),
-        *(nn.Conv2d(1, 1, 3, padding="same"), nn.ConvTranspose2d(1, 1, 3)),
+        nn.Conv2d(1, 1, 3, padding="same"),
     ],
     ids=str,
 )
-def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer) -> None:
+def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer):
     with pytest.raises(ValueError, match=rf"^{type(layer).__name__}.*(not known|not one number)"):
         shapes.receptive_field([nn.Conv2d(1, 1, 3), layer])
 
@@ -217,7 +212,7 @@ def test_a_layer_whose_patch_would_be_guessed_is_refused_by_name(layer) -> None:
     [CNN(), MLP((5,)), SmallCNN(), make_cnn(pooling="average", activation="GELU")],
     ids=lambda model: type(model).__name__,
 )
-def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model) -> None:
+def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model):
     image = torch.rand(1, 28, 28)
     ran = shapes.layer_outputs(model, image[None])
     outputs = {f"{name} {type(layer).__name__}": output[0] for name, layer, output in ran}
@@ -225,27 +220,18 @@ def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model) -> N
     after = [view.input for view in views[1:]] + [ran[-1][2][0, :, None, None]]
     for number, view in enumerate(views):
         assert torch.equal(view.output, after[number])
-        channels, height, width = view.output.shape
+        last, low, right = (size - 1 for size in view.output.shape)
         # At two corners, where there may be padding, and inside.
-        for unit in ((0, 0, 0), (channels - 1, height - 1, 0), (1, height // 2, width // 3)):
+        for unit in ((0, 0, 0), (last, low, 0), (1, low // 2, right // 3)):
             step = shapes.unit_step(views, number, unit)
             before = outputs[view.title.split(",")[0]].reshape(view.output.shape)[unit].item()
             assert step.total == pytest.approx(before, abs=1e-5)
             told = (step.window * step.kernel).sum().item() + step.bias
             assert told == pytest.approx(step.total, abs=1e-5)
             top, left = (9 + corner for corner in step.corner)
-            around = F.pad(view.input, (9,) * 4)[:, top:, left:]
-            assert torch.equal(
-                around[:, : step.window.shape[1], : step.window.shape[2]], step.window
-            )
-            assert step.patch == shapes.seen_patch(view, image, unit[1:])
-
-
-def test_each_view_is_of_its_layer() -> None:
-    model, image = MLP((5,)), torch.rand(1, 28, 28)
-    views = shapes.layer_views(model, image)
-    _flatten, *ran = shapes.layer_outputs(model, image[None])
-    for view, (_, _, output) in zip(views, ran, strict=True):
-        assert torch.equal(view.output.flatten(), output[0])
-    assert [view.field for view in views] == [None] * 3
-    assert shapes.seen_patch(views[-1], image, (0, 0)) == (0, 0, 28, 28)
+            _, height, width = step.window.shape
+            around = F.pad(view.input, (9,) * 4)[:, top : top + height, left : left + width]
+            assert torch.equal(around, step.window)
+            sees_all = isinstance(view.layer, nn.Linear)
+            patch = (0, 0, 28, 28) if sees_all else shapes.seen_patch(view, image, unit[1:])
+            assert step.patch == patch

@@ -8,7 +8,6 @@ import matplotlib.pyplot as plt
 from mnist_helpers import plots
 from mnist_helpers.plots.shown import _drawn
 from mnist_helpers.shapes import convolution_step
-import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 import pytest
@@ -39,24 +38,24 @@ CELLS = {
 
 
 @pytest.fixture(scope="module")
-def cells(tmp_path_factory) -> list[nbformat.NotebookNode]:
+def cells(tmp_path_factory):
     notebook = new_notebook(cells=[new_code_cell(source) for source in CELLS])
     notebook.cells[-2].metadata.tags = ["raises-exception"]
     execute(notebook, tmp_path_factory.mktemp("lesson"))
     return notebook.cells
 
 
-def figures(cell: nbformat.NotebookNode) -> list[dict]:
+def figures(cell):
     return [output.data for output in cell.outputs if "image/png" in output.get("data", {})]
 
 
-def test_a_figure_is_shown_once_wherever_the_call_stands(cells) -> None:
+def test_a_figure_is_shown_once_wherever_the_call_stands(cells):
     for cell in cells:
         pages = "".join(data["text/html"] for data in figures(cell))
         assert re.findall(r'[:,] ([^:,]+) from 0.5 to 2"', pages) == CELLS[cell.source], cell.source
 
 
-def test_its_picture_has_twice_the_pixels_and_few_colours(cells) -> None:
+def test_its_picture_has_twice_the_pixels_and_few_colours(cells):
     [data] = figures(cells[1])
     width, source = re.search(r'width="(\d+)".*base64,([^"]+)', data["text/html"]).groups()
     sharp, plain = (

@@ -1,7 +1,6 @@
-"""What measures, one small run of each; and a learner's copies."""
+"""What measures; and a learner's copies."""
 
 from copy_lessons import copy_lessons
-import live_loss
 import load
 import pen_digits
 import torch
@@ -37,7 +36,6 @@ def test_the_digits_of_the_file_are_read_and_the_letters_left_out(tmp_path, caps
 
 
 def test_ratios_are_of_times_side_by_side_to_times_alone(capsys, monkeypatch):
-    assert load.seconds_of_training(1, 1, "mnist_helpers") > 0
     together = iter([6, 8, 10, 6, 8, 10, 60])
     monkeypatch.setattr(load, "seconds_of_training", lambda n, *_: 2 if n == 1 else next(together))
     load.compare_trainings()
@@ -47,23 +45,17 @@ def test_ratios_are_of_times_side_by_side_to_times_alone(capsys, monkeypatch):
     assert slow.startswith("2 trainings, torch imported first: 30.0 times")
 
 
-def test_the_live_curve_costs_its_time_over_that_without_it(capsys, monkeypatch):
-    monkeypatch.setattr(live_loss, "seconds_of_training", lambda batches, live: 3 if live else 2)
-    live_loss.main(rounds=2, count=1)
-    assert capsys.readouterr().out == "1.500\n1.500\nmedian 1.500\n"
-
-
-def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, capsys) -> None:
+def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, capsys):
     lessons, copies = tmp_path / "notebooks", tmp_path / "mine"
     (lessons / "images").mkdir(parents=True)
     copied = ["01.ipynb", "02.py", "GLOSSARY.md", "images/01.png"]
 
-    def write(text: str) -> None:
+    def write(text):
         for name in [*copied, "cnn.pt", ".hidden.ipynb"]:
             (lessons / name).write_text(text)
         copy_lessons(lessons, copies)
 
-    def read() -> dict[str, str]:
+    def read():
         files = [path for path in copies.rglob("*.*") if path.is_file()]
         texts = {path.relative_to(copies).as_posix(): path.read_text() for path in files}
         return {name: text for name, text in texts.items() if name != ".copied.json"}

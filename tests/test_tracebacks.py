@@ -1,7 +1,5 @@
 """What an error shows in a notebook."""
 
-from collections.abc import Callable
-
 from IPython.core.interactiveshell import InteractiveShell
 import pytest
 
@@ -19,11 +17,11 @@ nn.Sequential(Network())(torch.zeros(1, 2))
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture) -> Callable[[str], str]:
+def run(capsys):
     shell = InteractiveShell.instance(colors="nocolor")
     shell.run_cell("from mnist_helpers.notebook import start_lesson; start_lesson()")
 
-    def run(cell: str) -> str:
+    def run(cell):
         shell.run_cell(cell)
         return capsys.readouterr().out
 
@@ -32,7 +30,7 @@ def run(capsys: pytest.CaptureFixture) -> Callable[[str], str]:
     InteractiveShell.clear_instance()
 
 
-def test_own_lines_and_the_last_one_stay_and_tb_shows_all_the_others(run) -> None:
+def test_own_lines_and_the_last_one_stay_and_tb_shows_all_the_others(run):
     shown = run(OWN_MODULE)
     assert "nn.Sequential(Network())(torch.zeros(1, 2))" in shown
     assert "return self.layer(x)" in shown
@@ -40,9 +38,10 @@ def test_own_lines_and_the_last_one_stay_and_tb_shows_all_the_others(run) -> Non
     assert shown.rstrip().endswith("mat1 and mat2 shapes cannot be multiplied (1x2 and 3x4)")
     assert "site-packages" not in shown
     assert run("%tb").count("site-packages") >= 4
+    assert "RuntimeError" in run("import sys; type(sys.last_value)")
 
 
-def test_our_own_package_and_pythons_are_libraries_and_a_cell_is_not(run) -> None:
+def test_our_own_package_and_pythons_are_libraries_and_a_cell_is_not(run):
     assert "in mnist_helpers" in run("from mnist_helpers.drawing import rasterize; rasterize([1])")
     assert "1 frame in statistics" in run("import statistics; statistics.mean([])")
     assert "…" not in run("def own():\n    return {}['a']\nown()")

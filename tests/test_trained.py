@@ -1,4 +1,5 @@
 import functools
+from unittest.mock import Mock
 
 from by_hand import cycle, digits, weights
 from mnist_helpers.batches import TensorBatches, random_affine
@@ -78,6 +79,15 @@ def test_a_network_that_cannot_be_kept_is_returned(first, capsys):
     said = capsys.readouterr().out
     assert "but not kept for the next call (IsADirectoryError in the folder of the data)" in said
     assert list(path.iterdir()) == []
+
+
+def test_an_interrupted_cycle_says_so_and_leaves_nothing(first, monkeypatch):
+    path, _ = first
+    path.unlink()
+    monkeypatch.setattr(trained, "random_affine", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt, match="Make the network anew"):
+        trained_cnn(progress=False)
+    assert not list(path.parent.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -114,10 +114,15 @@ def started(seed=0, rate=0.01):
     return model, Adam(model.parameters(), lr=rate)
 
 
-def test_a_loaded_training_goes_on_as_if_it_had_never_stopped(tmp_path):
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_a_loaded_training_goes_on_as_if_it_had_never_stopped(tmp_path, monkeypatch, device):
     path, saved = tmp_path / "network.pt", started()
     steps(saved[0], batches(), saved[1])
-    save_checkpoint(str(path), *saved, epoch=7)
+    with monkeypatch.context() as patch:
+        # What torch writes beside each tensor: where it lies.
+        patch.setattr(torch.serialization, "location_tag", lambda storage: device)
+        save_checkpoint(str(path), *saved, epoch=7)
+    assert device.encode() in path.read_bytes()
     # Another learning rate, and no moments yet: both have to come from the file.
     resumed, alone = started(seed=1, rate=0.5), network(seed=1)
     assert load_checkpoint(str(path), *resumed) == load_checkpoint(path, alone) == 7

@@ -1,16 +1,14 @@
 """A real JupyterLab on copies of the lessons, and a real browser to look at it with."""
 
-from collections.abc import Iterator
 import os
 import shutil
 
-from jupyter_lab import BROWSER_FLAGS, Lab, find_browser, jupyter_lab
-from playwright.sync_api import Browser
+from jupyter_lab import BROWSER_FLAGS, find_browser, jupyter_lab
 import pytest
 from run_notebooks import ROOT
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config, items):
     """Run each lesson once: what JupyterLab runs here, nbval does not run again."""
     if find_browser() or os.environ.get("BROWSER_REQUIRED"):
         chosen = [item.callspec.params for item in items if hasattr(item, "callspec")]
@@ -21,7 +19,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
+def browser_type_launch_args(browser_type_launch_args):
     """Start the system's Chromium; without one skip, or fail where one has to be."""
     found = find_browser()
     if found is None:
@@ -31,7 +29,7 @@ def browser_type_launch_args(browser_type_launch_args: dict) -> dict:
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Lab]:
+def lab(tmp_path_factory, browser):
     """Started after the browser: without one there is nothing to start it for."""
     home = tmp_path_factory.mktemp("lab")
     folder = home / "a folder" / "notebooks"

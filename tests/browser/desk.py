@@ -1,16 +1,13 @@
 """JupyterLab on copies of the lessons, and one of them open in a browser."""
 
 import ast
-from collections.abc import Iterator
 import contextlib
 from pathlib import Path
 import re
 
 from jupyter_client import BlockingKernelClient
-from jupyter_lab import Lab
 import nbformat
-from nbformat import NotebookNode
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import expect
 import psutil
 
 # How long to wait, in ms: training takes minutes, and several times as long on a busy machine.
@@ -28,7 +25,7 @@ KEPT = re.compile(
 class Desk:
     """A notebook of the lab's folder that is open in JupyterLab, and its kernel."""
 
-    def __init__(self, page: Page, lab: Lab, name: str) -> None:
+    def __init__(self, page, lab, name):
         self.page, self.lab, self.name = page, lab, name
         self.panel = page.locator(".jp-NotebookPanel")
         self.asked: list[str] = []
@@ -40,29 +37,29 @@ class Desk:
         self.session = next(one for one in sessions if one["path"] == name)
         self.held_before = self.kernel_holds()
 
-    def reload(self) -> None:
+    def reload(self):
         """Save, and load the page again; the kernel goes on."""
         self._choose("File", "docmanager:save")
         self.page.wait_for_timeout(1_000)
         self.page.reload()
         self._wait_until_open()
 
-    def _wait_until_open(self) -> None:
+    def _wait_until_open(self):
         expect(self.panel.locator(".jp-CodeCell").first).to_be_visible(timeout=QUICK)
         # Whoever runs a cell before there is a kernel is asked for one, at least in JupyterLab 4.6.
         toolbar = self.panel.locator(".jp-NotebookPanel-toolbar")
         expect(toolbar).to_contain_text("Python 3", timeout=QUICK)
         self._wait_until_idle()
 
-    def _wait_until_idle(self) -> None:
+    def _wait_until_idle(self):
         indicator = self.panel.locator(".jp-Notebook-ExecutionIndicator").first
         expect(indicator).to_have_attribute("data-status", "idle", timeout=QUICK)
 
-    def _choose(self, menu: str, command: str) -> None:
+    def _choose(self, menu, command):
         self.page.get_by_role("menuitem", name=menu, exact=True).click()
         self.page.locator(f'.lm-Menu-item[data-command="{command}"]').click()
 
-    def run_all(self) -> None:
+    def run_all(self):
         """Clear all outputs, choose *Run All Cells*, wait until every cell has run, and save."""
         prompts, ran = self.panel.locator(".jp-CodeCell .jp-InputPrompt"), re.compile(r"\d")
         self._choose("Edit", "editmenu:clear-all")
@@ -80,17 +77,17 @@ class Desk:
         ):
             self._choose("File", "docmanager:save")
 
-    def code_cells(self) -> list[NotebookNode]:
+    def code_cells(self):
         """Return the code cells as they were saved."""
         cells = nbformat.read(self.lab.folder / self.name, as_version=4).cells
         return [cell for cell in cells if cell.cell_type == "code"]
 
-    def output_of(self, code: str) -> Locator:
+    def output_of(self, code):
         """Return the output of the first cell that holds some code, as one sees it."""
         editor = self.page.locator(".jp-InputArea-editor", has_text=code)
         return self.page.locator(".jp-CodeCell").filter(has=editor).first.locator(".jp-OutputArea")
 
-    def kernel_holds(self) -> set[str]:
+    def kernel_holds(self):
         """Return what the kernel holds: threads, processes and open files."""
         file = self.lab.runtime / f"kernel-{self.session['kernel']['id']}.json"
         client = BlockingKernelClient(connection_file=str(file))
@@ -108,7 +105,7 @@ class Desk:
         held += [f"file: {one.path}" for one in self.process.open_files()]
         return {one for one in held if not KEPT.fullmatch(one)}
 
-    def peak(self) -> int:
+    def peak(self):
         """Return the most memory in bytes that the kernel had resident, or without Linux has."""
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():
@@ -118,7 +115,7 @@ class Desk:
 
 
 @contextlib.contextmanager
-def running(browser: Browser, lab: Lab, name: str) -> Iterator[Desk]:
+def running(browser, lab, name):
     """Open a notebook on a page of its own, and run it from top to bottom."""
     context = browser.new_context(
         viewport={"width": 1280, "height": 800},

@@ -5,14 +5,13 @@ are moved by keyboard.
 Where there is no browser, nbval runs the lessons by itself (conftest.py, at the root).
 """
 
-from collections.abc import Iterator
 import re
 
 from axe_playwright_python.sync_playwright import Axe
-from desk import QUICK, Desk, running
+from desk import QUICK, running
 from mnist_helpers.checkup import MEMORY_NEEDED
 from net import differences
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import expect
 import pytest
 from run_notebooks import ROOT, lessons
 
@@ -35,43 +34,43 @@ WITHOUT_SLIDERS = {"LiveLoss", "drawing_pad"}
 
 
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem[:2])
-def desk(request: pytest.FixtureRequest, browser: Browser, lab) -> Iterator[Desk]:
+def desk(request, browser, lab):
     """Open a lesson and run it; the tests below all look at that one run."""
     with running(browser, lab, request.param.name) as opened:
         yield opened
 
 
-def widgets(desk: Desk) -> list[tuple[str, Locator]]:
+def widgets(desk):
     """Return the name of each widget that a lesson makes, and the output in which it stands."""
     code = "\n".join(cell.source for cell in desk.code_cells())
     names = re.findall(r"\bwidgets\.(\w+)\(", code)
     return [(name, desk.output_of(f"widgets.{name}")) for name in names]
 
 
-def slider(output: Locator, name: str) -> Locator:
+def slider(output, name):
     return output.locator(".widget-slider").filter(has_text=re.compile(f"^{name}"))
 
 
-def press(one: Locator, key: str) -> None:
+def press(one, key):
     one.locator(".noUi-handle").press(key)
 
 
-def test_the_outputs_are_those_that_are_saved(desk: Desk, request: pytest.FixtureRequest) -> None:
+def test_the_outputs_are_those_that_are_saved(desk, request):
     found = differences(request.session, ROOT / "notebooks" / desk.name, desk.code_cells())
     assert not found, "\n\n".join(found)
 
 
-def test_little_memory_is_taken_and_nothing_left_behind(desk: Desk) -> None:
+def test_little_memory_is_taken_and_nothing_left_behind(desk):
     assert not desk.kernel_holds() - desk.held_before
     assert desk.peak() < MEMORY_NEEDED, f"{desk.peak() / 1e9:.2f} GB at its peak"
 
 
-def test_nothing_is_asked_of_any_other_computer(desk: Desk) -> None:
+def test_nothing_is_asked_of_any_other_computer(desk):
     own = (desk.lab.address, desk.lab.address.replace("http", "ws"), "data:", "blob:")
     assert not [address for address in desk.asked if not address.startswith(own)]
 
 
-def test_every_widget_shows_a_figure_with_its_text(desk: Desk) -> None:
+def test_every_widget_shows_a_figure_with_its_text(desk):
     assert widgets(desk), "every lesson has something to poke at"
     for _, output in widgets(desk):
         output.scroll_into_view_if_needed()
@@ -81,7 +80,7 @@ def test_every_widget_shows_a_figure_with_its_text(desk: Desk) -> None:
         assert picture.get_attribute("alt") == output.locator(TEXT).first.inner_text()
 
 
-def test_a_slider_moved_by_keyboard_changes_what_it_should(desk: Desk) -> None:
+def test_a_slider_moved_by_keyboard_changes_what_it_should(desk):
     for widget, output in widgets(desk):
         if widget not in WITHOUT_SLIDERS:
             name, before, after = MOVES[widget]
@@ -93,7 +92,7 @@ def test_a_slider_moved_by_keyboard_changes_what_it_should(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("desk", LESSONS[1:2], indirect=True, ids=["02"])
-def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk: Desk) -> None:
+def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk):
     output = desk.output_of("widgets.convolution_in_slow_motion")
     place, padding = slider(output, "window's place"), slider(output, "padding")
     press(padding, "Home")
@@ -119,13 +118,13 @@ def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk:
 
 
 @pytest.mark.parametrize("desk", LESSONS[3:4], indirect=True, ids=["04"])
-def test_the_live_curve_arrives_at_the_last_batch(desk: Desk) -> None:
+def test_the_live_curve_arrives_at_the_last_batch(desk):
     expect(desk.output_of("widgets.LiveLoss").locator(TEXT)).to_contain_text(
         ["9,380 of 9,380", "after epoch 10:"]
     )
 
 
-def test_axe_finds_nothing_serious(desk: Desk) -> None:
+def test_axe_finds_nothing_serious(desk):
     parts = {"include": [[".jp-MarkdownOutput"], [".jp-OutputArea-output"]]}
     parts["exclude"] = [[".noUi-handle"], [".widget-play"]]  # ipywidgets gives them no name
     problems = Axe().run(desk.page, parts).response["violations"]
@@ -133,7 +132,7 @@ def test_axe_finds_nothing_serious(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("desk", LESSONS[:3], indirect=True, ids=["01", "02", "03"])
-def test_the_widgets_survive_a_second_run(desk: Desk, request: pytest.FixtureRequest) -> None:
+def test_the_widgets_survive_a_second_run(desk, request):
     desk.run_all()
     assert not differences(request.session, ROOT / "notebooks" / desk.name, desk.code_cells())
     test_every_widget_shows_a_figure_with_its_text(desk)

@@ -1,9 +1,6 @@
 """A deck in a real browser: every page holds what it shows, and loads what lies beside it."""
 
-from pathlib import Path
-
 from build_slides import main
-from playwright.sync_api import Page
 import pytest
 from run_notebooks import lessons
 
@@ -28,7 +25,7 @@ LOOK = """() => {
 
 
 @pytest.mark.parametrize("path", lessons(), ids=lambda path: path.stem[:2])
-def test_every_page_of_a_deck_holds_what_it_shows(path: Path, page: Page, tmp_path: Path) -> None:
+def test_every_page_of_a_deck_holds_what_it_shows(path, page, tmp_path):
     main([path], tmp_path)
     problems, addresses = [], []
     page.on("console", lambda message: message.type == "error" and problems.append(message.text))

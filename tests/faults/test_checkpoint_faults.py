@@ -55,19 +55,6 @@ def test_a_file_that_was_changed_anywhere_is_refused(checkpoint):
         expect_refusal(checkpoint, "is damaged, or was not written by this version of save_chec")
 
 
-def test_a_training_saved_on_a_graphics_card_goes_on_without(tmp_path, monkeypatch):
-    path, saved, resumed = tmp_path / "network.pt", trained(), trained(seed=1)
-    with monkeypatch.context() as patch:
-        # What torch writes beside each tensor that lies on a card.
-        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
-        save_checkpoint(path, *saved)
-    assert b"cuda:0" in path.read_bytes()
-    load_checkpoint(path, *resumed)
-    for model, optimizer in (saved, resumed):
-        steps(model, batches(8), optimizer)
-    assert state_of(*resumed) == state_of(*saved)
-
-
 def test_code_in_a_file_never_runs(checkpoint, tmp_path):
     folder, buffer = tmp_path / "made by the file", io.BytesIO()
 

@@ -101,9 +101,7 @@ def test_an_archive_that_is_not_mnists_makes_no_wrong_digit(empty_folder, tmp_pa
 
 DAMAGE = [
     ("cut off", "empty" if os.name == "nt" else "unreadable", "one bit", "empty"),
-    ("one bit", "cut off", "a link to nowhere", "a web page"),
-    ("Fashion-MNIST's",) * 4,
-    ("missing",) * 4,
+    ("missing", "a link to nowhere", "a web page", "Fashion-MNIST's"),
     ("whole", "whole", "whole", "cut off"),  # of which only its size tells
 ]
 
@@ -148,16 +146,6 @@ def test_whole_files_are_kept(raw, caplog, monkeypatch):
     monkeypatch.delattr(hashlib, "file_digest")
     monkeypatch.delattr(data, "FileLock")
     data_root()  # reads no file and takes no lock
-
-
-@pytest.mark.skipif(os.name == "nt", reason="Windows refuses the move: see the next test")
-def test_who_reads_a_file_reads_the_old_one(raw, own_digits):
-    damaged = spoilt((raw / SMALL).read_bytes(), "one bit")
-    replace(raw / SMALL, damaged)
-    with (raw / SMALL).open("rb", buffering=0) as stream:
-        data_root()
-        assert stream.read() == damaged
-    assert is_whole(own_digits)
 
 
 @pytest.mark.parametrize("how", ["a folder", "in use"])

@@ -1,11 +1,8 @@
 from unittest.mock import DEFAULT, Mock
 
-from by_hand import batches, digits, linear, steps, weights
-from mnist_helpers.drawing import drawn_digits
-from mnist_helpers.training import History, TrainingInterrupted, fit, trained, trained_cnn
-import nbformat
+from by_hand import batches, linear, steps, weights
+from mnist_helpers.training import History, TrainingInterrupted, fit
 import pytest
-from run_notebooks import ROOT, execute
 import torch
 
 
@@ -30,6 +27,7 @@ def test_an_interrupted_training_goes_on(count, epoch, done, left, progress):
         fit(model, batches(), optimizer, 3, on_batch=on_batch, progress=progress)
     message, history = str(caught.value), caught.value.history
     assert f"in epoch {epoch} of 3, after {done} of its 5 batches" in message
+    assert "sys.last_value.history; fit adds to one" in message
     assert f"call fit with both again and epochs={left}: epoch {epoch} starts once more" in message
     assert len(history.losses) == len(history.train_accuracy) == epoch - 1
     # What was learned is what as many batches teach without an interruption.
@@ -49,39 +47,3 @@ def test_an_interrupted_validation_leaves_the_history_even():
     with pytest.raises(KeyboardInterrupt, match="after 5 of its 5 batches"):
         fit(model, batches(), optimizer, 2, validation, progress=False, history=history)
     assert history == History()
-
-
-def test_an_interrupted_cycle_says_so_and_leaves_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
-    monkeypatch.setattr(trained, "load_datasets", lambda: (digits(120), None))
-    monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(8))
-    monkeypatch.setattr(trained, "random_affine", interrupt_at(3))
-    with pytest.raises(KeyboardInterrupt, match="Make the network anew"):
-        trained_cnn(progress=False)
-    assert list(tmp_path.iterdir()) == []
-
-
-INTERRUPTED = """
-import signal, sys
-from by_hand import batches, linear
-from mnist_helpers.training import fit
-import torch
-
-model = linear()
-optimizer = torch.optim.Adam(model.parameters())
-fit(model, batches(), optimizer, 50, on_batch=lambda loss: signal.raise_signal(signal.SIGINT))
-"""
-GO_ON = """
-history = sys.last_value.history
-print(len(fit(model, batches(), optimizer, 1, history=history, progress=False).losses))
-"""
-
-
-def test_a_kernel_that_is_interrupted_in_an_epoch_trains_on():
-    cells = [nbformat.v4.new_code_cell(source) for source in (INTERRUPTED, GO_ON)]
-    cells[0].metadata["tags"] = ["raises-exception"]
-    execute(nbformat.v4.new_notebook(cells=cells), ROOT / "tests")
-    error = cells[0].outputs[-1]
-    assert error.ename == "TrainingInterrupted"
-    assert "in epoch 1 of 50, after 0 of its 5 batches" in error.evalue
-    assert [output.text for output in cells[1].outputs] == ["1\n"]

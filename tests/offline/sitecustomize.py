@@ -16,7 +16,7 @@ _PLACES = {
 }
 
 
-def _is_near(address: object) -> bool:
+def _is_near(address):
     host = address[0] if isinstance(address, tuple) else address
     if isinstance(host, bytes):
         host = host.decode("ascii", errors="replace")
@@ -28,7 +28,7 @@ def _is_near(address: object) -> bool:
         return False
 
 
-def _listen(event: str, arguments: tuple) -> None:
+def _listen(event, arguments):
     if event not in _PLACES or _is_near(arguments[_PLACES[event]]):
         return
     line = f"{event} {arguments[_PLACES[event]]!r} by {' '.join(sys.argv[:1]) or 'python'}"
