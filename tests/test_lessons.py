@@ -180,7 +180,7 @@ def test_the_skeleton_is_there(lesson):
 
 
 def test_each_exercise_is_graded_has_a_checker_and_a_cell_that_says_that_it_waits(lesson):
-    graded = re.compile(r"^\*\*(\d\.\w)\*\* (?:●○○|●●○|●●●) \d+ min · ", re.M)
+    graded = re.compile(r"^\*\*(\d+\.\w)\*\* (?:●○○|●●○|●●●) \d+ min · ", re.M)
     numbers = graded.findall(lesson.prose)
     assert numbers == [number for number, *_ in lesson.exercises()]
     assert numbers == [one for one in _EXERCISES if one.startswith(f"{lesson.number}.")]

@@ -15,7 +15,6 @@ from run_notebooks import execute
 import torch
 
 START = """import matplotlib.pyplot as plt
-import matplotlib.pyplot as plt
 from mnist_helpers import plots
 from mnist_helpers.notebook import start_lesson
 start_lesson()
