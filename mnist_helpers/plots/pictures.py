@@ -98,10 +98,10 @@ def plot_pixels(image: Image, rows: slice, columns: slice, pixel: Place | None =
 
 
 def _write_values(
-    ax: Axes, values: Real[Tensor, "H W"], text: str, left: int, top: int, middle: float
+    ax: Axes, values: Real[Tensor, "H W"], text: str, left: int, top: int, middle: float, **look
 ) -> None:
     """Write each value into its pixel, in black where it is brighter than `middle`."""
+    look |= {"ha": "center", "va": "center", "fontsize": 13}
     for (row, column), value in np.ndenumerate(values.detach().cpu()):
-        color = "black" if value > middle else "white"
-        look = {"ha": "center", "va": "center", "fontsize": 13, "color": color}
+        look["color"] = "black" if value > middle else "white"
         ax.text(left + column, top + row, text.format(value), **look)
