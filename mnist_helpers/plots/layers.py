@@ -188,19 +188,19 @@ def _open_unit(ax: Axes, left: float, view: Any, step: Any, in_channel: int) -> 
     grey = {"vmin": low, "vmax": low + 0.7 * (high - low)}
     products, middle = step.window * step.kernel, (low + grey["vmax"]) / 2
     sums = products.sum(dim=(1, 2)).tolist()
-    look = {"ha": "center", "va": "bottom", "fontsize": 12}
+    look = {"ha": "center", "fontsize": 12}
     product = f"= products, sum {sums[in_channel]:z.3f}"
     titles = (f"channel {in_channel}", "window", "× kernel", product)
     for number, values in enumerate((view.input, step.window, step.kernel, products)):
         values = values[in_channel]
-        (height, width), x = values.shape, left + (179 * number + 11 if number else 40)
-        wide = 157 if number else 99 * width / height
-        cells = Affine2D().translate(0.5, 0.5).scale(wide / width, 99 / height).translate(x, 262)
+        (height, width), x = values.shape, left + (179.2 * number + 11.2 if number else 40)
+        wide = 156.8 if number else 99.4 * width / height
+        cells = Affine2D().translate(0.5, 0.5).scale(wide / width, 99.4 / height).translate(x, 261.5)
         cells += ax.transData
         shades = _signed(1.5 * values[None]) if number > 1 else grey  # pale, for black numbers
         ax.imshow(values, transform=cells, **shades)
-        _frame(ax, 0, 0, width, height, edgecolor=GREY, linewidth=1, transform=cells)
-        ax.text(x + wide / 2, 258, titles[number], **look)
+        _frame(ax, 0, 0, width, height, edgecolor=GREY, linewidth=0.8, transform=cells)
+        ax.text(x + wide / 2, 254.8, titles[number], **look)
         if number == 0:
             _frame(ax, *step.corner[::-1], *step.window.shape[:0:-1], transform=cells)
         elif values.numel() <= 16:
@@ -211,13 +211,13 @@ def _open_unit(ax: Axes, left: float, view: Any, step: Any, in_channel: int) -> 
         total += f", the largest of {products[0].numel()}"
     if after := view.title.partition(", ")[2]:
         total += f", {after} {view.output[step.unit]:z.3f}"
-    ax.text(left + 918, 276, f"sums of all {len(sums)} channels: {total}", **look)
+    ax.text(left + 918, 272, f"sums of all {len(sums)} channels: {total}", **look)
     lowest, highest = min(0, *sums), max(1e-9, *sums)
-    high = 81 / (highest - lowest)
-    bars = Affine2D().scale(336 / len(sums), -high).translate(left + 750, 280 + high * highest)
+    wide, high = 305.5 / (len(sums) - 0.2), 74.6 / (highest - lowest)
+    bars = Affine2D().scale(wide, -high).translate(left + 765.7, 282.5 + high * highest)
     colors = [BLUE if channel == in_channel else GREY for channel in range(len(sums))]
-    look = {"linewidth": 242 / len(sums), "transform": bars + ax.transData}
-    ax.vlines(np.arange(len(sums)) + 0.5, 0, sums, colors, **look)
+    look = {"linewidth": 0.72 * wide, "transform": bars + ax.transData}
+    ax.vlines(np.arange(len(sums)) + 0.4, 0, sums, colors, **look)
     pairs = torch.stack([step.window, step.kernel], dim=-1).reshape(-1, 2)
     first, largest = pairs[in_channel * products[0].numel()], pairs[products.abs().argmax()]
     return (
