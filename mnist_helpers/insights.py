@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .plots.answers import require_probabilities
-from .shapes import layer_outputs, layer_views, seen_patch
+from .shapes import layer_outputs, receptive_field
 
 _Images, _Labels = Float[Tensor, "N 1 H W"], Integer[Tensor, " N"]
 _Rows, _Matrix = Float[Tensor, "N classes"], Integer[Tensor, "classes classes"]
@@ -21,7 +21,7 @@ class _ExcitingPatch(NamedTuple):
     row: int  # of the unit, 0 where the channel is a single number
     column: int
     activation: float
-    patch: tuple[int, int, int, int]  # top, left, height and width, as `seen_patch` returns them
+    patch: tuple[int, int, int, int]  # top, left, height and width
 
 
 class _Projection(NamedTuple):
@@ -86,16 +86,18 @@ def top_patches(
 ) -> list[_ExcitingPatch]:
     """Return where on images one channel of a layer, such as ``"block_2.2"``, answers most
     strongly, the strongest first. Of each image only the strongest place counts."""
-    views = {view.title.rpartition(" ")[0]: view for view in layer_views(model, images[0])}
-    maps = []
+    maps, fields = [], receptive_field(model)
     for batch in images.split(500):
-        outputs = {name: output for name, _, output in layer_outputs(model, batch)}
-        maps.append(outputs[layer][:, channel].cpu())  # [N, H, W]; [N] where it is a feature
+        names, _, outputs = zip(*layer_outputs(model, batch), strict=True)
+        number = names.index(layer)
+        maps.append(outputs[number][:, channel].cpu())  # [N, H, W]; [N] where it is a feature
     activations, places = torch.cat(maps).reshape(len(images), -1).max(dim=1)
     found = []
     for index in activations.argsort(descending=True, stable=True)[:count].tolist():
         row, column = divmod(places[index].item(), maps[0].shape[-1])
-        patch = seen_patch(views[layer], images[index], (row, column))
+        patch = (0, 0, *images.shape[2:])  # of a feature
+        if number < len(fields):
+            patch = fields[number].patch(row, column)
         found.append(_ExcitingPatch(index, row, column, activations[index].item(), patch))
     return found
 

@@ -16,19 +16,6 @@ SIZES = {"kernel_size": (1, 7), "stride": (1, 4), "padding": (0, 5), "dilation":
 geometries = st.fixed_dictionaries({name: st.integers(*ends) for name, ends in SIZES.items()})
 
 
-@settings(max_examples=500)
-@given(st.integers(1, 30), geometries)
-def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry) -> None:
-    try:
-        expected = nn.Conv2d(1, 1, **geometry)(torch.zeros(1, 1, size, size)).shape[-1]
-    except RuntimeError:
-        padded = size + 2 * geometry["padding"]
-        with pytest.raises(ValueError, match=f" does not fit into {padded}, with padding"):
-            shapes.conv_output_size(size, **geometry)
-    else:
-        assert shapes.conv_output_size(size, **geometry) == expected
-
-
 def test_the_known_kernels_do_what_they_are_called() -> None:
     stripes = torch.tensor([0.0, 0, 1, 1, 0]).repeat(5, 1)
     images = torch.stack([stripes, stripes.T, torch.ones(5, 5)])[:, None]
@@ -175,9 +162,7 @@ def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data) -> 
     outputs = nn.Sequential(*map(positive, drawn[0]))(picture)[0]
     unit = data.draw(st.tuples(*[st.integers(0, outputs.shape[-1] - 1)] * 2))
     outputs[(0, *unit)].backward()
-    top, left, *sizes = shapes.seen_patch(
-        shapes._LayerView("", nn.Identity(), outputs, outputs, row), picture[0], unit
-    )
+    top, left, *sizes = row.patch(*unit)
     assert sizes == [row.size] * 2
     inside = min(top, left) >= 0 and max(top, left) + row.size <= size
     for axis, first in ((1, top), (0, left)):
@@ -238,14 +223,6 @@ def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model) -> N
             assert torch.equal(
                 around[:, : step.window.shape[1], : step.window.shape[2]], step.window
             )
-            assert step.patch == shapes.seen_patch(view, image, unit[1:])
-
-
-def test_each_view_is_of_its_layer() -> None:
-    model, image = MLP((5,)), torch.rand(1, 28, 28)
-    views = shapes.layer_views(model, image)
-    _flatten, *ran = shapes.layer_outputs(model, image[None])
-    for view, (_, _, output) in zip(views, ran, strict=True):
-        assert torch.equal(view.output.flatten(), output[0])
-    assert [view.field for view in views] == [None] * 3
-    assert shapes.seen_patch(views[-1], image, (0, 0)) == (0, 0, 28, 28)
+            field = view.field
+            seen = field.patch(*unit[1:]) if field else (0, 0, 28, 28)
+            assert step.patch == seen

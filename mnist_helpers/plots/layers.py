@@ -41,8 +41,8 @@ def plot_receptive_fields(image: Image, fields: Mapping[str, Any], unit: Place) 
     for ax, field in zip(figure.axes, fields.values(), strict=True):
         middle = field.start + (field.size - 1) / 2
         steps = [round((place - middle) / field.jump) for place in unit]
-        top, left = (field.start + step * field.jump for step in steps)
-        _frame(ax, left, top, field.size, field.size)
+        top, left, *size = field.patch(*steps)
+        _frame(ax, left, top, *size)
         ax.set(xlim=(-8.5, width + 7.5), ylim=(height + 7.5, -8.5))
     return figure
 
@@ -175,7 +175,7 @@ def plot_network(views: Sequence[Any], step: Any, in_channel: int = 0) -> Figure
     figure.alt = (
         "All feature maps, and one unit opened up:\n"
         f"{view.title}, {'×'.join(map(str, view.output.shape))}: unit {list(step.unit)} "
-        f"sees {step.patch.height}×{step.patch.width} pixels\n{told}"
+        f"sees {step.patch[2]}×{step.patch[3]} pixels\n{told}"
     )
     ax.set(xlim=ends, ylim=(369.5, -62.5), aspect="auto")
     ax.axis("off")
@@ -195,7 +195,9 @@ def _open_unit(ax: Axes, left: float, view: Any, step: Any, in_channel: int) -> 
         values = values[in_channel]
         (height, width), x = values.shape, left + (179.2 * number + 11.2 if number else 40)
         wide = 156.8 if number else 99.4 * width / height
-        cells = Affine2D().translate(0.5, 0.5).scale(wide / width, 99.4 / height).translate(x, 261.5)
+        cells = (
+            Affine2D().translate(0.5, 0.5).scale(wide / width, 99.4 / height).translate(x, 261.5)
+        )
         cells += ax.transData
         shades = _signed(1.5 * values[None]) if number > 1 else grey  # pale, for black numbers
         ax.imshow(values, transform=cells, **shades)
