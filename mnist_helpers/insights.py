@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64, Integer
 import torch
 from torch import Tensor, nn
 
-from .plots.answers import require_probabilities
+from .plots.answers import _require_probabilities
 from .shapes import layer_outputs, receptive_field
 
 _Images, _Labels = Float[Tensor, "N 1 H W"], Integer[Tensor, " N"]
@@ -64,7 +64,7 @@ def confident_mistakes(
     probabilities: _Rows, labels: _Labels, count: int
 ) -> Int64[Tensor, " mistakes"]:
     """Return the indices of at most `count` mistakes, the one that is most surely made first."""
-    require_probabilities(probabilities)
+    _require_probabilities(probabilities)
     confidence, predictions = probabilities.detach().cpu().max(dim=1)
     wrong = (predictions != labels.cpu()).nonzero().flatten()
     order = confidence[wrong].argsort(descending=True, stable=True)
@@ -136,7 +136,7 @@ def reliability(probabilities: _Rows, labels: _Labels, bins: int = 10) -> list[_
     """Compare how sure a network is with how often it is right, in bins of one width from 0 to 1; a
     confidence on an edge belongs to the bin below.
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017."""
-    require_probabilities(probabilities)
+    _require_probabilities(probabilities)
     confidence, predictions = probabilities.detach().cpu().max(dim=1)
     right = (predictions == labels.cpu()).double()
     edges = torch.arange(1, bins, dtype=confidence.dtype) / bins

@@ -6,9 +6,11 @@ import sys
 
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
+from PIL.Image import Image
 
-from .plots.shown import show_with_words
+from .plots.shown import _figure_html, _figure_png, _image_html
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # What stands first below a folder of libraries, or below Python's own; and this package.
@@ -26,7 +28,10 @@ def start_lesson() -> None:
     shell.set_custom_exc((Exception,), _show)
     # Once it is on, matplotlib changes no formatter of figures any more.
     shell.enable_matplotlib("inline")
-    show_with_words(shell.display_formatter.formatters)
+    html, png = (shell.display_formatter.formatters[kind] for kind in ("text/html", "image/png"))
+    html.for_type(Figure, _figure_html)
+    html.for_type(Image, _image_html)
+    png.for_type(Figure, _figure_png)
 
 
 def _show(shell: InteractiveShell, *raised: object, tb_offset: int | None = None) -> None:

@@ -21,7 +21,7 @@ _TEN_COLOURS = (
 )
 
 
-def require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None:
+def _require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None:
     """Raise ValueError for logits, which would be misread, and for NaN."""
     sums = probabilities.sum(dim=-1)
     if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
@@ -34,7 +34,7 @@ def plot_predictions(
 ) -> Figure:
     """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
     more probable digit orange and hatched."""
-    require_probabilities(probabilities)
+    _require_probabilities(probabilities)
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
     figsize = (11, round(11 * height / width, 1))
@@ -84,7 +84,7 @@ def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[st
 def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figure:
     """Draw digits in a row, each above its ten probabilities, in the colours of `plot_predictions`:
     quickly, while a network is trained."""
-    require_probabilities(probabilities)
+    _require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
     figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.55))
@@ -106,7 +106,7 @@ def plot_beliefs(
 ) -> Figure:
     """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
     for each class, the label's framed, a column for each epoch."""
-    require_probabilities(probabilities)
+    _require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
     alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
     figure, axes = _figure(alt, rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3)
@@ -127,7 +127,7 @@ def plot_beliefs(
 @_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
     """Draw a digit in [0, 1] beside each network's ten probabilities."""
-    require_probabilities(torch.stack([*probabilities.values()]))
+    _require_probabilities(torch.stack([*probabilities.values()]))
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
     margins = (0.15 / width, 0.06, 1 - 0.15 / width, 0.88, 0.16)

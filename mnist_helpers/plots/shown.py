@@ -1,11 +1,9 @@
 """What a page shows of a figure: a sharp picture, and words for those who do not see it."""
 
 import base64
-from collections.abc import Mapping
 import html
 import io
 
-from IPython.core.formatters import BaseFormatter
 from IPython.core.pylabtools import print_figure
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
@@ -23,13 +21,6 @@ def img(picture: bytes, alt: str, width: int, look: str = "max-width: 100%; heig
     source = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
     attributes = f'class="figure" width="{width}" style="{look}" alt="{html.escape(alt)}"'
     return f'{_DIM}<img {attributes} src="{source}">'
-
-
-def show_with_words(formatters: Mapping[str, BaseFormatter]) -> None:
-    """Have a page show figures, and Pillow's images, as they are made here."""
-    formatters["text/html"].for_type(Figure, _figure_html)
-    formatters["text/html"].for_type(Image.Image, _image_html)
-    formatters["image/png"].for_type(Figure, _figure_png)
 
 
 def _figure_html(figure: Figure) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import itertools
 from statistics import fmean
+from time import perf_counter
 
 import ipywidgets
 from ipywidgets import Layout, VBox
@@ -16,7 +17,7 @@ from .. import insights, plots, shapes
 from ..batches import random_affine
 from .graph import step_through_graph  # noqa: F401
 from .pad import drawing_pad  # noqa: F401
-from .screen import Pace, Screen, connected, dropdown, one_at_a_time, slider
+from .screen import Screen, connected, dropdown, one_at_a_time, slider
 
 _Images, _Labels, _Beliefs = Float[Tensor, "N 1 H W"], Int[Tensor, " N"], Float[Tensor, "N 10"]
 
@@ -181,14 +182,17 @@ class LiveLoss:
     def __init__(self, batches: int) -> None:
         self.losses: list[float] = []
         self._batches, self._epochs = batches, itertools.count()
-        self._screen, self._pace = Screen(), Pace(interval=0.5, share=0.01)
-        self._beliefs = Screen()
+        self._screen, self._beliefs, self._next = Screen(), Screen(), 0.0
         self.widget = VBox([self._screen.widget, self._beliefs.widget])
         self._draw()
 
     def add(self, loss: float) -> None:
         self.losses.append(loss)
-        self._pace.draw(self._draw, at_once=len(self.losses) == self._batches)
+        start = perf_counter()
+        if start >= self._next or len(self.losses) == self._batches:
+            self._draw()
+            end = perf_counter()
+            self._next = end + max(0.5, 100 * (end - start))
 
     @one_at_a_time()
     def show_beliefs(self, images: _Images, labels: _Labels, probabilities: _Beliefs) -> None:

@@ -6,7 +6,6 @@ import gc
 import html
 import io
 import threading
-from time import perf_counter
 
 import ipywidgets
 from ipywidgets import Layout, VBox, Widget
@@ -32,20 +31,6 @@ def one_at_a_time() -> Iterator[None]:
         finally:
             if enabled:
                 gc.enable()
-
-
-class Pace:
-    """Draws at most every `interval` seconds, and takes at most a `share` of the time."""
-
-    def __init__(self, interval: float, share: float) -> None:
-        self._interval, self._share, self._next = interval, share, 0.0
-
-    def draw(self, draw: Callable[[], None], at_once: bool = False) -> None:
-        start = perf_counter()
-        if at_once or start >= self._next:
-            draw()
-            end = perf_counter()
-            self._next = end + max(self._interval, (end - start) / self._share)
 
 
 class Screen:
