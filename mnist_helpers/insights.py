@@ -15,8 +15,6 @@ _Rows, _Matrix = Float[Tensor, "N classes"], Integer[Tensor, "classes classes"]
 
 
 class _ExcitingPatch(NamedTuple):
-    """A unit of a channel that answers strongly to an image, and the patch that the unit sees."""
-
     index: int  # of the image
     row: int  # of the unit, 0 where the channel is a single number
     column: int
@@ -30,13 +28,10 @@ class _Projection(NamedTuple):
 
 
 class _ReliabilityBin(NamedTuple):
-    """The digits with a largest probability over `low` and at most `high`: how many, their mean
-    confidence and their accuracy, NaN where there is none."""
-
-    low: float
+    low: float  # this edge belongs to the bin below
     high: float
     count: int
-    confidence: float
+    confidence: float  # their mean, NaN where there is none, as the accuracy
     accuracy: float
 
 
@@ -72,8 +67,8 @@ def confident_mistakes(
 
 
 def predict_all(model: nn.Module, images: _Images) -> _Rows:
-    """Return, on the CPU, the probabilities that a model gives to the classes of images with pixels
-    in [0, 1]. The model is left in evaluation mode."""
+    """Return, on the CPU, the probabilities that a model, left in evaluation mode, gives to the
+    classes of images in [0, 1]."""
     device = next(model.parameters(), images).device
     model.eval()
     with torch.no_grad():
@@ -133,8 +128,7 @@ def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
 
 
 def reliability(probabilities: _Rows, labels: _Labels, bins: int = 10) -> list[_ReliabilityBin]:
-    """Compare how sure a network is with how often it is right, in bins of one width from 0 to 1; a
-    confidence on an edge belongs to the bin below.
+    """Compare how sure a network is with how often it is right, in bins of one width.
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017."""
     _require_probabilities(probabilities)
     confidence, predictions = probabilities.detach().cpu().max(dim=1)

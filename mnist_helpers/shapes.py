@@ -15,20 +15,18 @@ _PIXELWISE = (
 
 
 class ConvolutionStep(NamedTuple):
-    """One place of a convolution. The window's `top` and `left` count on `image`, the padded one,
-    `row` and `column` on `output`, which is NaN where it is not yet filled. `total` is the sum of
-    products there, `scale` the largest absolute value of the whole output."""
+    """One place of a convolution: `total` is the sum of products of window and kernel."""
 
-    image: Float[Tensor, "H W"]
+    image: Float[Tensor, "H W"]  # padded
     kernel: Float[Tensor, "k k"]
     window: Float[Tensor, "k k"]
-    top: int
+    top: int  # of the window on the image
     left: int
-    row: int
+    row: int  # on the output
     column: int
     total: float
-    output: Float[Tensor, "H_out W_out"]
-    scale: float
+    output: Float[Tensor, "H_out W_out"]  # NaN where it is not yet filled
+    scale: float  # the largest absolute value of the whole output
     stride: int
     padding: int
 

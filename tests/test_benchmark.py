@@ -123,8 +123,7 @@ def test_ctrl_c_prints_and_writes_what_is_finished(run, capsys, log):
     assert [seed for _, seed, _ in log] == sorted(seed for _, seed, _ in log)
     trained, told = capsys.readouterr().out.split("Interrupted. What is finished:\n")
     assert "\nfast, seed 0: 1.50 s, accuracy 11.35%  STUCK\n" in trained
-    *rows, loading, stuck = told.splitlines()
-    assert stuck == "fast: 1 of 5 seeds stuck"
+    *rows, loading = told.splitlines()
     assert len(loading.split()) == 6
     assert rows[:3] == [
         "recipe           seeds  epochs  seconds    ratio     accuracy, %  peak MB",

@@ -32,7 +32,7 @@ class Recipe:
     seeds: int = 5  # how many trainings make a result
 
     def train(self, model: nn.Module, train_set: MNIST, seed: int) -> nn.Module:
-        """Train `model`, and return the network to be judged: it, or one of its mean weights."""
+        """Return the network to be judged: `model`, or one of its mean weights."""
         if not self.one_cycle:
             loader = DataLoader(train_set, self.batch_size, self.shuffle)
             optimizer = torch.optim.Adam(model.parameters(), self.learning_rate, self.betas)

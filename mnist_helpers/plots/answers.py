@@ -22,7 +22,6 @@ _TEN_COLOURS = (
 
 
 def _require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None:
-    """Raise ValueError for logits, which would be misread, and for NaN."""
     sums = probabilities.sum(dim=-1)
     if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
         raise ValueError("Each row has to sum to 1: apply softmax(dim=-1) to the logits first.")
@@ -32,8 +31,7 @@ def _require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> Non
 def plot_predictions(
     images: Images, labels: _Labels, probabilities: _Rows, titles: Sequence[str] | None = None
 ) -> Figure:
-    """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
-    more probable digit orange and hatched."""
+    """Draw digits beside their probabilities, the label's in blue, a more probable one orange."""
     _require_probabilities(probabilities)
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
@@ -57,7 +55,6 @@ def plot_predictions(
 
 
 def _read(labels: _Labels, probabilities: _Rows) -> str:
-    """Return in words each label and answer."""
     rows = zip(labels.tolist(), *(part.tolist() for part in probabilities.max(dim=1)), strict=True)
     said = [f"{label} read as {answer} with {sure:.0%}" for label, sure, answer in rows]
     return f"digits and their probabilities: {', '.join(said)}"
@@ -82,8 +79,7 @@ def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[st
 
 @_styled
 def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figure:
-    """Draw digits in a row, each above its ten probabilities, in the colours of `plot_predictions`:
-    quickly, while a network is trained."""
+    """Draw digits in a row, each above its bars as in `plot_predictions`, and quickly."""
     _require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
@@ -104,8 +100,8 @@ def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figur
 def plot_beliefs(
     images: Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> Figure:
-    """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
-    for each class, the label's framed, a column for each epoch."""
+    """Draw each digit beside its probabilities, dark for 1: a row for each class, a column for each
+    epoch."""
     _require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
     alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
@@ -172,8 +168,7 @@ def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
 
 @_styled
 def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> Figure:
-    """Draw the bins of `insights.reliability`: above, the accuracy over the confidence; below, how
-    many digits are in each. Below the dashed diagonal a network is too sure of itself."""
+    """Draw what `insights.reliability` finds. Below the diagonal a network is too sure of itself."""
     options = {"figsize": (9, 6.8), "sharex": True, "height_ratios": [2.2, 1]}
     alt = "How often answers are right, over how sure they are, and how many digits are that sure"
     figure, (above, below) = _figure(alt, 2, 1, **options)
@@ -197,8 +192,8 @@ def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> 
 def plot_projection(
     points: Float[Tensor, "N 2"], labels: _Labels, shares: Float[Tensor, "2"]
 ) -> Figure:
-    """Draw samples as dots in their digit's colour; the digit stands at their median. `shares`, in
-    [0, 1], of the variance lie along the axes."""
+    """Draw samples as dots in their digit's colour, the digit at their median. `shares`, in [0, 1],
+    are of the variance."""
     places, digits = points.detach().cpu(), labels.cpu()
     alt = f"{len(labels)} dots, one for each digit, in the colour of its label"
     figure, [ax] = _figure(alt, figsize=(10, 8))

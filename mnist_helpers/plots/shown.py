@@ -24,7 +24,6 @@ def img(picture: bytes, alt: str, width: int, look: str = "max-width: 100%; heig
 
 
 def _figure_html(figure: Figure) -> str | None:
-    """Return a figure as HTML at twice its pixels, with its words."""
     # pyplot would show it once more at the end of the cell.
     plt.close(figure)
     if not (picture := _drawn(figure, "retina")):
@@ -42,7 +41,6 @@ def _figure_png(figure: Figure) -> bytes | None:
 
 
 def _image_html(picture: Image.Image) -> str:
-    """Return one of Pillow's images as HTML, with its size in words."""
     width, height = picture.size
     return img(picture._repr_png_(), f"A picture of {width}×{height} pixels", width)
 
@@ -61,7 +59,7 @@ def _png(picture: Image.Image) -> bytes:
 
 
 def _in_words(figure: Figure) -> str:
-    """Return in words what a figure shows: what its function says, then axes, curves and bars."""
+    """Return what its function says of a figure, then axes, curves and bars."""
     count = sum(len(ax.images) for ax in figure.axes)
     kind = {0: "a chart", 1: "a picture"}.get(count, f"{count} pictures")
     said = getattr(figure, "alt", "") or kind

@@ -37,8 +37,8 @@ class Figure(matplotlib.figure.Figure):
 def _figure(
     alt: str, rows: int = 1, columns: int = 1, margins: Sequence[float] = (), **options
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes; `alt` is what it shows. With `margins` (left, bottom, right,
-    top, between) it has no layout engine, and is drawn more quickly: while a slider moves."""
+    """Return a figure, which shows what `alt` says, and its axes. With `margins` (left, bottom,
+    right, top, between) it has no layout engine, and is drawn more quickly."""
     options["layout"] = "none" if margins else None
     figure, _ = plt.subplots(rows, columns, FigureClass=Figure, **options)
     figure.alt = alt
@@ -59,6 +59,5 @@ def _show(ax: Axes, image: Image, title: str = "", edge: str | None = None, **lo
 
 
 def _frame(ax: Axes, left: float, top: float, width: int, height: int, **look) -> None:
-    """Draw a frame around pixels. The edge of the first is half a pixel before its middle."""
     look = {"fill": False, "edgecolor": ORANGE, "linewidth": 3, **look}
     ax.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **look))
