@@ -11,8 +11,7 @@ import torch.nn.functional as F
 
 class TensorBatches:
     """Batches ``(images, labels)`` sliced from tensors: bit for bit those of a `DataLoader` with
-    ``ToTensor()``, and many times as fast, because no picture is touched alone. With `shuffle`
-    each time through draws a new order, from a generator begun with `seed`."""
+    ``ToTensor()``, and many times as fast, because no picture is touched alone."""
 
     def __init__(
         self,

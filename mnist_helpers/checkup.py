@@ -1,5 +1,5 @@
-"""What anyone who helps with a broken set-up asks first, each question answered by one function.
-What may be broken is imported inside it: the rest is told without."""
+"""What anyone who helps with a broken set-up asks first, each question answered by one function,
+which imports what may be broken."""
 
 from importlib import metadata
 import os

@@ -34,7 +34,7 @@ _LONGEST_WAIT = 120.0
 
 
 class DataError(RuntimeError):
-    """MNIST could not be prepared. The message names the folder, the cause and what to do."""
+    """MNIST could not be prepared."""
 
 
 def data_root(verify: bool = False) -> Path:
@@ -74,7 +74,7 @@ def load_datasets() -> tuple[MNIST, MNIST]:
 
 
 def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoader, DataLoader]:
-    """Return loaders of the training and the test set; only the first is shuffled, each epoch."""
+    """Return loaders of the training and the test set; only the first is ever shuffled."""
     train_set, test_set = load_datasets()
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
 
@@ -124,7 +124,7 @@ def _signatures(raw: Path) -> dict[str, list[int]]:
 
 
 def _is_recorded(raw: Path) -> bool:
-    """Whether each file has the size and the modification time that it had when last verified."""
+    """Whether each file has the size and the time that it had when last verified."""
     try:
         return json.loads((raw / _RECORD).read_text(encoding="utf-8")) == _signatures(raw)
     except (OSError, ValueError):

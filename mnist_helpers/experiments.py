@@ -13,8 +13,7 @@ RECORDED = Path(__file__).with_suffix(".csv")  # what tools/record_experiments.p
 
 @dataclass(frozen=True)
 class Setting:
-    """What one experiment is trained with: a network as `make_cnn` builds it, an optimizer of
-    ``torch.optim`` by its name, and the peak of the learning rate."""
+    """What `make_cnn` is given, the name of an optimizer, and the peak of the learning rate."""
 
     kernel_size: int = 3
     channels: int = 16
@@ -36,8 +35,7 @@ _COLUMNS = [*(field.name for field in fields(Setting)), "seed", "accuracy"]
 
 
 class ExperimentTable:
-    """The results of experiments. No line of the file is ever changed or removed: to have one
-    measured anew, delete its lines in the file."""
+    """The results of experiments. To have one measured anew, delete its lines in the file."""
 
     def __init__(self, path: str | Path, recorded: Path | None = None) -> None:
         """Where there is no such file, it begins as a copy of `recorded`. A relative path lies in
@@ -88,7 +86,7 @@ class ExperimentTable:
         return [self.results()[setting][seed] for seed in range(seeds)]
 
     def accuracies(self) -> dict[str, list[float]]:
-        """Return each setting's accuracies, in per cent, under its name, the baseline's first."""
+        """Return each setting's accuracies under its name, the baseline's first."""
         ordered = sorted(self.results().items(), key=lambda row: row[0] != Setting())
         return {setting.name: list(by_seed.values()) for setting, by_seed in ordered}
 

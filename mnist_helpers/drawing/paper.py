@@ -45,7 +45,7 @@ def read_photo(source: str | Path | bytes | memoryview) -> _Photo:
 
 
 def _grey(source: str | Path | bytes | memoryview) -> Image.Image:
-    """Return a picture upright, in grey, its longer side `_SIDE`; what is transparent is white."""
+    """Return a picture upright, its longer side `_SIDE`; what is transparent is white."""
     content = Path(source).read_bytes() if isinstance(source, str | Path) else source
     try:
         with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as picture:
@@ -76,7 +76,6 @@ def _evened(grey: Float32[np.ndarray, "H W"]) -> Float32[np.ndarray, "H W"]:
 
 
 def _digit(ink: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
-    """Return the part of the ink that is the digit."""
     for width in range(1, 16):
         # Lines from edge to edge are thinner than the pen: take all away that is as thin as they.
         labels, _ = ndimage.label(ndimage.grey_opening(ink, (width, width)), np.ones((3, 3)))
@@ -98,7 +97,6 @@ def _digit(ink: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
 
 
 def _fitted(digit: Bool[np.ndarray, "H W"]) -> Float32[Tensor, "1 28 28"]:
-    """Return the digit as large as the box holds it, in the middle by its centre of mass."""
     # Of a stroke's pixels the mean distance to its edge is a quarter of its width; a thin one is
     # widened to two pixels of the result.
     width = 4 * ndimage.distance_transform_edt(digit)[digit].mean()

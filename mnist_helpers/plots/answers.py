@@ -168,7 +168,7 @@ def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
 
 @_styled
 def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> Figure:
-    """Draw what `insights.reliability` finds. Below the diagonal a network is too sure of itself."""
+    """Draw what `insights.reliability` finds. Below the diagonal a network is too sure."""
     options = {"figsize": (9, 6.8), "sharex": True, "height_ratios": [2.2, 1]}
     alt = "How often answers are right, over how sure they are, and how many digits are that sure"
     figure, (above, below) = _figure(alt, 2, 1, **options)

@@ -160,8 +160,8 @@ def plot_before_after(
 
 @_styled
 def plot_spread(accuracies: _Curves) -> Figure:
-    """Draw settings' accuracies in per cent, with mean and standard deviation; those below 20, which
-    learned nothing, are counted at the right."""
+    """Draw settings' accuracies in per cent, with mean and standard deviation; those below 20 are
+    counted at the right."""
     learned = {name: [one for one in values if one >= 20] for name, values in accuracies.items()}
     means = (f"{name} {statistics.mean(values):.2f}" for name, values in learned.items() if values)
     alt = f"A dot for each seed. Means of those that learned: {', '.join(means)}"

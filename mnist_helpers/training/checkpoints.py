@@ -14,8 +14,7 @@ from ..data import write_whole
 def save_checkpoint(
     path: str | Path, model: nn.Module, optimizer: Optimizer | None = None, epoch: int = 0
 ) -> None:
-    """Save the model's weights, where given the optimizer's state, and the number of epochs done.
-    A save that is interrupted or fails leaves the old file whole."""
+    """Save weights, the optimizer's state, and the number of epochs done, or leave the old file."""
     content = {
         "network": type(model).__name__,
         "model": model.state_dict(),
@@ -38,9 +37,8 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | None = None) -> int:
-    """Load what `save_checkpoint` wrote, and return the number of epochs done. A file that is
-    damaged, carries code, or fits another network or optimizer is a ValueError, and leaves the
-    model as it was."""
+    """Load what `save_checkpoint` wrote, and return the number of epochs done. A file that does not
+    fit or is damaged is a ValueError, and leaves the model as it was."""
     saved = Path(path).read_bytes()
     saved, digest = saved[:-32], saved[-32:]
     if hashlib.sha256(saved).digest() != digest:

@@ -29,8 +29,8 @@ class _Precision(NamedTuple):
 
 
 def choose_precision(device: torch.device) -> _Precision:
-    """Return what ``$MNIST_PRECISION`` says, or bfloat16 where it is 1.2 times as fast as float32,
-    else float32. To measure that takes a second, once in a process."""
+    """Return what ``$MNIST_PRECISION`` says, or bfloat16 where it is 1.2 times as fast as float32.
+    To measure that takes a second, once in a process."""
     name = os.environ.get("MNIST_PRECISION")
     if name not in (None, "", "float32", "bfloat16"):
         raise ValueError(f"MNIST_PRECISION is {name!r}: set it to float32 or bfloat16.")
@@ -172,7 +172,6 @@ def averaged(model: nn.Module) -> AveragedModel:
 
 
 def keep_freed_memory() -> None:
-    """Have Linux's C library keep freed memory: with a page fault for each page that it gets anew a
-    step takes up to twice as long."""
+    """Have Linux's C library keep freed memory: a step takes up to twice as long without."""
     # Freeing a block of nearly 32 MiB raises its thresholds to their highest: mallopt(3).
     torch.empty(31 * 2**20, dtype=torch.uint8)

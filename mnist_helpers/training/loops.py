@@ -47,7 +47,7 @@ def get_device() -> torch.device:
 def train_one_epoch(
     model: nn.Module, loader: Batches, loss_function: _Loss, optimizer: Optimizer
 ) -> tuple[list[float], float]:
-    """Train on every batch once; return the loss of each, and the accuracy in [0, 1] meanwhile."""
+    """Return the loss of each batch, and the accuracy in [0, 1] meanwhile."""
     device = next(model.parameters()).device
     model.train()
     losses, correct, total = [], 0, 0

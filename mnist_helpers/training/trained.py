@@ -20,8 +20,8 @@ _RECIPE = 2
 def trained_cnn(progress: bool = True) -> CNN:
     """Return a `CNN` in evaluation mode that reads digits, MNIST's and those that people draw.
 
-    The first call trains it, in some twenty seconds on two cores, on MNIST's digits and 6,000 of
-    `drawn_digits`, and keeps it in the folder of `data_root`; later calls load it from there.
+    The first call trains it in some twenty seconds, on MNIST's digits and 6,000 of `drawn_digits`,
+    and keeps it in the folder of `data_root`, from where later calls load it.
     """
     path = data_root() / f"trained_cnn_{_RECIPE}.pt"
     with torch.random.fork_rng():
@@ -41,7 +41,7 @@ def trained_cnn(progress: bool = True) -> CNN:
 
 
 def _trained_and_kept(model: CNN, path: Path, progress: bool) -> str:
-    """Train a network, try to keep it, and return in words whether that went well."""
+    """Train a network, and return in words whether it could be kept."""
     train_set, _ = load_datasets()
     images, labels = drawn_digits(6_000)
     train_set.data = torch.cat([train_set.data, images])

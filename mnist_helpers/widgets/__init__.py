@@ -23,7 +23,6 @@ _Images, _Labels, _Beliefs = Float[Tensor, "N 1 H W"], Int[Tensor, " N"], Float[
 
 
 def leaf_through(dataset: MNIST) -> VBox:
-    """Leaf through digits, all or those of one class, and read the pixel under two sliders."""
     labels = dataset.targets.tolist()
     kind = dropdown("digit", ["all", *range(10)])
     number, row, column = slider("number", 0, 1), slider("row", 8, 27), slider("column", 12, 27)
@@ -46,7 +45,7 @@ def leaf_through(dataset: MNIST) -> VBox:
 
 
 def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VBox:
-    """Move the window of a convolution over an image, and see each sum and the output fill in."""
+    """Move the window of a convolution over an image, and see the output fill in."""
     picture = dropdown("image", list(images))
     kernel = dropdown("kernel", [*shapes.kernels(), "your own"])
     names = [f"kernel[{row}, {column}]" for row in range(3) for column in range(3)]
@@ -91,7 +90,7 @@ def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VB
 
 
 def network_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox:
-    """Choose a unit of a network, all of it on one screen, and see what it sees and its sum."""
+    """Choose a unit of a network, and see what it sees and its sum."""
     titles = [view.title for view in shapes.network_views(model, images[0])]
     digit = slider("digit", 0, len(images) - 1)
     layer = dropdown("layer", [(title, number) for number, title in enumerate(titles)])
@@ -125,7 +124,6 @@ def network_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox
 def belief_by_epoch(
     images: _Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> VBox:
-    """Move through the epochs of a training, the first before it, and see what is believed."""
     epoch = slider("epoch", 0, len(probabilities) - 1)
 
     def show(_):
@@ -136,7 +134,6 @@ def belief_by_epoch(
 
 
 def digit_changer(images: _Images, labels: _Labels) -> VBox:
-    """Choose a digit and how far it may be changed, and see it changed in fifteen random ways."""
     digit, draw = slider("digit", 0, len(images) - 1), slider("draw", 0, 99)
     degrees = slider("rotation, degrees", 10, 180)
     stretch, shift = slider("stretch, per cent", 10, 60), slider("shift, pixels", 2, 14)
@@ -156,7 +153,6 @@ def digit_changer(images: _Images, labels: _Labels) -> VBox:
 
 
 def shifted_digit(models: Mapping[str, nn.Module], images: _Images, labels: _Labels) -> VBox:
-    """Choose a digit and move it, and see what each of several networks makes of it."""
     digit = slider("digit", 0, len(images) - 1)
     right = slider("right, pixels", 0, 10, least=-10)
     down = slider("down, pixels", 0, 10, least=-10)
@@ -176,8 +172,7 @@ def shifted_digit(models: Mapping[str, nn.Module], images: _Images, labels: _Lab
 
 class LiveLoss:
     """A loss curve that grows during a training of so many batches: show `widget`, and give `add`
-    to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is. Below
-    stand the digits that `show_beliefs` is given, before the training and after each epoch."""
+    to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is."""
 
     def __init__(self, batches: int) -> None:
         self.losses: list[float] = []

@@ -22,8 +22,8 @@ from .screen import one_at_a_time
 
 
 class Pad(anywidget.AnyWidget):
-    """A black square to draw on in white, with buttons to undo and to clear. Its strokes are as
-    `rasterize` takes them, and live in the kernel: a page that is opened again shows them."""
+    """A black square to draw on in white. Its strokes are as `rasterize` takes them, and live in
+    the kernel: a page that is opened again shows them."""
 
     _esm = Path(__file__).with_name("pad.js")
     size = traitlets.Int(280).tag(sync=True)  # in pixels of the page
@@ -31,9 +31,8 @@ class Pad(anywidget.AnyWidget):
 
 
 def drawing_pad(model: nn.Module) -> VBox:
-    """Draw a digit with the mouse, a finger or a pen, and see what the network gets and says while
-    you draw; on request also the feature maps of its modules ``block_1``, ``block_2`` and so on.
-    Without the tick the picture shows the pad as it is."""
+    """Draw a digit with the mouse, a finger or a pen, and see what the network gets and says; on
+    request also the feature maps of its modules ``block_1``, ``block_2`` and so on."""
     pad = Pad()
     fit = ipywidgets.Checkbox(
         True, description="fit and centre, as in MNIST", indent=False, layout={"width": "auto"}
@@ -75,7 +74,6 @@ def _line(text: str) -> str:
 
 
 def _pixels(image: Float[Tensor, "H W"], text: str, width: int) -> str:
-    """Return an image with values in [0, 1] as a grey picture, each pixel a square."""
     buffer = io.BytesIO()
     Image.fromarray((255 * image).round().to(torch.uint8).numpy()).save(buffer, "png")
     return img(buffer.getvalue(), text, width, "image-rendering: pixelated")
