@@ -41,9 +41,8 @@ def data_root(verify: bool = False) -> Path:
     """Return a folder that torchvision's ``MNIST(root=...)`` can read: ``$MNIST_DATA_DIR`` where
     that is set, else ``mnist_helpers`` in the user's cache folder. It takes 55 MB.
 
-    The first call, and one with `verify`, looks at each file's SHA-256 and unpacks those that are
-    missing or differ; others look only at sizes and modification times. Processes that call it at
-    once wait for each other. Raises a DataError where it cannot be prepared.
+    The first call, and one with `verify`, unpacks files that are missing or whose SHA-256 differs;
+    others look only at sizes and times. Raises a DataError where it cannot be prepared.
     """
     root = _root_folder()
     raw = root / "MNIST" / "raw"

@@ -137,8 +137,7 @@ def make_cnn(
     activation: str = "ReLU",
 ) -> nn.Sequential:
     """Return a network of two blocks, each `depth` convolutions and a pooling, and a linear layer.
-    The second block has twice the `channels`. An even `kernel_size` does not keep height and width.
-    """
+    The second block has twice the `channels`. As it is: 20,490 parameters."""
     poolings = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
     if pooling not in [*poolings, "strided"]:
         raise ValueError(f"pooling is {pooling!r}; choose 'max', 'average' or 'strided'.")

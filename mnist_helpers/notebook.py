@@ -21,8 +21,8 @@ _LIBRARY = re.compile(
 
 
 def start_lesson() -> None:
-    """Give figures one look, twice the pixels, and words for those who do not see them; show of an
-    error your own lines and the last one. ``%tb`` shows the last error whole."""
+    """Give figures one look and words for those who do not see them; show of an error your own
+    lines and the last one. ``%tb`` shows it whole."""
     plt.style.use("mnist_helpers.lessons")
     shell = get_ipython()
     shell.set_custom_exc((Exception,), _show)
@@ -35,7 +35,6 @@ def start_lesson() -> None:
 
 
 def _show(shell: InteractiveShell, *raised: object, tb_offset: int | None = None) -> None:
-    """Show an error, given as its class, itself and its traceback."""
     sys.last_type, sys.last_value, sys.last_traceback = raised  # where ``%tb`` looks
     frames = shell.InteractiveTB.structured_traceback(*raised, tb_offset)
     shell._showtraceback(*raised[:2], _folded(frames))
@@ -52,6 +51,6 @@ def _folded(frames: list[str]) -> list[str]:
 
 
 def _library(frame: str) -> str | None:
-    """Return the library that a frame's code is from; None for a cell, and for what is no frame."""
+    """Return the library that a frame's code is from; None for a cell."""
     found = _LIBRARY.match(_COLOUR.sub("", frame))
     return next(filter(None, found.groups())) if found else None

@@ -38,8 +38,7 @@ class _LayerShape(NamedTuple):
 
 
 class _ReceptiveField(NamedTuple):
-    """Unit number i along an axis, from 0, sees `size` pixels from ``start + i * jump`` on; those
-    outside the picture are padding."""
+    """Unit number i along an axis sees `size` pixels from ``start + i * jump`` on."""
 
     layer: str
     size: int
@@ -63,8 +62,7 @@ class _LayerView(NamedTuple):
 
 
 class _UnitStep(NamedTuple):
-    """How one unit comes about: `total`, before ReLU, is the sum of all products of window and
-    kernel, and the bias. Max pooling's kernel is 1 at the largest, and else 0."""
+    """How one unit comes about; max pooling's kernel is 1 at the largest, and else 0."""
 
     layer: int
     unit: tuple[int, int, int]  # channel, row, column
@@ -72,7 +70,7 @@ class _UnitStep(NamedTuple):
     window: Float[Tensor, "C_in kH kW"]
     kernel: Float[Tensor, "C_in kH kW"]
     bias: float
-    total: float
+    total: float  # before ReLU
     patch: tuple[int, int, int, int]  # of the digit: top, left, height and width
 
 
@@ -107,8 +105,8 @@ def convolution_step(
 def layer_outputs(
     model: nn.Module, images: Float[Tensor, "N ..."]
 ) -> list[tuple[str, nn.Module, Tensor]]:
-    """Send a batch through a model in evaluation mode, and return each layer's name, the layer and
-    its output, in the order in which they ran. A layer is a module without modules inside."""
+    """Return the name, the layer and its output for each layer, a module without modules inside,
+    in the order in which they run in evaluation mode."""
     names = {module: name for name, module in model.named_modules()}
     layers = [module for module in names if not list(module.children())]
     training = [module for module in names if module.training]
@@ -131,8 +129,8 @@ def layer_outputs(
 
 
 def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[_LayerShape]:
-    """Send one blank input, such as (1, 28, 28) for C, H, W, through a model, and return a row for
-    each layer that ran. Parameters that are used twice are counted once."""
+    """Return a row for each layer that one input, such as (1, 28, 28) for C, H, W, goes through.
+    Parameters that are used twice are counted once."""
     rows, counted = [], set()
     for name, module, output in layer_outputs(model, _blank(model, input_size)):
         fresh = set(module.parameters()) - counted
@@ -145,7 +143,7 @@ def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[_LayerShap
 
 def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
     """Return how many multiplications, each with an addition, a model's convolutions and linear
-    layers need for one input; what is left out (biases, batch norm) is a few per cent of it."""
+    layers need for one input."""
     # Each number that is put out is the sum of as many products as one filter has weights.
     return sum(
         output.numel() * module.weight[0].numel()

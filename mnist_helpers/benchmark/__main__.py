@@ -49,7 +49,10 @@ def _main() -> int:
     threads = f"{torch.get_num_threads()} threads"
     print(f"torch {torch.__version__}, {threads}, {platform.system()} on {machine}")
     print(choose_precision(get_device()).reason, flush=True)
-    recipes, (train_set, test_set) = _chosen(options), load_datasets()
+    recipes = {name: RECIPES[name] for name in options.recipe or _ROWS}
+    if options.quick:
+        recipes = {name: replace(one, epochs=min(one.epochs, 1)) for name, one in recipes.items()}
+    train_set, test_set = load_datasets()
     if options.steps:
         recipes, (train_set, test_set) = STEPS, _validation_split(train_set)
     plan = [(i, name) for name, one in recipes.items() for i in range(options.seeds or one.seeds)]
@@ -93,27 +96,17 @@ def _options() -> argparse.Namespace:
     named = f"repeatable; {', '.join(_ROWS)} where none is named"
     add("--recipe", action="append", choices=RECIPES, help=named)
     add("--seeds", type=int, help="for each recipe (default: 5; 3 for classic, 10 for speedrun)")
-    add("--epochs", type=int, help="for each recipe, instead of its own number")
     add("--quick", action="store_true", help="one seed, at most one epoch; under two minutes")
     add("--json", type=Path, metavar="FILE", help="write the results there, too")
     steps = "compare instead, on a validation split, the steps of lesson 06 (twenty minutes)"
     add("--steps", action="store_true", help=steps)
     options = parser.parse_args()
-    if any(number is not None and number < 1 for number in (options.seeds, options.epochs)):
-        parser.error("--seeds and --epochs are numbers from 1 up")
+    if options.seeds is not None and options.seeds < 1:
+        parser.error("--seeds is a number from 1 up")
     if options.json and not options.json.parent.is_dir():  # told now, and not after half an hour
         parser.error(f"the folder {options.json.parent} does not exist; make it first")
     options.seeds = options.seeds or (1 if options.quick else 5 if options.steps else None)
     return options
-
-
-def _chosen(options: argparse.Namespace) -> dict[str, Recipe]:
-    recipes = {name: RECIPES[name] for name in options.recipe or _ROWS}
-    for name in recipes.keys() - {"loading"}:
-        own = recipes[name].epochs
-        epochs = options.epochs or (min(own, 1) if options.quick else own)
-        recipes[name] = replace(recipes[name], epochs=epochs)
-    return recipes
 
 
 def _validation_split(train_set: MNIST) -> tuple[MNIST, MNIST]:

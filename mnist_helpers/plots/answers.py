@@ -40,7 +40,7 @@ def plot_predictions(
     for number, (image, title, bars) in enumerate(_judged(images, labels, probabilities)):
         left, top = 25 * (number % 3), 13 * (number // 3)
         _show(ax, image, extent=(left, left + 10, top + 10, top))
-        # Ten bars of up to ten units, one below the other: quicker than axes of their own.
+        # Rectangles are drawn more quickly than bars on axes of their own.
         for digit, (probability, look) in enumerate(bars):
             corner = (left + 12, top + digit + 0.08)
             ax.add_artist(Rectangle(corner, 10, 0.84, facecolor=_PALE))
@@ -197,7 +197,7 @@ def plot_projection(
     places, digits = points.detach().cpu(), labels.cpu()
     alt = f"{len(labels)} dots, one for each digit, in the colour of its label"
     figure, [ax] = _figure(alt, figsize=(10, 8))
-    # All at once, in the order given: digit after digit, the last one would hide the others.
+    # All at once: digit after digit, the last one would hide the others.
     colors = [_TEN_COLOURS[digit] for digit in digits]
     ax.scatter(*places.T, s=14, c=colors, alpha=0.7, linewidths=0)
     # Yellow would not be read on white, nor black lines on dark dots.

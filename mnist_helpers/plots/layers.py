@@ -21,7 +21,7 @@ from .style import BLUE, GREY, ORANGE, Figure, Image, Place, _figure, _frame, _s
 
 @_styled
 def plot_kernels(weight: Float[Tensor, "out_channels in_channels kH kW"]) -> Figure:
-    """Draw each kernel for the first input channel: blue is negative, white zero, red positive."""
+    """Draw each kernel for the first input channel, blue below 0, white 0, red above."""
     alt = "Kernels, blue below 0, white 0, red above"
     stack = weight[:, 0]
     titles = ["kernel 0", *map(str, range(1, len(stack)))]
@@ -31,8 +31,8 @@ def plot_kernels(weight: Float[Tensor, "out_channels in_channels kH kW"]) -> Fig
 
 @_styled
 def plot_receptive_fields(image: Image, fields: Mapping[str, Any], unit: Place) -> Figure:
-    """Draw the patch that one unit of each layer sees, the unit centred next to the pixel `unit`.
-    `fields` are rows of `shapes.receptive_field`."""
+    """Draw what a unit of each layer, the one centred next to the pixel `unit`, sees. `fields` are
+    rows of `shapes.receptive_field`."""
     titles = [f"{name}\n{field.size}×{field.size}" for name, field in fields.items()]
     alt = "A digit once for each layer, and a frame around the pixels that one unit sees"
     size = (3.1, 3.9)
@@ -64,8 +64,7 @@ def plot_patches(images: _Batch, patches: Sequence[Any]) -> Figure:
 
 @_styled
 def plot_windows(input_size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> Figure:
-    """Draw where a square kernel stops on a square input, its padding hatched, and the output; the
-    first two stops are framed."""
+    """Draw where a square kernel stops on a square input, its padding hatched, and the output."""
     padded = input_size + 2 * padding
     output_size = (padded - kernel_size) // stride + 1
     alt = "Where a kernel stops on its input, padding hatched, and the output that it fills"
@@ -97,7 +96,7 @@ def _draw_cells(ax: Axes, size: int, inner: range) -> None:
 
 @_styled
 def plot_convolution_step(step: Any) -> Figure:
-    """Draw what `shapes.convolution_step` returns; its window and its output pixel are framed."""
+    """Draw what `shapes.convolution_step` returns."""
     margins, ratios = (0.01, 0.02, 0.99, 0.92, 0.08), (1.5, 0.8, 0.8, 1.5)
     alt = "An image, the pixels under the window, times the kernel, and the output that is filled"
     figure, axes = _figure(alt, 1, 4, margins, figsize=(14, 4.6), width_ratios=ratios)
@@ -117,8 +116,8 @@ def plot_convolution_step(step: Any) -> Figure:
 
 @_styled
 def plot_network(views: Sequence[Any], step: Any, in_channel: int = 0) -> Figure:
-    """Draw `shapes.network_views`, the logits with their softmax, and below them how one unit comes
-    about: its `shapes.unit_step`, one input channel in full. Its sum is told in `alt`, too."""
+    """Draw `shapes.network_views`, the logits with their softmax, and below them a
+    `shapes.unit_step`, one input channel in full. Its sum is told in `alt`, too."""
     view, image, logits = views[step.layer], views[0].input, views[-1].output
     # One pair of axes, one picture of all maps, one artist for all windows: quick to draw.
     figure, [ax] = _figure("", 1, 1, (0, 0, 1, 1), figsize=(14, 5.4))
@@ -234,7 +233,7 @@ def _open_unit(ax: Axes, left: float, view: Any, step: Any, in_channel: int) -> 
 
 @_styled
 def plot_occlusion(image: Image, probabilities: Float[Tensor, "H W"]) -> Figure:
-    """Draw a digit in [0, 1], its `insights.occlusion_map`, and that map with its outline."""
+    """Draw a digit in [0, 1], its `insights.occlusion_map`, and both."""
     low, high = probabilities.min(), probabilities.max()
     alt = f"A digit, and its label's probability, {low:.0%} to {high:.0%}, when a part is black"
     figure, (left, middle, right) = _figure(alt, 1, 3, figsize=(14, 4.6))

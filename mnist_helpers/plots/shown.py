@@ -16,7 +16,6 @@ _DIM = "<style>[data-jp-theme-light=false] .figure {filter: brightness(0.8)}</st
 
 
 def img(picture: bytes, alt: str, width: int, look: str = "max-width: 100%; height: auto") -> str:
-    """Return a PNG or WebP as HTML, so many of the page's pixels wide."""
     kind = "png" if picture.startswith(b"\x89PNG") else "webp"
     source = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
     attributes = f'class="figure" width="{width}" style="{look}" alt="{html.escape(alt)}"'

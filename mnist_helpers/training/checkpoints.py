@@ -22,8 +22,7 @@ def save_checkpoint(
         "optimizer": None if optimizer is None else optimizer.state_dict(),
         "epoch": epoch,
     }
-    # In memory first: a disk that is full is an OSError then, and not an error of torch's own.
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # or a full disk would be an error of torch's own
     torch.save(content, buffer)
     saved = buffer.getvalue()
     try:
@@ -48,7 +47,7 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
         )
     try:
         content = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
-    except Exception:  # torch's own message shows how to have the code run
+    except Exception:  # torch's message says how to have the code run
         raise ValueError(
             f"{path} holds more than tensors and numbers, and nothing of it was loaded. Never load "
             "such a file from a stranger."
@@ -58,12 +57,12 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
         for weights in (content["model"], model.state_dict())
     )
     for name in [*wanted, *there]:
-        if there.get(name) != wanted.get(name):
+        shapes = [weights.get(name, "absent") for weights in (there, wanted)]
+        if shapes[0] != shapes[1]:
             raise ValueError(
                 f"{path} was saved from {content['network']} and does not fit this "
-                f"{type(model).__name__}: {name} is {there.get(name, 'absent')} in the file and "
-                f"{wanted.get(name, 'absent')} in the model. Make the network that was saved, then "
-                "load."
+                f"{type(model).__name__}: {name} is {shapes[0]} in the file and {shapes[1]} in the "
+                "model. Make the network that was saved, then load."
             )
     if optimizer is not None:
         # torch would take over the settings of another kind, and miss its own in the next step.

@@ -59,14 +59,14 @@ def _speed_of_bfloat16(device: torch.device) -> float:
         return time.perf_counter() - start
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several wait for each other, and beside a busy program do only that
+    torch.set_num_threads(1)  # several wait for each other
     try:
         rounds = [(seconds(False), seconds(True)) for _ in range(20)]
     except RuntimeError:  # how a device says that it knows no bfloat16
         return 0.0
     finally:
         torch.set_num_threads(threads)
-    # The quickest of each: the first pays for what happens once, and a busy neighbour slows some.
+    # The quickest of each: a busy neighbour slows some.
     without, with_it = map(min, zip(*rounds, strict=True))
     return without / with_it
 
@@ -100,8 +100,8 @@ def fit_one_cycle(
 ) -> list[float]:
     """Train with Adam and one cycle of the learning rate, and return the loss of every batch.
 
-    `average` takes the weights in after each of the last fifth of the steps; `precision` is that
-    of the layers. A FloatingPointError names the first batch whose loss is not finite.
+    `average` takes the weights in after each of the last fifth of the steps. A FloatingPointError
+    names the first batch whose loss is not finite.
     """
     if isinstance(batches, Iterator):  # the loop would wait for ever
         raise ValueError(

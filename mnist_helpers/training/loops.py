@@ -95,10 +95,8 @@ def fit(
     history: History | None = None,
 ) -> History:
     """Train for some epochs, and return the history; a `history` that is given is gone on with.
-
-    `on_batch` is called with the loss of each batch, before the step; `on_epoch` with the number of
-    epochs done. A FloatingPointError names the first batch whose loss is not finite.
-    """
+    `on_batch` is given each loss, before the step; `on_epoch` the number of epochs done. A
+    FloatingPointError names the first batch whose loss is not finite."""
     held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
     if held.isdisjoint(map(id, model.parameters())):  # torch would train on, and nothing be learned
         raise ValueError(
@@ -138,8 +136,7 @@ def fit(
                     f"{len(train_loader)} batches. The network and the optimizer keep what they "
                     f"have learned. To go on, call fit with both again and "
                     f"epochs={last - epoch + 1}: epoch {epoch} starts once more. (The history so "
-                    "far is sys.last_value.history; fit adds to one that is given as history=...) "
-                    "To begin from the start, make both anew first."
+                    "far is sys.last_value.history; fit adds to one that is given as history=...)"
                 )
                 error.history = history
                 raise error from None

@@ -13,7 +13,7 @@ from .checkpoints import load_checkpoint, save_checkpoint
 from .fast import choose_precision, fit_fast
 from .loops import get_device
 
-# To be raised with every change of the recipe: no network of an older one is taken for a new one.
+# To be raised with every change of the recipe.
 _RECIPE = 2
 
 
@@ -46,7 +46,6 @@ def _trained_and_kept(model: CNN, path: Path, progress: bool) -> str:
     images, labels = drawn_digits(6_000)
     train_set.data = torch.cat([train_set.data, images])
     train_set.targets = torch.cat([train_set.targets, labels])
-    # Rotated by up to 10°, stretched by 15 %, moved by two pixels, slanted by 17°.
     generator = torch.Generator().manual_seed(0)
     augment = functools.partial(random_affine, scale=0.15, shear=0.3, generator=generator)
     precision, _ = choose_precision(next(model.parameters()).device)
