@@ -39,14 +39,14 @@ class TensorBatches:
             if order is not None:
                 chosen = order[chosen]
             images = self.images[chosen].unsqueeze(1) / 255
-            # A slice alone would be a view, through which a change reaches the data set.
+            # A slice alone would be a view of the data set.
             yield images, self.labels[chosen].clone()
 
 
 def split_indices(
     count: int, validation: int, seed: int = 0
 ) -> tuple[Int64[Tensor, " training"], Int64[Tensor, " validation"]]:
-    """Share out 0 to `count` - 1 at random: those to train on, and those to validate on."""
+    """Share out 0 to `count` - 1 at random, to train and to validate on."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return order[validation:], order[:validation]
 

@@ -29,7 +29,7 @@ MNIST_FILES = {  # of each unpacked file the SHA-256
 }
 
 _RECORD = ".verified.json"
-# Seconds. What is not done by then has stopped, or its folder refuses the lock silently (Windows).
+# Seconds; on Windows a folder may refuse the lock silently.
 _LONGEST_WAIT = 120.0
 
 
@@ -59,7 +59,7 @@ def data_root(verify: bool = False) -> Path:
                     write_whole(raw / name, _unpack(name))
                 write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
     except OSError as error:
-        # A shared folder may be whole and refuse the lock file: to read it is all a lesson needs.
+        # A shared folder may be whole and refuse the lock file.
         if _not_whole(raw):
             raise DataError(_explain(root, error)) from error
     return root
@@ -99,7 +99,7 @@ def _root_folder() -> Path:
         folder = chosen or platformdirs.user_cache_dir("mnist_helpers", appauthor=False)
         return Path(folder).expanduser().absolute()
     except (RuntimeError, OSError) as error:
-        # No home for the cache or for a "~", or a current folder that was removed.
+        # There is no home, or the current folder was removed.
         raise DataError(
             f"Where to keep the digits is not known: MNIST_DATA_DIR is {chosen!r} ({error}). "
             "Set it to the full path of a folder that you can write to."

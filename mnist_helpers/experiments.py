@@ -45,7 +45,7 @@ class ExperimentTable:
             shutil.copyfile(recorded, self.path)
 
     def results(self) -> dict[Setting, dict[int, float]]:
-        """Return each setting's accuracy for each seed. A damaged or other file is a ValueError."""
+        """Return each setting's accuracy for each seed. A damaged file is a ValueError."""
         # "sig", because spreadsheets put a byte order mark before the first cell.
         text = self.path.read_text("utf-8-sig", "replace") if self.path.exists() else ""
         header, *lines = csv.reader(text.splitlines() or [",".join(_COLUMNS)])
@@ -69,8 +69,8 @@ class ExperimentTable:
     def run(
         self, setting: Setting, train: Callable[[Setting, int], float], seeds: int = 3
     ) -> list[float]:
-        """Train with each seed that is not in the table, add its result at once, and return all:
-        accuracies in per cent, as `train` returns them."""
+        """Train with each seed that is not in the table, add its result at once, and return all
+        accuracies, in per cent as `train` returns them."""
         for seed in sorted(set(range(seeds)) - self.results().get(setting, {}).keys()):
             # Opened before the training, which would be lost where the file cannot be written.
             with self.path.open("a+", encoding="utf-8", newline="") as file:
@@ -91,7 +91,6 @@ class ExperimentTable:
         return {setting.name: list(by_seed.values()) for setting, by_seed in ordered}
 
     def __str__(self) -> str:
-        """Return a line for each setting, with the difference of its mean from the baseline's."""
         accuracies = self.accuracies()
         baseline = accuracies.get("baseline")
         width = max(map(len, [*accuracies, "setting"]))

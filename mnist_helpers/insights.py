@@ -41,14 +41,14 @@ def confusion_matrix(labels: _Labels, predictions: _Labels, classes: int = 10) -
         if ((values < 0) | (values >= classes)).any():
             raise ValueError(
                 f"{name} holds {values.min()} to {values.max()}, and may hold 0 to {classes - 1}: "
-                "give more classes, or look where such a number comes from."
+                "give more classes, or look where it comes from."
             )
     places = labels.cpu().long() * classes + predictions.cpu().long()
     return places.bincount(minlength=classes**2).reshape(classes, classes)
 
 
 def most_confused(matrix: _Matrix, count: int = 5) -> list[tuple[int, int, int]]:
-    """Return at most `count` mistakes, the commonest first: label, prediction, how many times."""
+    """Return mistakes, the commonest first: label, prediction, how many times."""
     mistakes = matrix.clone().fill_diagonal_(0)
     places = mistakes.flatten().argsort(descending=True, stable=True)[:count].tolist()
     found = [(*divmod(place, len(matrix)), mistakes.flatten()[place].item()) for place in places]
@@ -58,7 +58,7 @@ def most_confused(matrix: _Matrix, count: int = 5) -> list[tuple[int, int, int]]
 def confident_mistakes(
     probabilities: _Rows, labels: _Labels, count: int
 ) -> Int64[Tensor, " mistakes"]:
-    """Return the indices of at most `count` mistakes, the one that is most surely made first."""
+    """Return the indices of mistakes, the surest first."""
     _require_probabilities(probabilities)
     confidence, predictions = probabilities.detach().cpu().max(dim=1)
     wrong = (predictions != labels.cpu()).nonzero().flatten()
@@ -79,8 +79,8 @@ def predict_all(model: nn.Module, images: _Images) -> _Rows:
 def top_patches(
     model: nn.Module, layer: str, channel: int, images: _Images, count: int = 9
 ) -> list[_ExcitingPatch]:
-    """Return where on images one channel of a layer, such as ``"block_2.2"``, answers most
-    strongly, the strongest first. Of each image only the strongest place counts."""
+    """Return where one channel of a layer, such as ``"block_2.2"``, answers most strongly, the
+    strongest first. Of each image only the strongest place counts."""
     maps, fields = [], receptive_field(model)
     for batch in images.split(500):
         names, _, outputs = zip(*layer_outputs(model, batch), strict=True)
@@ -111,8 +111,8 @@ def occlusion_map(
 
 
 def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
-    """Return features on their principal components, the directions in which they vary most; each
-    one's largest entry is positive, as nothing else determines its sign.
+    """Return features on their principal components; each one's largest entry is positive, as
+    nothing else determines its sign.
     Source: Halko, Martinsson and Tropp, "Finding structure with randomness", 2011."""
     centred = features.detach().cpu().float()
     centred = centred - centred.mean(dim=0)
@@ -145,6 +145,6 @@ def reliability(probabilities: _Rows, labels: _Labels, bins: int = 10) -> list[_
 
 
 def expected_calibration_error(bins: Sequence[_ReliabilityBin]) -> float:
-    """Return by how much confidence and accuracy differ on average: Guo et al.'s equation 3."""
+    """Return by how much confidence and accuracy differ on average (Guo et al., equation 3)."""
     off = sum(part.count * abs(part.accuracy - part.confidence) for part in bins if part.count)
     return off / sum(part.count for part in bins)

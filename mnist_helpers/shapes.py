@@ -90,7 +90,7 @@ def convolution_step(
     stride: int = 1,
     padding: int = 0,
 ) -> ConvolutionStep:
-    """Return one place of a convolution: output pixel number `place`, from 0, row by row."""
+    """Return output pixel number `place`, row by row."""
     padded = F.pad(image, (padding,) * 4)
     output = F.conv2d(padded[None, None], kernel[None, None], stride=stride)[0, 0]
     row, column = divmod(place, output.shape[1])
@@ -144,7 +144,7 @@ def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[_LayerShap
 def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
     """Return how many multiplications, each with an addition, a model's convolutions and linear
     layers need for one input."""
-    # Each number that is put out is the sum of as many products as one filter has weights.
+    # Each number is the sum of as many products as a filter has weights.
     return sum(
         output.numel() * module.weight[0].numel()
         for _, module, output in layer_outputs(model, _blank(model, input_size))
@@ -153,8 +153,8 @@ def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
 
 
 def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[_ReceptiveField]:
-    """Return which patch of the input one unit of each layer sees, up to ``Flatten`` or ``Linear``:
-    from there on it sees everything. A model's layers are taken in the order of holding them.
+    """Return which patch of the input a unit of each layer sees, up to ``Flatten`` or ``Linear``:
+    from there on it sees everything. Layers are taken in the order of holding them.
 
     The recursion is the one of Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional
     Neural Networks" (Distill, 2019). A ValueError names a layer whose patch is not known or square.

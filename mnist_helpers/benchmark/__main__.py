@@ -45,9 +45,8 @@ class _Run(NamedTuple):
 
 def _main() -> int:
     options = _options()
-    machine = f"{platform.machine()}, {torch.backends.cpu.get_cpu_capability()}"
-    threads = f"{torch.get_num_threads()} threads"
-    print(f"torch {torch.__version__}, {threads}, {platform.system()} on {machine}")
+    threads, machine = torch.get_num_threads(), f"{platform.system()} on {platform.machine()}"
+    print(f"torch {torch.__version__}, {threads} threads, {machine}")
     print(choose_precision(get_device()).reason, flush=True)
     recipes = {name: RECIPES[name] for name in options.recipe or _ROWS}
     if options.quick:

@@ -16,8 +16,8 @@ from ..training import averaged, choose_precision, fit_one_cycle, get_device, tr
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train a network: with `one_cycle` as in lesson 06, from sliced tensors, in the faster
-    precision; without as in lesson 04, from a `DataLoader`, at one rate, in float32."""
+    """How to train a network: with `one_cycle` as in lesson 06, in the faster precision; without as
+    in lesson 04, from a `DataLoader`, at one rate, in float32."""
 
     network: Callable[[], nn.Module] | None = CNN  # None: batches are loaded, and nothing trained
     epochs: float = 1
@@ -83,7 +83,7 @@ RECIPES = {
     "shuffled": _SHUFFLED,
     "shuffled-slower": _SLOWER,
 }
-# What lesson 06 compares on a validation split: each name says what differs from which other.
+# What lesson 06 compares on a validation split.
 STEPS = {
     "A  classic, but one epoch": replace(_CLASSIC, epochs=1),
     "B  A shuffled, rate 0.001": _SLOWER,

@@ -25,7 +25,7 @@ def random_strokes(
     form = forms[torch.randint(len(forms), (1,), generator=generator).item()]
     pens = [stroke.split(", ") for stroke in form.split(" / ")]
     strokes = [[tuple(map(float, point.split())) for point in pen] for pen in pens]
-    # Points that stand in one place, where a corner is, move together.
+    # Points in one place, a corner, move together.
     places = sorted({point for stroke in strokes for point in stroke})
     moves = 3.5 * torch.randn(len(places), 2, generator=generator)
     moved = dict(zip(places, torch.tensor(places) + moves, strict=True))
@@ -58,7 +58,6 @@ def drawn_digits(
 def _smooth(points: Float[Tensor, "N 2"]) -> Float[Tensor, "M 2"]:
     """Return a smooth curve through `points`, eight steps from each to the next.
     Source: E. Catmull, R. Rom, "A class of local interpolating splines", 1974."""
-    # One more at each end, straight on.
     ends = 2 * points[:1] - points[1:2], 2 * points[-1:] - points[-2:-1]
     knots = torch.cat([ends[0], points, ends[1]])
     a, b, c, d = (knots[first : first + len(points) - 1, None] for first in range(4))

@@ -76,7 +76,7 @@ def _evened(grey: Float32[np.ndarray, "H W"]) -> Float32[np.ndarray, "H W"]:
 
 def _digit(ink: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
     for width in range(1, 16):
-        # Lines from edge to edge are thinner than the pen: take all away that is as thin as they.
+        # Lines from edge to edge are thinner than the pen: away with all that is so thin.
         labels, _ = ndimage.label(ndimage.grey_opening(ink, (width, width)), np.ones((3, 3)))
         top, bottom, left, right = labels[0], labels[-1], labels[:, 0], labels[:, -1]
         if not (np.intersect1d(top, bottom).any() or np.intersect1d(left, right).any()):

@@ -17,8 +17,7 @@ Strokes = Sequence | Tensor
 
 # As in MNIST: a digit fits into 20×20 pixels, in a picture of 28×28.
 _SIZE, BOX = 28, 20
-# How many times as large the black and white picture is; the grey one is its mean.
-_LARGER = 16
+_LARGER = 16  # times: the black and white picture, whose mean the grey one is
 
 
 def rasterize(

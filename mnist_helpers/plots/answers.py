@@ -63,7 +63,6 @@ def _read(labels: _Labels, probabilities: _Rows) -> str:
 def _judged(
     images: Images, labels: _Labels, probabilities: _Rows
 ) -> Iterator[tuple[Image, str, list]]:
-    """Yield each digit, its title, and its bars' lengths and looks."""
     for image, label, row in zip(images, labels.tolist(), probabilities.tolist(), strict=True):
         answer, looks = row.index(max(row)), [{"facecolor": _GREY} for _ in row]
         looks[answer] = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
@@ -73,7 +72,6 @@ def _judged(
 
 
 def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[str]) -> Figure:
-    """Draw digits as `plot_predictions` does, the surest in blue."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
@@ -200,7 +198,7 @@ def plot_projection(
     # All at once: digit after digit, the last one would hide the others.
     colors = [_TEN_COLOURS[digit] for digit in digits]
     ax.scatter(*places.T, s=14, c=colors, alpha=0.7, linewidths=0)
-    # Yellow would not be read on white, nor black lines on dark dots.
+    # Yellow is not read on white, nor black on dark dots.
     outline = [Stroke(linewidth=8, foreground="white"), Stroke(linewidth=4, foreground="black")]
     look = {"ha": "center", "va": "center", "fontsize": 30, "fontweight": "bold"}
     look["path_effects"] = [*outline, Normal()]

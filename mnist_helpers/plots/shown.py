@@ -45,13 +45,12 @@ def _image_html(picture: Image.Image) -> str:
 
 
 def _drawn(figure: Figure, format: str) -> Image.Image | None:
-    """Return a figure's picture; None where nothing is on it."""
     png = print_figure(figure, format)
     return Image.open(io.BytesIO(png)).convert("RGB") if png else None
 
 
 def _png(picture: Image.Image) -> bytes:
-    """Return a picture as a PNG of 128 colours, half as large as one of all."""
+    """Return a PNG of 128 colours, half as large as one of all."""
     buffer = io.BytesIO()
     picture.quantize(128, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
     return buffer.getvalue()

@@ -24,8 +24,8 @@ _styled = plt.style.context("mnist_helpers.lessons")
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure with words for those who do not see it. pyplot knows it, and shows it wherever the
-    call stands; what a notebook shows closes it, so that it is shown once."""
+    """A figure with words for those who do not see it. pyplot shows it wherever the call stands;
+    what a notebook shows is closed, and so shown once."""
 
     alt = ""
     _repr_html_ = _figure_html
@@ -48,7 +48,7 @@ def _figure(
 
 
 def _show(ax: Axes, image: Image, title: str = "", edge: str | None = None, **look) -> AxesImage:
-    """Draw an image under its title; with an `edge`, a colour, grey where it ends or is NaN."""
+    """Draw an image under its title; `edge` is a colour."""
     ax.set(title=title, facecolor="#BBBBBB")
     ax.grid(False)
     ax.axis("on" if edge else "off")

@@ -69,8 +69,7 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
         if content["optimizer_name"] != type(optimizer).__name__:
             raise ValueError(
                 f"{path} was saved with {content['optimizer_name']} and does not fit this "
-                f"{type(optimizer).__name__}: make the optimizer that was saved, or load without "
-                "one."
+                f"{type(optimizer).__name__}: make the one that was saved, or load without."
             )
         optimizer.load_state_dict(content["optimizer"])  # first: it may refuse
     model.load_state_dict(content["model"])

@@ -150,8 +150,8 @@ def fit_fast(
     progress: bool = True,
     **options: object,
 ) -> list[float]:
-    """Train the fast way that lesson 06 arrives at: after one epoch a `CNN` reads 99 % of the test
-    set. `options` go to `fit_one_cycle`."""
+    """Train as lesson 06 arrives at: after one epoch a `CNN` reads 99 % of the test set. `options`
+    go to `fit_one_cycle`."""
     if precision is None:
         precision, reason = choose_precision(next(model.parameters()).device)
         if progress:
@@ -167,7 +167,7 @@ def fit_fast(
 
 
 def averaged(model: nn.Module) -> AveragedModel:
-    """Return a second network, for the mean of the weights and of batch norm's statistics."""
+    """Return a second network, for the mean of weights and of batch norm's statistics."""
     return AveragedModel(model, use_buffers=True)
 
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
-# Images and labels. Their axis has no name, as batches differ in length. A DataLoader makes lists.
+# Images and labels. Batches differ in length. A DataLoader makes lists.
 Batches = Iterable[tuple[Float[Tensor, "_ C H W"], Int[Tensor, " _"]] | list[Tensor]]
 _Loss = Callable[[Float[Tensor, "N classes"], Int[Tensor, " N"]], Float[Tensor, ""]]
 

@@ -59,7 +59,7 @@ def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget
     @one_at_a_time()
     def update(moved: Widget | None) -> None:
         nonlocal running
-        # Where `show` moves a control itself, it is called from within.
+        # `show` may move a control itself.
         if not running:
             running = True
             try:
