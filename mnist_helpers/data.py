@@ -107,7 +107,7 @@ def _root_folder() -> Path:
 
 
 def _not_whole(raw: Path) -> list[str]:
-    """Return the names of files that are missing or damaged; it takes half a second."""
+    """Return the names of files that are missing or damaged."""
 
     def is_whole(name: str) -> bool:
         with contextlib.suppress(OSError), (raw / name).open("rb") as stream:

@@ -109,7 +109,7 @@ def _options() -> argparse.Namespace:
 
 
 def _validation_split(train_set: MNIST) -> tuple[MNIST, MNIST]:
-    """Return all but 10,000 digits to train on, and those 10,000 to choose by."""
+    """Set 10,000 digits aside to choose by."""
     parts = copy.copy(train_set), copy.copy(train_set)
     for part, indices in zip(parts, split_indices(len(train_set), 10_000, seed=5), strict=True):
         part.data, part.targets = train_set.data[indices], train_set.targets[indices]

@@ -41,7 +41,6 @@ def trained_cnn(progress: bool = True) -> CNN:
 
 
 def _trained_and_kept(model: CNN, path: Path, progress: bool) -> str:
-    """Train a network, and return in words whether it could be kept."""
     train_set, _ = load_datasets()
     images, labels = drawn_digits(6_000)
     train_set.data = torch.cat([train_set.data, images])

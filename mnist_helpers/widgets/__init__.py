@@ -36,7 +36,7 @@ def leaf_through(dataset: MNIST) -> VBox:
         value = image[0, *pixel].item()
         place = f"image[0, {row.value}, {column.value}]"
         text = f"sample {index:,} is a {label}; {place} = {value:.4f} = {255 * value:.0f} / 255"
-        # Five pixels around that one, moved inwards at the edge.
+        # Five pixels around it, moved inwards at the edge.
         starts = [min(max(at - 2, 0), 28 - 5) for at in pixel]
         crop = [slice(start, start + 5) for start in starts]
         return plots.plot_pixels(image, *crop, pixel=pixel), text
@@ -210,7 +210,6 @@ def _told(epoch: int, labels: _Labels, probabilities: _Beliefs) -> str:
 
 
 def _described_step(step: shapes.ConvolutionStep) -> str:
-    """Return the sum of products, a line for each row of the window, and the output's size."""
     pairs = zip(step.window.tolist(), step.kernel.tolist(), strict=True)
     sums = [*(step.window * step.kernel).sum(dim=1).tolist(), step.total]
     terms = [" + ".join(map(_product, pixels, weights)) for pixels, weights in pairs]

@@ -80,7 +80,6 @@ def _pixels(image: Float[Tensor, "H W"], text: str, width: int) -> str:
 
 
 def _bars(probabilities: Float[Tensor, "10"] | None, height: int) -> str:
-    """Return ten bars, empty before there is an answer, and the answer as a large digit."""
     shares = [] if probabilities is None else probabilities.tolist()
     answer = shares.index(max(shares)) if shares else ""
     rows = []
@@ -100,13 +99,11 @@ def _bars(probabilities: Float[Tensor, "10"] | None, height: int) -> str:
 
 
 def _feature_maps(model: nn.Module, block: str, image: Float[Tensor, "1 28 28"]) -> str:
-    """Return the first sixteen maps that a block's last layer puts out, with a line above."""
     outputs = shapes.layer_outputs(model, image[None])
     maps = [output[0].cpu() for name, _, output in outputs if name.split(".")[0] == block][-1]
     silent = (maps == 0).flatten(1).all(dim=1).sum()
     says = "{}: {} feature maps of {}×{}; {} of them are zero all over"
     text = says.format(block, *maps.shape, silent) + "; the first 16" * (len(maps) > 16)
-    # Each from its own smallest value, black, to its own largest, white.
     maps = F.interpolate(maps[:16, None], scale_factor=84 // maps.shape[-1])
     grid = make_grid(maps, padding=4, pad_value=0.5, normalize=True, scale_each=True)
     return f"{_line(text)}{_pixels(grid[0], text, grid.shape[-1])}"
