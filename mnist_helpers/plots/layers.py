@@ -120,7 +120,7 @@ def plot_network(views: Sequence[Any], step: Any, in_channel: int = 0) -> Figure
     `shapes.unit_step`, one input channel in full. Its sum is told in `alt`, too."""
     view, image, logits = views[step.layer], views[0].input, views[-1].output
     # One pair of axes, one picture of all maps, one artist for all windows: quick to draw.
-    figure, [ax] = _figure("", 1, 1, (0, 0, 1, 1), figsize=(14, 5.4))
+    figure, [ax] = _figure("", 1, 1, (38 / 1120, 6 / 432, 1086 / 1120, 0.9), figsize=(14, 5.4))
     sheets, strips, left = [], [], 0
     for title, maps in [("digit", image), *((one.title, one.output) for one in views)]:
         shades = (maps - maps.min()) / (maps.max() - maps.min() + 1e-9) / 0.7  # many are weak
@@ -169,14 +169,14 @@ def plot_network(views: Sequence[Any], step: Any, in_channel: int = 0) -> Figure
         corner = place(step.layer + sheet, channel)
         _frame(ax, *corner, slot, slot, edgecolor=color, linewidth=2)
     middle, half = opaque.shape[1] / 2 - 0.5, max(560, opaque.shape[1] / 2)
-    ends = (middle - half, middle + half)
-    told = _open_unit(ax, ends[0], view, step, in_channel)
+    told = _open_unit(ax, middle - half, view, step, in_channel)
     figure.alt = (
         "All feature maps, and one unit opened up:\n"
         f"{view.title}, {'×'.join(map(str, view.output.shape))}: unit {list(step.unit)} "
         f"sees {step.patch[2]}×{step.patch[3]} pixels\n{told}"
     )
-    ax.set(xlim=ends, ylim=(369.5, -62.5), aspect="auto")
+    ends = (middle - half * 522 / 560, middle + half * 526 / 560)
+    ax.set(xlim=ends, ylim=(363.5, -19.3), aspect="auto")
     ax.axis("off")
     return figure
 
