@@ -11,8 +11,7 @@ import torch.nn.functional as F
 
 class TensorBatches:
     """Batches ``(images, labels)`` sliced from tensors: bit for bit those of a `DataLoader` with
-    ``ToTensor()``, and many times as fast, because no picture is touched alone. With `shuffle`
-    each time through draws a new order, from a generator begun with `seed`."""
+    ``ToTensor()``, and many times as fast, because no picture is touched alone."""
 
     def __init__(
         self,
@@ -40,14 +39,14 @@ class TensorBatches:
             if order is not None:
                 chosen = order[chosen]
             images = self.images[chosen].unsqueeze(1) / 255
-            # A slice alone would be a view, through which a change reaches the data set.
+            # A slice alone would be a view of the data set.
             yield images, self.labels[chosen].clone()
 
 
 def split_indices(
     count: int, validation: int, seed: int = 0
 ) -> tuple[Int64[Tensor, " training"], Int64[Tensor, " validation"]]:
-    """Share out 0 to `count` - 1 at random: those to train on, and those to validate on."""
+    """Share out 0 to `count` - 1 at random, to train and to validate on."""
     order = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return order[validation:], order[:validation]
 
@@ -62,9 +61,8 @@ def random_affine(
 ) -> Float[Tensor, "N 1 H W"]:
     """Return the images, each changed in its own random way; what comes in from outside is black.
 
-    Rotations are drawn from -`degrees` to `degrees`; each axis is stretched by a factor from
-    1 / (1 + `scale`) to 1 / (1 - `scale`), and moved by up to `shift` pixels, fractions too; rows
-    move against each other by up to `shear` pixels for each pixel of height: 0.3 slants by 17°.
+    Each is rotated by up to `degrees`, each axis stretched by 1 / (1 + `scale`) to 1 / (1 -
+    `scale`) and moved by up to `shift` pixels, and slanted by up to `shear` for a pixel of height.
     """
     count, _, height, width = images.shape
     draws = 2 * torch.rand(5, count, generator=generator).to(images.device) - 1  # in [-1, 1]
@@ -75,7 +73,7 @@ def random_affine(
     down = torch.stack([-angles.sin(), angles.cos()]) * stretch[1]
     middle = torch.stack([draws[3] * shift * 2 / width, draws[4] * shift * 2 / height])
     if shear:
-        # Only here is one more number drawn, so that without shear the others are what they were.
+        # Only here, so that without shear the other numbers are what they were.
         slant = 2 * torch.rand(count, generator=generator).to(images.device) - 1
         down = down + shear * slant * right
     matrices = torch.stack([right, down, middle]).permute(2, 1, 0).contiguous()  # [N, 2, 3]

@@ -1,5 +1,5 @@
-"""What anyone who helps with a broken set-up asks first, each question answered by one function.
-What may be broken is imported inside it: the rest is told without."""
+"""What anyone who helps with a broken set-up asks first, each question answered by one function,
+which imports what may be broken."""
 
 from importlib import metadata
 import os
@@ -19,12 +19,12 @@ class _Broken(Exception):
 
 
 def report() -> int:
-    """Print a line for each question, and a last one that sums up; return the exit status."""
+    """Print a line for each question, and return the exit status."""
     wrong = 0
     for name, find in _FINDERS.items():
         try:
             sign, text = "OK", find()
-        except Exception as error:  # whatever is broken, the other lines have to be printed
+        except Exception as error:  # the other lines have to be printed
             sign, text = "!!", f"{error}"
             if not type(error).__module__.startswith("mnist_helpers"):  # ours say what to do
                 text = f"{type(error).__name__}: {error}{_SET_UP_AGAIN}"

@@ -29,21 +29,20 @@ MNIST_FILES = {  # of each unpacked file the SHA-256
 }
 
 _RECORD = ".verified.json"
-# Seconds. What is not done by then has stopped, or its folder refuses the lock silently (Windows).
+# Seconds; on Windows a folder may refuse the lock silently.
 _LONGEST_WAIT = 120.0
 
 
 class DataError(RuntimeError):
-    """MNIST could not be prepared. The message names the folder, the cause and what to do."""
+    """MNIST could not be prepared."""
 
 
 def data_root(verify: bool = False) -> Path:
     """Return a folder that torchvision's ``MNIST(root=...)`` can read: ``$MNIST_DATA_DIR`` where
     that is set, else ``mnist_helpers`` in the user's cache folder. It takes 55 MB.
 
-    The first call, and one with `verify`, looks at each file's SHA-256 and unpacks those that are
-    missing or differ; others look only at sizes and modification times. Processes that call it at
-    once wait for each other. Raises a DataError where it cannot be prepared.
+    The first call, and one with `verify`, unpacks files that are missing or whose SHA-256 differs;
+    others look only at sizes and times. Raises a DataError where it cannot be prepared.
     """
     root = _root_folder()
     raw = root / "MNIST" / "raw"
@@ -60,7 +59,7 @@ def data_root(verify: bool = False) -> Path:
                     write_whole(raw / name, _unpack(name))
                 write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
     except OSError as error:
-        # A shared folder may be whole and refuse the lock file: to read it is all a lesson needs.
+        # A shared folder may be whole and refuse the lock file.
         if _not_whole(raw):
             raise DataError(_explain(root, error)) from error
     return root
@@ -74,7 +73,7 @@ def load_datasets() -> tuple[MNIST, MNIST]:
 
 
 def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoader, DataLoader]:
-    """Return loaders of the training and the test set; only the first is shuffled, each epoch."""
+    """Return loaders of the training and the test set; only the first is ever shuffled."""
     train_set, test_set = load_datasets()
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
 
@@ -100,7 +99,7 @@ def _root_folder() -> Path:
         folder = chosen or platformdirs.user_cache_dir("mnist_helpers", appauthor=False)
         return Path(folder).expanduser().absolute()
     except (RuntimeError, OSError) as error:
-        # No home for the cache or for a "~", or a current folder that was removed.
+        # There is no home, or the current folder was removed.
         raise DataError(
             f"Where to keep the digits is not known: MNIST_DATA_DIR is {chosen!r} ({error}). "
             "Set it to the full path of a folder that you can write to."
@@ -108,7 +107,7 @@ def _root_folder() -> Path:
 
 
 def _not_whole(raw: Path) -> list[str]:
-    """Return the names of files that are missing or damaged; it takes half a second."""
+    """Return the names of files that are missing or damaged."""
 
     def is_whole(name: str) -> bool:
         with contextlib.suppress(OSError), (raw / name).open("rb") as stream:
@@ -124,7 +123,7 @@ def _signatures(raw: Path) -> dict[str, list[int]]:
 
 
 def _is_recorded(raw: Path) -> bool:
-    """Whether each file has the size and the modification time that it had when last verified."""
+    """Whether each file has the size and the time that it had when last verified."""
     try:
         return json.loads((raw / _RECORD).read_text(encoding="utf-8")) == _signatures(raw)
     except (OSError, ValueError):

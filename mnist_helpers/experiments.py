@@ -13,8 +13,7 @@ RECORDED = Path(__file__).with_suffix(".csv")  # what tools/record_experiments.p
 
 @dataclass(frozen=True)
 class Setting:
-    """What one experiment is trained with: a network as `make_cnn` builds it, an optimizer of
-    ``torch.optim`` by its name, and the peak of the learning rate."""
+    """What `make_cnn` is given, the name of an optimizer, and the peak of the learning rate."""
 
     kernel_size: int = 3
     channels: int = 16
@@ -36,8 +35,7 @@ _COLUMNS = [*(field.name for field in fields(Setting)), "seed", "accuracy"]
 
 
 class ExperimentTable:
-    """The results of experiments. No line of the file is ever changed or removed: to have one
-    measured anew, delete its lines in the file."""
+    """The results of experiments. To have one measured anew, delete its lines in the file."""
 
     def __init__(self, path: str | Path, recorded: Path | None = None) -> None:
         """Where there is no such file, it begins as a copy of `recorded`. A relative path lies in
@@ -47,7 +45,7 @@ class ExperimentTable:
             shutil.copyfile(recorded, self.path)
 
     def results(self) -> dict[Setting, dict[int, float]]:
-        """Return each setting's accuracy for each seed. A damaged or other file is a ValueError."""
+        """Return each setting's accuracy for each seed. A damaged file is a ValueError."""
         # "sig", because spreadsheets put a byte order mark before the first cell.
         text = self.path.read_text("utf-8-sig", "replace") if self.path.exists() else ""
         header, *lines = csv.reader(text.splitlines() or [",".join(_COLUMNS)])
@@ -71,8 +69,8 @@ class ExperimentTable:
     def run(
         self, setting: Setting, train: Callable[[Setting, int], float], seeds: int = 3
     ) -> list[float]:
-        """Train with each seed that is not in the table, add its result at once, and return all:
-        accuracies in per cent, as `train` returns them."""
+        """Train with each seed that is not in the table, add its result at once, and return all
+        accuracies, in per cent as `train` returns them."""
         for seed in sorted(set(range(seeds)) - self.results().get(setting, {}).keys()):
             # Opened before the training, which would be lost where the file cannot be written.
             with self.path.open("a+", encoding="utf-8", newline="") as file:
@@ -88,12 +86,11 @@ class ExperimentTable:
         return [self.results()[setting][seed] for seed in range(seeds)]
 
     def accuracies(self) -> dict[str, list[float]]:
-        """Return each setting's accuracies, in per cent, under its name, the baseline's first."""
+        """Return each setting's accuracies under its name, the baseline's first."""
         ordered = sorted(self.results().items(), key=lambda row: row[0] != Setting())
         return {setting.name: list(by_seed.values()) for setting, by_seed in ordered}
 
     def __str__(self) -> str:
-        """Return a line for each setting, with the difference of its mean from the baseline's."""
         accuracies = self.accuracies()
         baseline = accuracies.get("baseline")
         width = max(map(len, [*accuracies, "setting"]))

@@ -7,21 +7,19 @@ from jaxtyping import Float, Int64, Integer
 import torch
 from torch import Tensor, nn
 
-from .plots.answers import require_probabilities
-from .shapes import layer_outputs, layer_views, seen_patch
+from .plots.answers import _require_probabilities
+from .shapes import layer_outputs, receptive_field
 
 _Images, _Labels = Float[Tensor, "N 1 H W"], Integer[Tensor, " N"]
 _Rows, _Matrix = Float[Tensor, "N classes"], Integer[Tensor, "classes classes"]
 
 
 class _ExcitingPatch(NamedTuple):
-    """A unit of a channel that answers strongly to an image, and the patch that the unit sees."""
-
     index: int  # of the image
     row: int  # of the unit, 0 where the channel is a single number
     column: int
     activation: float
-    patch: tuple[int, int, int, int]  # top, left, height and width, as `seen_patch` returns them
+    patch: tuple[int, int, int, int]  # top, left, height and width
 
 
 class _Projection(NamedTuple):
@@ -30,13 +28,10 @@ class _Projection(NamedTuple):
 
 
 class _ReliabilityBin(NamedTuple):
-    """The digits with a largest probability over `low` and at most `high`: how many, their mean
-    confidence and their accuracy, NaN where there is none."""
-
-    low: float
+    low: float  # this edge belongs to the bin below
     high: float
     count: int
-    confidence: float
+    confidence: float  # their mean, NaN where there is none, as the accuracy
     accuracy: float
 
 
@@ -46,14 +41,14 @@ def confusion_matrix(labels: _Labels, predictions: _Labels, classes: int = 10) -
         if ((values < 0) | (values >= classes)).any():
             raise ValueError(
                 f"{name} holds {values.min()} to {values.max()}, and may hold 0 to {classes - 1}: "
-                "give more classes, or look where such a number comes from."
+                "give more classes, or look where it comes from."
             )
     places = labels.cpu().long() * classes + predictions.cpu().long()
     return places.bincount(minlength=classes**2).reshape(classes, classes)
 
 
 def most_confused(matrix: _Matrix, count: int = 5) -> list[tuple[int, int, int]]:
-    """Return at most `count` mistakes, the commonest first: label, prediction, how many times."""
+    """Return mistakes, the commonest first: label, prediction, how many times."""
     mistakes = matrix.clone().fill_diagonal_(0)
     places = mistakes.flatten().argsort(descending=True, stable=True)[:count].tolist()
     found = [(*divmod(place, len(matrix)), mistakes.flatten()[place].item()) for place in places]
@@ -63,8 +58,8 @@ def most_confused(matrix: _Matrix, count: int = 5) -> list[tuple[int, int, int]]
 def confident_mistakes(
     probabilities: _Rows, labels: _Labels, count: int
 ) -> Int64[Tensor, " mistakes"]:
-    """Return the indices of at most `count` mistakes, the one that is most surely made first."""
-    require_probabilities(probabilities)
+    """Return the indices of mistakes, the surest first."""
+    _require_probabilities(probabilities)
     confidence, predictions = probabilities.detach().cpu().max(dim=1)
     wrong = (predictions != labels.cpu()).nonzero().flatten()
     order = confidence[wrong].argsort(descending=True, stable=True)
@@ -72,8 +67,8 @@ def confident_mistakes(
 
 
 def predict_all(model: nn.Module, images: _Images) -> _Rows:
-    """Return, on the CPU, the probabilities that a model gives to the classes of images with pixels
-    in [0, 1]. The model is left in evaluation mode."""
+    """Return, on the CPU, the probabilities that a model, left in evaluation mode, gives to the
+    classes of images in [0, 1]."""
     device = next(model.parameters(), images).device
     model.eval()
     with torch.no_grad():
@@ -84,18 +79,20 @@ def predict_all(model: nn.Module, images: _Images) -> _Rows:
 def top_patches(
     model: nn.Module, layer: str, channel: int, images: _Images, count: int = 9
 ) -> list[_ExcitingPatch]:
-    """Return where on images one channel of a layer, such as ``"block_2.2"``, answers most
-    strongly, the strongest first. Of each image only the strongest place counts."""
-    views = {view.title.rpartition(" ")[0]: view for view in layer_views(model, images[0])}
-    maps = []
+    """Return where one channel of a layer, such as ``"block_2.2"``, answers most strongly, the
+    strongest first. Of each image only the strongest place counts."""
+    maps, fields = [], receptive_field(model)
     for batch in images.split(500):
-        outputs = {name: output for name, _, output in layer_outputs(model, batch)}
-        maps.append(outputs[layer][:, channel].cpu())  # [N, H, W]; [N] where it is a feature
+        names, _, outputs = zip(*layer_outputs(model, batch), strict=True)
+        number = names.index(layer)
+        maps.append(outputs[number][:, channel].cpu())  # [N, H, W]; [N] where it is a feature
     activations, places = torch.cat(maps).reshape(len(images), -1).max(dim=1)
     found = []
     for index in activations.argsort(descending=True, stable=True)[:count].tolist():
         row, column = divmod(places[index].item(), maps[0].shape[-1])
-        patch = seen_patch(views[layer], images[index], (row, column))
+        patch = (0, 0, *images.shape[2:])  # of a feature
+        if number < len(fields):
+            patch = fields[number].patch(row, column)
         found.append(_ExcitingPatch(index, row, column, activations[index].item(), patch))
     return found
 
@@ -114,8 +111,8 @@ def occlusion_map(
 
 
 def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
-    """Return features on their principal components, the directions in which they vary most; each
-    one's largest entry is positive, as nothing else determines its sign.
+    """Return features on their principal components; each one's largest entry is positive, as
+    nothing else determines its sign.
     Source: Halko, Martinsson and Tropp, "Finding structure with randomness", 2011."""
     centred = features.detach().cpu().float()
     centred = centred - centred.mean(dim=0)
@@ -131,10 +128,9 @@ def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
 
 
 def reliability(probabilities: _Rows, labels: _Labels, bins: int = 10) -> list[_ReliabilityBin]:
-    """Compare how sure a network is with how often it is right, in bins of one width from 0 to 1; a
-    confidence on an edge belongs to the bin below.
+    """Compare how sure a network is with how often it is right, in bins of one width.
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017."""
-    require_probabilities(probabilities)
+    _require_probabilities(probabilities)
     confidence, predictions = probabilities.detach().cpu().max(dim=1)
     right = (predictions == labels.cpu()).double()
     edges = torch.arange(1, bins, dtype=confidence.dtype) / bins
@@ -149,6 +145,6 @@ def reliability(probabilities: _Rows, labels: _Labels, bins: int = 10) -> list[_
 
 
 def expected_calibration_error(bins: Sequence[_ReliabilityBin]) -> float:
-    """Return by how much confidence and accuracy differ on average: Guo et al.'s equation 3."""
+    """Return by how much confidence and accuracy differ on average (Guo et al., equation 3)."""
     off = sum(part.count * abs(part.accuracy - part.confidence) for part in bins if part.count)
     return off / sum(part.count for part in bins)

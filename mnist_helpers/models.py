@@ -42,7 +42,7 @@ class CNN(nn.Module):
 
 
 class WideCNN(nn.Module):
-    """The same idea with 5×5 kernels, which see more and cost more: 352,074 parameters."""
+    """The same idea with 5×5 kernels: 352,074 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class WideCNN(nn.Module):
 
 
 class MLP(nn.Module):
-    """Every pixel to every unit. As it stands it has 102,594 parameters, about as many as `CNN`."""
+    """Every pixel to every unit. As it stands it has 102,594 parameters."""
 
     def __init__(self, hidden_sizes: Sequence[int] = (120, 64)) -> None:
         super().__init__()
@@ -77,8 +77,7 @@ class MLP(nn.Module):
 
 
 class BatchNormCNN(nn.Module):
-    """`CNN` with batch norm in place of the biases, after the pooling, where there are a quarter of
-    the numbers to work on: 103,386 parameters."""
+    """`CNN` with batch norm, after the pooling, in place of the biases: 103,386 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -138,11 +137,7 @@ def make_cnn(
     activation: str = "ReLU",
 ) -> nn.Sequential:
     """Return a network of two blocks, each `depth` convolutions and a pooling, and a linear layer.
-
-    `channels` are the first block's, the second has twice as many; an odd `kernel_size` lets
-    padding keep height and width; a strided `pooling` is a convolution that moves by two pixels;
-    `activation` is one of ``torch.nn``. As it is: 20,490 parameters.
-    """
+    The second block has twice the `channels`. As it is: 20,490 parameters."""
     poolings = {"max": nn.MaxPool2d, "average": nn.AvgPool2d}
     if pooling not in [*poolings, "strided"]:
         raise ValueError(f"pooling is {pooling!r}; choose 'max', 'average' or 'strided'.")

@@ -6,9 +6,11 @@ import sys
 
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
+from PIL.Image import Image
 
-from .plots.shown import show_with_words
+from .plots.shown import _figure_html, _figure_png, _image_html
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 # What stands first below a folder of libraries, or below Python's own; and this package.
@@ -19,18 +21,20 @@ _LIBRARY = re.compile(
 
 
 def start_lesson() -> None:
-    """Give figures one look, twice the pixels, and words for those who do not see them; show of an
-    error your own lines and the last one. ``%tb`` shows the last error whole."""
+    """Give figures one look and words for those who do not see them; show of an error your own
+    lines and the last one. ``%tb`` shows it whole."""
     plt.style.use("mnist_helpers.lessons")
     shell = get_ipython()
     shell.set_custom_exc((Exception,), _show)
     # Once it is on, matplotlib changes no formatter of figures any more.
     shell.enable_matplotlib("inline")
-    show_with_words(shell.display_formatter.formatters)
+    html, png = (shell.display_formatter.formatters[kind] for kind in ("text/html", "image/png"))
+    html.for_type(Figure, _figure_html)
+    html.for_type(Image, _image_html)
+    png.for_type(Figure, _figure_png)
 
 
 def _show(shell: InteractiveShell, *raised: object, tb_offset: int | None = None) -> None:
-    """Show an error, given as its class, itself and its traceback."""
     sys.last_type, sys.last_value, sys.last_traceback = raised  # where ``%tb`` looks
     frames = shell.InteractiveTB.structured_traceback(*raised, tb_offset)
     shell._showtraceback(*raised[:2], _folded(frames))
@@ -47,6 +51,6 @@ def _folded(frames: list[str]) -> list[str]:
 
 
 def _library(frame: str) -> str | None:
-    """Return the library that a frame's code is from; None for a cell, and for what is no frame."""
+    """Return the library that a frame's code is from; None for a cell."""
     found = _LIBRARY.match(_COLOUR.sub("", frame))
     return next(filter(None, found.groups())) if found else None

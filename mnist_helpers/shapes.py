@@ -1,4 +1,4 @@
-"""What layers do to a digit: output sizes, one place of a convolution, tables, receptive fields."""
+"""What layers do to a digit: one place of a convolution, tables, receptive fields, one unit."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,20 +15,18 @@ _PIXELWISE = (
 
 
 class ConvolutionStep(NamedTuple):
-    """One place of a convolution. The window's `top` and `left` count on `image`, the padded one,
-    `row` and `column` on `output`, which is NaN where it is not yet filled. `total` is the sum of
-    products there, `scale` the largest absolute value of the whole output."""
+    """One place of a convolution: `total` is the sum of products of window and kernel."""
 
-    image: Float[Tensor, "H W"]
+    image: Float[Tensor, "H W"]  # padded
     kernel: Float[Tensor, "k k"]
     window: Float[Tensor, "k k"]
-    top: int
+    top: int  # of the window on the image
     left: int
-    row: int
+    row: int  # on the output
     column: int
     total: float
-    output: Float[Tensor, "H_out W_out"]
-    scale: float
+    output: Float[Tensor, "H_out W_out"]  # NaN where it is not yet filled
+    scale: float  # the largest absolute value of the whole output
     stride: int
     padding: int
 
@@ -40,13 +38,17 @@ class _LayerShape(NamedTuple):
 
 
 class _ReceptiveField(NamedTuple):
-    """Unit number i along an axis, from 0, sees `size` pixels from ``start + i * jump`` on; those
-    outside the picture are padding."""
+    """Unit number i along an axis sees `size` pixels from ``start + i * jump`` on."""
 
     layer: str
     size: int
     jump: int
     start: int
+
+    def patch(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """Return top, left, height and width of what a unit sees; it may reach over the edge."""
+        places = (self.start + place * self.jump for place in (row, column))
+        return (*places, self.size, self.size)
 
 
 class _LayerView(NamedTuple):
@@ -59,18 +61,8 @@ class _LayerView(NamedTuple):
     field: _ReceptiveField | None  # None where each unit sees the whole image
 
 
-class _Patch(NamedTuple):
-    """A rectangle of pixels on an image; it may reach over the edge, into the padding."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-
-class UnitStep(NamedTuple):
-    """How one unit comes about: `total`, before ReLU, is the sum of all products of window and
-    kernel, and the bias. Max pooling's kernel is 1 at the largest, and else 0."""
+class _UnitStep(NamedTuple):
+    """How one unit comes about; max pooling's kernel is 1 at the largest, and else 0."""
 
     layer: int
     unit: tuple[int, int, int]  # channel, row, column
@@ -78,8 +70,8 @@ class UnitStep(NamedTuple):
     window: Float[Tensor, "C_in kH kW"]
     kernel: Float[Tensor, "C_in kH kW"]
     bias: float
-    total: float
-    patch: _Patch  # of the digit
+    total: float  # before ReLU
+    patch: tuple[int, int, int, int]  # of the digit: top, left, height and width
 
 
 def kernels() -> dict[str, Float[Tensor, "3 3"]]:
@@ -91,18 +83,6 @@ def kernels() -> dict[str, Float[Tensor, "3 3"]]:
     }
 
 
-def conv_output_size(
-    input_size: int, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
-) -> int:
-    """Return the length of a convolution's or pooling's output along one axis, by the formula of
-    ``torch.nn.Conv2d``'s documentation. A kernel that does not fit is a ValueError."""
-    padded = input_size + 2 * padding
-    covered = dilation * (kernel_size - 1) + 1
-    if covered > padded:
-        raise ValueError(f"A kernel of {covered} pixels does not fit into {padded}, with padding.")
-    return (padded - covered) // stride + 1
-
-
 def convolution_step(
     image: Float[Tensor, "H W"],
     kernel: Float[Tensor, "k k"],
@@ -110,26 +90,23 @@ def convolution_step(
     stride: int = 1,
     padding: int = 0,
 ) -> ConvolutionStep:
-    """Return one place of a convolution: output pixel number `place`, from 0, row by row."""
-    kernel_size = len(kernel)
-    height, width = (conv_output_size(size, kernel_size, stride, padding) for size in image.shape)
-    row, column = divmod(place, width)
-    top, left = row * stride, column * stride
+    """Return output pixel number `place`, row by row."""
     padded = F.pad(image, (padding,) * 4)
-    window = padded[top : top + kernel_size, left : left + kernel_size]
-    output = F.conv2d(padded[None, None], kernel[None, None], stride=stride).flatten()
+    output = F.conv2d(padded[None, None], kernel[None, None], stride=stride)[0, 0]
+    row, column = divmod(place, output.shape[1])
+    top, left = row * stride, column * stride
+    window = padded[top : top + len(kernel), left : left + len(kernel)]
     scale = output.abs().max().item()
-    output[place + 1 :] = torch.nan
-    total, output = (window * kernel).sum().item(), output.reshape(height, width)
-    places = (top, left, row, column)
+    output.view(-1)[place + 1 :] = torch.nan
+    places, total = (top, left, row, column), (window * kernel).sum().item()
     return ConvolutionStep(padded, kernel, window, *places, total, output, scale, stride, padding)
 
 
 def layer_outputs(
     model: nn.Module, images: Float[Tensor, "N ..."]
 ) -> list[tuple[str, nn.Module, Tensor]]:
-    """Send a batch through a model in evaluation mode, and return each layer's name, the layer and
-    its output, in the order in which they ran. A layer is a module without modules inside."""
+    """Return the name, the layer and its output for each layer, a module without modules inside,
+    in the order in which they run in evaluation mode."""
     names = {module: name for name, module in model.named_modules()}
     layers = [module for module in names if not list(module.children())]
     training = [module for module in names if module.training]
@@ -152,20 +129,22 @@ def layer_outputs(
 
 
 def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[_LayerShape]:
-    """Send one blank input, such as (1, 28, 28) for C, H, W, through a model, and return a row for
-    each layer that ran. Parameters that are used twice are counted once."""
+    """Return a row for each layer that one input, such as (1, 28, 28) for C, H, W, goes through.
+    Parameters that are used twice are counted once."""
     rows, counted = [], set()
     for name, module, output in layer_outputs(model, _blank(model, input_size)):
         fresh = set(module.parameters()) - counted
         counted |= fresh
-        rows.append(_LayerShape(_title(name, module), tuple(output.shape[1:]), _count(fresh)))
+        rows.append(
+            _LayerShape(_title(name, module), tuple(output.shape[1:]), sum(map(torch.numel, fresh)))
+        )
     return rows
 
 
 def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
     """Return how many multiplications, each with an addition, a model's convolutions and linear
-    layers need for one input; what is left out (biases, batch norm) is a few per cent of it."""
-    # Each number that is put out is the sum of as many products as one filter has weights.
+    layers need for one input."""
+    # Each number is the sum of as many products as a filter has weights.
     return sum(
         output.numel() * module.weight[0].numel()
         for _, module, output in layer_outputs(model, _blank(model, input_size))
@@ -174,8 +153,8 @@ def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
 
 
 def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[_ReceptiveField]:
-    """Return which patch of the input one unit of each layer sees, up to ``Flatten`` or ``Linear``:
-    from there on it sees everything. A model's layers are taken in the order of holding them.
+    """Return which patch of the input a unit of each layer sees, up to ``Flatten`` or ``Linear``:
+    from there on it sees everything. Layers are taken in the order of holding them.
 
     The recursion is the one of Araujo, Norris and Sim, "Computing Receptive Fields of Convolutional
     Neural Networks" (Distill, 2019). A ValueError names a layer whose patch is not known or square.
@@ -200,32 +179,25 @@ def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[_ReceptiveF
     return rows
 
 
-def layer_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[_LayerView]:
-    """Return what each layer of a model makes of a digit, but for ``Flatten``, which changes none.
-    It is right for models that run their layers in the order of holding them."""
+def network_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[_LayerView]:
+    """Return what each layer of a model makes of a digit, a ReLU and its like together with the
+    layer before it; ``Flatten``, which changes none, is left out. It is right for models that run
+    their layers in the order of holding them."""
     views, fields = [], dict(enumerate(receptive_field(model)))
     for number, (name, layer, output) in enumerate(layer_outputs(model, image[None])):
-        if not isinstance(layer, nn.Flatten):
+        maps = output[0].cpu().reshape(*output.shape[1:], *[1] * (4 - output.ndim))
+        if isinstance(layer, _PIXELWISE):
+            title = f"{views[-1].title}, {type(layer).__name__}"
+            views[-1] = views[-1]._replace(title=title, output=maps)
+        elif not isinstance(layer, nn.Flatten):
             inputs = views[-1].output if views else image
-            maps = output[0].cpu().reshape(*output.shape[1:], *[1] * (4 - output.ndim))
             views.append(_LayerView(_title(name, layer), layer, inputs, maps, fields.get(number)))
     return views
 
 
-def network_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[_LayerView]:
-    """Return `layer_views`, each ReLU and its like together with the layer before it."""
-    views = []
-    for view in layer_views(model, image):
-        if isinstance(view.layer, _PIXELWISE):
-            title = f"{views[-1].title}, {type(view.layer).__name__}"
-            view = views.pop()._replace(title=title, output=view.output)
-        views.append(view)
-    return views
-
-
-def unit_step(views: Sequence[_LayerView], number: int, unit: tuple[int, int, int]) -> UnitStep:
+def unit_step(views: Sequence[_LayerView], number: int, unit: tuple[int, int, int]) -> _UnitStep:
     """Return how a unit of a convolution, a pooling or a linear layer comes about."""
-    _, layer, inputs, output, _ = view = views[number]
+    _, layer, inputs, output, field = views[number]
     channel, row, column = unit
     size, padding, stride = inputs.shape[1:], 0, 1  # a linear layer's window is all there is
     if not isinstance(layer, nn.Linear):
@@ -241,24 +213,12 @@ def unit_step(views: Sequence[_LayerView], number: int, unit: tuple[int, int, in
         [kernel] = torch.autograd.grad(layer(window.requires_grad_())[channel].sum(), window)
     total = (window.detach() * kernel).sum().item() + bias
     corner = (row * stride - padding, column * stride - padding)
-    patch = seen_patch(view, views[0].input, (row, column))
-    return UnitStep(number, unit, corner, window.detach(), kernel, bias, total, patch)
-
-
-def seen_patch(view: _LayerView, image: Float[Tensor, "1 H W"], unit: tuple[int, int]) -> _Patch:
-    """Return the patch of an image that the unit at (row, column) of a layer's output sees."""
-    if view.field is None:
-        return _Patch(0, 0, *image.shape[1:])
-    top, left = (view.field.start + place * view.field.jump for place in unit)
-    return _Patch(top, left, view.field.size, view.field.size)
+    patch = field.patch(row, column) if field else (0, 0, *views[0].input.shape[1:])
+    return _UnitStep(number, unit, corner, window.detach(), kernel, bias, total, patch)
 
 
 def _blank(model: nn.Module, input_size: Sequence[int]) -> Tensor:
     return torch.zeros(1, *input_size, dtype=next(model.parameters(), torch.empty(0)).dtype)
-
-
-def _count(parameters: Iterable[nn.Parameter]) -> int:
-    return sum(parameter.numel() for parameter in parameters)
 
 
 def _title(name: str, module: nn.Module) -> str:

@@ -134,7 +134,6 @@ SAYS = {
         *("image, padding 1", "under the window", "× kernel"),
         f"sum {STEP.total:z.2f}, at [2, 12]",
     ],
-    "network conv": ["", "channel 2", "window", "× kernel"],
     "occlusion": ["the digit", "a black square around each pixel", "both"],
     "beliefs": ["4", "epoch", "0", "epoch", "9", "epoch", "4", "epoch", "7", "epoch"],
     "shifted_digit": ["", "MLP: 4", "CNN: 8"],
@@ -281,7 +280,6 @@ def test_frames_stand_around_what_they_name():
     # A pixel of the digit is four wide there, the first is at 0, 64; outside it nothing is framed.
     assert frame("network", 0) == (4 * 26 - 0.5, 64 - 0.5, 4 * 2, 4 * 2)
     assert frame("network conv", 0) == (4 * 7 - 0.5, 64 + 4 * 5 - 0.5, 4 * 8, 4 * 8)
-    assert frame("network conv", 1) == (3.5, 2.5, 3, 3)
     assert frame("convolution_step", 0) == (STEP.left - 0.5, STEP.top - 0.5, 3, 3)
     assert frame("receptive_fields", 0) == (12.5, 12.5, 3, 3)
     assert frame("beliefs", 1) == (-0.5, 3.5, 4, 1)
@@ -290,22 +288,44 @@ def test_frames_stand_around_what_they_name():
     assert crop.mask[:3].all(), "what lies outside the image is empty"
 
 
-@pytest.mark.parametrize("name", ["network conv", "network logit"])
-def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name):
-    ax, _, *panels, bars = drawn(name).axes
+@pytest.mark.parametrize(
+    ("name", "linear", "window"),
+    [("network conv", NETWORK[3], np.s_[:, 3:6, 4:7]), ("network logit", NETWORK[6], np.s_[:])],
+)
+def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name, linear, window):
+    [ax] = drawn(name).axes
     _, step, in_channel = FIGURES[name]
-    view, seen, kernel = VIEWS[step.layer], step.window, step.kernel
-    products = seen * kernel
-    for panel, values in zip(panels, (seen, kernel, products), strict=True):
-        assert np.allclose(panel.images[0].get_array(), values[in_channel])
-        numbers = values[in_channel].flatten() if name == "network conv" else []
-        assert [text.get_text() for text in panel.texts] == [f"{n:z.3f}" for n in numbers]
-    sums = products.sum(dim=(1, 2))
-    assert [bar.get_height() for bar in bars.patches] == pytest.approx(sums.tolist())
-    told = f"{sums.sum():z.3f}\n+ bias {step.bias:z.3f} = {step.total:z.3f}"
-    told += f", ReLU {view.output[step.unit]:z.3f}" if name == "network conv" else ""
-    assert bars.get_title() == f"sums of all {len(sums)} channels: {told}"
-    at = products.abs().argmax()
+    view, (channel, *_) = VIEWS[step.layer], step.unit
+    seen = view.input[window]
+    kernel = linear.weight[channel].detach().reshape(seen.shape)
+    parts = [values[in_channel] for values in (view.input, seen, kernel, seen * kernel)]
+    for panel, values in zip(ax.images[1:], parts, strict=True):
+        assert np.allclose(panel.get_array(), values)
+    sums = (seen * kernel).sum(dim=(1, 2))
+    frame = next(patch for patch in ax.patches[3:] if patch.get_linewidth() == 3)
+    corner = (
+        (window[2].start - 0.5, window[1].start - 0.5) if name == "network conv" else (-0.5,) * 2
+    )
+    assert (*frame.get_xy(), frame.get_height()) == (*corner, len(parts[1]))
+    titles = ["window", "× kernel", f"= products, sum {sums[in_channel]:z.3f}"]
+    texts = [f"channel {in_channel}"]
+    for title, values in zip(titles, parts[1:], strict=True):
+        numbers = values.flatten() if name == "network conv" else []
+        texts += [title, *(f"{number:z.3f}" for number in numbers)]
+    written = [text.get_text() for text in ax.texts]
+    assert written[-1 - len(texts) : -1] == texts
+    windows, bars = ax.collections
+    assert [bar[1][1] for bar in bars.get_segments()] == pytest.approx(sums.tolist())
+    assert same_color(bars.get_color()[in_channel], plots.BLUE)
+    # What is told is what the layer puts out.
+    total = sums.sum() + linear.bias[channel]
+    told = f"{sums.sum():z.3f}\n+ bias {linear.bias[channel]:z.3f} = {total:z.3f}"
+    told += f", ReLU {total.relu():z.3f}" if name == "network conv" else ""
+    assert view.output[step.unit] == pytest.approx(
+        (total.relu() if "ReLU" in told else total).item()
+    )
+    assert written[-1] == f"sums of all {len(sums)} channels: {told}"
+    at = (seen * kernel).abs().argmax()
     largest = f"{seen.flatten()[at]:z.3f} × {kernel.flatten()[at]:z.3f}"
     told = f"{seen.numel():,} products, the largest {largest}, sum {told}"
     first = f"{seen[in_channel, 0, 0]:z.3f} × {kernel[in_channel, 0, 0]:z.3f} + …"
@@ -313,21 +333,21 @@ def test_a_unit_is_opened_up_and_marked_with_all_that_it_sums_up(name):
         f"\ninput channel {in_channel}: {first} = {sums[in_channel]:z.3f}\nall {len(sums)}: {told}"
     )
     # In the maps above, the frames stand around these very numbers.
-    [sheets] = (image.get_array() for image in ax.images)
+    sheets = ax.images[0].get_array()[..., 0] / 255
     low, high = view.input.min(), view.input.max()
-    for box, values in zip(ax.patches[1:-2], seen, strict=True):
-        left, top = (round(end + 0.5) for end in box.get_xy())
-        framed = sheets[top : top + box.get_height(), left : left + box.get_width()]
+    for box, values in zip(windows.get_paths(), seen, strict=True):
+        (left, top), (right, below) = (box.vertices[[0, 2]] + 0.5).round().astype(int)
+        framed = sheets[top:below, left:right]
         scale = len(framed) // len(values[0])
-        shades = (values - low) / (high - low) / 0.7
-        assert np.allclose(framed[::scale, ::scale], shades, atol=1e-4)
+        shades = ((values - low) / (high - low) / 0.7).clamp(max=1)
+        assert np.allclose(framed[::scale, ::scale], shades, atol=0.005)
     [x], [y] = ax.lines[-1].get_data()
     softmax = VIEWS[-1].output.softmax(dim=0)
     shade = view.output / view.output.max() / 0.7 if "ReLU" in view.title else softmax
-    assert sheets[y, x] == pytest.approx(shade[step.unit].item(), abs=1e-4)
+    assert sheets[y, x] == pytest.approx(shade[step.unit].clamp(max=1).item(), abs=0.005)
     logits = zip(VIEWS[-1].output.flatten(), softmax.flatten(), strict=True)
-    written = [f"{digit}: {logit:z.2f}, {share:.0%}" for digit, (logit, share) in enumerate(logits)]
-    assert [text.get_text() for text in ax.texts][-10:] == written
+    told = [f"{digit}: {logit:z.2f}, {share:.0%}" for digit, (logit, share) in enumerate(logits)]
+    assert written[-11 - len(texts) : -1 - len(texts)] == told
 
 
 @pytest.mark.parametrize(

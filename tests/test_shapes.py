@@ -16,19 +16,6 @@ SIZES = {"kernel_size": (1, 7), "stride": (1, 4), "padding": (0, 5), "dilation":
 geometries = st.fixed_dictionaries({name: st.integers(*ends) for name, ends in SIZES.items()})
 
 
-@settings(max_examples=200)
-@given(st.integers(1, 30), geometries)
-def test_the_output_size_is_that_of_the_layer_or_neither_takes_it(size, geometry):
-    try:
-        expected = nn.Conv2d(1, 1, **geometry)(torch.zeros(1, 1, size, size)).shape[-1]
-    except RuntimeError:
-        padded = size + 2 * geometry["padding"]
-        with pytest.raises(ValueError, match=f" does not fit into {padded}, with padding"):
-            shapes.conv_output_size(size, **geometry)
-    else:
-        assert shapes.conv_output_size(size, **geometry) == expected
-
-
 def test_the_known_kernels_do_what_they_are_called():
     stripes = torch.tensor([0.0, 0, 1, 1, 0]).repeat(5, 1)
     images = torch.stack([stripes, stripes.T, torch.ones(5, 5)])[:, None]
@@ -170,9 +157,7 @@ def test_the_patch_that_is_seen_is_the_one_that_gradients_reach(drawn, data):
     outputs = nn.Sequential(*map(positive, drawn[0]))(picture)[0]
     unit = data.draw(st.tuples(*[st.integers(0, outputs.shape[-1] - 1)] * 2))
     outputs[(0, *unit)].backward()
-    top, left, *sizes = shapes.seen_patch(
-        shapes._LayerView("", nn.Identity(), outputs, outputs, row), picture[0], unit
-    )
+    top, left, *sizes = row.patch(*unit)
     assert sizes == [row.size] * 2
     inside = min(top, left) >= 0 and max(top, left) + row.size <= size
     for axis, first in ((1, top), (0, left)):
@@ -229,9 +214,10 @@ def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model):
             told = (step.window * step.kernel).sum().item() + step.bias
             assert told == pytest.approx(step.total, abs=1e-5)
             top, left = (9 + corner for corner in step.corner)
-            _, height, width = step.window.shape
-            around = F.pad(view.input, (9,) * 4)[:, top : top + height, left : left + width]
-            assert torch.equal(around, step.window)
-            sees_all = isinstance(view.layer, nn.Linear)
-            patch = (0, 0, 28, 28) if sees_all else shapes.seen_patch(view, image, unit[1:])
-            assert step.patch == patch
+            around = F.pad(view.input, (9,) * 4)[:, top:, left:]
+            assert torch.equal(
+                around[:, : step.window.shape[1], : step.window.shape[2]], step.window
+            )
+            field = view.field
+            seen = field.patch(*unit[1:]) if field else (0, 0, 28, 28)
+            assert step.patch == seen

@@ -15,7 +15,6 @@ from mnist_helpers.batches import random_affine
 from mnist_helpers.insights import predict_all
 from mnist_helpers.models import CNN
 from mnist_helpers.shapes import kernels
-from mnist_helpers.widgets import screen
 from moving import controls, found, move, parts, pictures
 import pytest
 import torch
@@ -285,7 +284,7 @@ def test_a_live_curve_is_drawn_seldom_and_after_the_last_batch(cost, pause, monk
         now[0] += cost
         return Figure(figsize=(0.1, 0.1))
 
-    monkeypatch.setattr(screen, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(widgets, "perf_counter", lambda: now[0])
     monkeypatch.setattr(plots, "plot_live_losses", slowly)
     live = widgets.LiveLoss(1_100)
     assert drawn.pop(0)[1] == ([], 1_100)

@@ -16,8 +16,8 @@ from ..training import averaged, choose_precision, fit_one_cycle, get_device, tr
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train a network: with `one_cycle` as in lesson 06, from sliced tensors, in the faster
-    precision; without as in lesson 04, from a `DataLoader`, at one rate, in float32."""
+    """How to train a network: with `one_cycle` as in lesson 06, in the faster precision; without as
+    in lesson 04, from a `DataLoader`, at one rate, in float32."""
 
     network: Callable[[], nn.Module] | None = CNN  # None: batches are loaded, and nothing trained
     epochs: float = 1
@@ -32,7 +32,7 @@ class Recipe:
     seeds: int = 5  # how many trainings make a result
 
     def train(self, model: nn.Module, train_set: MNIST, seed: int) -> nn.Module:
-        """Train `model`, and return the network to be judged: it, or one of its mean weights."""
+        """Return the network to be judged: `model`, or one of its mean weights."""
         if not self.one_cycle:
             loader = DataLoader(train_set, self.batch_size, self.shuffle)
             optimizer = torch.optim.Adam(model.parameters(), self.learning_rate, self.betas)
@@ -83,7 +83,7 @@ RECIPES = {
     "shuffled": _SHUFFLED,
     "shuffled-slower": _SLOWER,
 }
-# What lesson 06 compares on a validation split: each name says what differs from which other.
+# What lesson 06 compares on a validation split.
 STEPS = {
     "A  classic, but one epoch": replace(_CLASSIC, epochs=1),
     "B  A shuffled, rate 0.001": _SLOWER,

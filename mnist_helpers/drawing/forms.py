@@ -19,13 +19,13 @@ def _lines() -> list[str]:
 def random_strokes(
     digit: int, generator: torch.Generator | None = None
 ) -> list[list[tuple[float, float]]]:
-    """Return the strokes of a digit, about 100 high, in one of its forms drawn at random: its
-    points are moved, and the whole is made narrower or wider, slanted and turned."""
+    """Return the strokes, about 100 high, of one of a digit's forms, at random moved, stretched,
+    slanted and turned."""
     forms = [line[3:] for line in _lines() if line.startswith(f"{digit}:")]
     form = forms[torch.randint(len(forms), (1,), generator=generator).item()]
     pens = [stroke.split(", ") for stroke in form.split(" / ")]
     strokes = [[tuple(map(float, point.split())) for point in pen] for pen in pens]
-    # Points that stand in one place, where a corner is, move together.
+    # Points in one place, a corner, move together.
     places = sorted({point for stroke in strokes for point in stroke})
     moves = 3.5 * torch.randn(len(places), 2, generator=generator)
     moved = dict(zip(places, torch.tensor(places) + moves, strict=True))
@@ -43,8 +43,8 @@ def random_strokes(
 def drawn_digits(
     count: int, seed: int = 0
 ) -> tuple[UInt8[Tensor, "{count} 28 28"], Int[Tensor, " {count}"]]:
-    """Return pictures of the digits 0 to 9 in turn, drawn at random with pens of several widths, as
-    MNIST keeps them, and their labels. A thousand take about a second."""
+    """Return pictures of the digits 0 to 9 in turn, drawn at random as MNIST keeps them, and their
+    labels. A thousand take about a second."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 10
     images = torch.zeros(count, 28, 28, dtype=torch.uint8)
@@ -56,9 +56,8 @@ def drawn_digits(
 
 
 def _smooth(points: Float[Tensor, "N 2"]) -> Float[Tensor, "M 2"]:
-    """Return points of a smooth curve through `points`, eight steps from each to the next.
+    """Return a smooth curve through `points`, eight steps from each to the next.
     Source: E. Catmull, R. Rom, "A class of local interpolating splines", 1974."""
-    # One more at each end, straight on.
     ends = 2 * points[:1] - points[1:2], 2 * points[-1:] - points[-2:-1]
     knots = torch.cat([ends[0], points, ends[1]])
     a, b, c, d = (knots[first : first + len(points) - 1, None] for first in range(4))

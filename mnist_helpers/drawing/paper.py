@@ -29,9 +29,9 @@ class _Photo(NamedTuple):
 
 
 def read_photo(source: str | Path | bytes | memoryview) -> _Photo:
-    """Find the digit in a photograph, a PNG or JPEG: a file's path or what the file holds. It is
-    the largest ink that does not touch the edge, with the small pieces near it. ValueError says
-    that there is none or several, or that the picture is damaged or has over 50 megapixels."""
+    """Find the digit in a photograph, a PNG or JPEG: the largest ink that does not touch the edge,
+    with the small pieces near it. ValueError says that there is none or several, or that the
+    picture is damaged or too large."""
     grey = np.asarray(_grey(source), dtype=np.float32) / 255
     even = _evened(grey)
     # The darkest spot is ink; halfway to the paper, which is 1, lies the threshold.
@@ -45,7 +45,7 @@ def read_photo(source: str | Path | bytes | memoryview) -> _Photo:
 
 
 def _grey(source: str | Path | bytes | memoryview) -> Image.Image:
-    """Return a picture upright, in grey, its longer side `_SIDE`; what is transparent is white."""
+    """Return a picture upright, its longer side `_SIDE`; what is transparent is white."""
     content = Path(source).read_bytes() if isinstance(source, str | Path) else source
     try:
         with Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as picture:
@@ -67,8 +67,7 @@ def _evened(grey: Float32[np.ndarray, "H W"]) -> Float32[np.ndarray, "H W"]:
     # Ink is the smaller part, and so furthest from its neighbourhood.
     if ((smooth - ndimage.uniform_filter(smooth, _SIDE // 4)) ** 3).mean() > 0:
         smooth = 1 / smooth
-    # What is narrower than a fifth of the side is ink, and filled with its surroundings. A desk at
-    # the edge goes on beyond it, and so is wide.
+    # What is narrower than a fifth of the side is ink, and filled with its surroundings.
     around = _SIDE // 5
     paper = ndimage.grey_closing(np.pad(smooth, around, "edge"), around)
     even = smooth / paper[around:-around, around:-around]
@@ -76,9 +75,8 @@ def _evened(grey: Float32[np.ndarray, "H W"]) -> Float32[np.ndarray, "H W"]:
 
 
 def _digit(ink: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
-    """Return the part of the ink that is the digit."""
     for width in range(1, 16):
-        # Lines from edge to edge are thinner than the pen: take all away that is as thin as they.
+        # Lines from edge to edge are thinner than the pen: away with all that is so thin.
         labels, _ = ndimage.label(ndimage.grey_opening(ink, (width, width)), np.ones((3, 3)))
         top, bottom, left, right = labels[0], labels[-1], labels[:, 0], labels[:, -1]
         if not (np.intersect1d(top, bottom).any() or np.intersect1d(left, right).any()):
@@ -98,9 +96,7 @@ def _digit(ink: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
 
 
 def _fitted(digit: Bool[np.ndarray, "H W"]) -> Float32[Tensor, "1 28 28"]:
-    """Return the digit as large as the box holds it, in the middle by its centre of mass."""
-    # Of a stroke's pixels the mean distance to its edge is a quarter of its width; a thin one is
-    # widened to two pixels of the result.
+    # Of a stroke's pixels the mean distance to its edge is a quarter of its width, widened to two.
     width = 4 * ndimage.distance_transform_edt(digit)[digit].mean()
     more = max(0, np.ptp(np.nonzero(digit), axis=1).max() / BOX - width / 2)
     wide = ndimage.distance_transform_edt(~np.pad(digit, _SIDE // BOX)) <= more

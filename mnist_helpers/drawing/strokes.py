@@ -17,22 +17,19 @@ Strokes = Sequence | Tensor
 
 # As in MNIST: a digit fits into 20×20 pixels, in a picture of 28×28.
 _SIZE, BOX = 28, 20
-# How many times as large the black and white picture is; the grey one is its mean.
-_LARGER = 16
+_LARGER = 16  # times: the black and white picture, whose mean the grey one is
 
 
 def rasterize(
     strokes: Strokes, pen_width: float = 2.4, canvas_size: tuple[float, float] | None = None
 ) -> Float[Tensor, "1 28 28"]:
-    """Return the picture, from 0 (black) to 1, that MNIST's makers would have made of some strokes.
-
-    They are drawn with a round pen, black and white and sixteen times too large; fitted into 20×20
-    pixels, each the mean of what it covers; and moved by whole pixels to where their centre of mass
-    is nearest to the middle of 28×28, which in MNIST's files is pixel [14, 14].
+    """Return the picture, from 0 (black) to 1, that MNIST's makers would have made of some strokes:
+    fitted into 20×20 pixels, and moved by whole pixels until their centre of mass is nearest to the
+    middle of 28×28, which in MNIST's files is pixel [14, 14].
 
     `pen_width` counts in pixels of the result; nine in ten of MNIST's strokes are 1.6 to 3.6 wide.
-    With `canvas_size`, the width and height of what was drawn on, the picture shows all of that,
-    the digit where it is. One stroke alone is a TypeError.
+    With `canvas_size`, the width and height of what was drawn on, the picture shows all of that.
+    One stroke alone is a TypeError.
 
     Source: LeCun et al., "Gradient-Based Learning Applied to Document Recognition", 1998, III.A.
     """
@@ -45,7 +42,7 @@ def rasterize(
 
 
 def predict(model: nn.Module, strokes: Strokes) -> Float[Tensor, "10"]:
-    """Return what a network, left in evaluation mode, makes of some strokes; on the CPU."""
+    """Return on the CPU what a network, left in evaluation mode, makes of some strokes."""
     images = rasterize(strokes)[None]
     model.eval()
     with torch.no_grad():
@@ -54,7 +51,6 @@ def predict(model: nn.Module, strokes: Strokes) -> Float[Tensor, "10"]:
 
 
 def _as_tensors(strokes: Strokes) -> list[Float[Tensor, "points 2"]]:
-    """Return each stroke that has points as float64."""
     pens = []
     for number, stroke in enumerate(strokes):
         # As plain numbers: PyTorch refuses reversed arrays.
@@ -84,7 +80,6 @@ def _fitted(pens: list[Tensor], pen_width: float) -> list[Tensor]:
 
 
 def _drawn(pens: list[Tensor], pen_width: float, size: int) -> Float[Tensor, "1 {size} {size}"]:
-    """Return strokes in pixels of the result, drawn in white on black."""
     picture = Image.new("L", (size * _LARGER, size * _LARGER))
     draw = ImageDraw.Draw(picture)
     radius = pen_width * _LARGER / 2
@@ -98,7 +93,6 @@ def _drawn(pens: list[Tensor], pen_width: float, size: int) -> Float[Tensor, "1 
 
 
 def _centered(picture: Float[Tensor, "1 20 20"]) -> Float[Tensor, "1 28 28"]:
-    """Move a picture to the middle, by its centre of mass."""
     places, room = torch.arange(BOX), _SIZE - BOX
     centre = [(picture.sum(dim=(0, dim)) * places).sum() / picture.sum() for dim in (2, 1)]
     top, left = (min(max(round(_SIZE / 2 - place.item()), 0), room) for place in centre)

@@ -1,5 +1,4 @@
-"""A figure for each thing worth seeing. In a notebook it is shown once, wherever the call stands;
-``figure.savefig("name.png")`` keeps it."""
+"""A figure for each thing worth seeing; ``figure.savefig("name.png")`` keeps it."""
 
 # ruff: noqa: F403
 from .answers import *

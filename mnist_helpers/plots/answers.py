@@ -21,8 +21,7 @@ _TEN_COLOURS = (
 )
 
 
-def require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None:
-    """Raise ValueError for logits, which would be misread, and for NaN."""
+def _require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None:
     sums = probabilities.sum(dim=-1)
     if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
         raise ValueError("Each row has to sum to 1: apply softmax(dim=-1) to the logits first.")
@@ -32,9 +31,8 @@ def require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None
 def plot_predictions(
     images: Images, labels: _Labels, probabilities: _Rows, titles: Sequence[str] | None = None
 ) -> Figure:
-    """Draw digits, three a row, each beside its ten probabilities: the label's bar blue, that of a
-    more probable digit orange and hatched."""
-    require_probabilities(probabilities)
+    """Draw digits beside their probabilities, the label's in blue, a more probable one orange."""
+    _require_probabilities(probabilities)
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
     figsize = (11, round(11 * height / width, 1))
@@ -42,7 +40,7 @@ def plot_predictions(
     for number, (image, title, bars) in enumerate(_judged(images, labels, probabilities)):
         left, top = 25 * (number % 3), 13 * (number // 3)
         _show(ax, image, extent=(left, left + 10, top + 10, top))
-        # Ten bars of up to ten units, one below the other: quicker than axes of their own.
+        # Rectangles are drawn more quickly than bars on axes of their own.
         for digit, (probability, look) in enumerate(bars):
             corner = (left + 12, top + digit + 0.08)
             ax.add_artist(Rectangle(corner, 10, 0.84, facecolor=_PALE))
@@ -57,7 +55,6 @@ def plot_predictions(
 
 
 def _read(labels: _Labels, probabilities: _Rows) -> str:
-    """Return in words each label and answer."""
     rows = zip(labels.tolist(), *(part.tolist() for part in probabilities.max(dim=1)), strict=True)
     said = [f"{label} read as {answer} with {sure:.0%}" for label, sure, answer in rows]
     return f"digits and their probabilities: {', '.join(said)}"
@@ -66,7 +63,6 @@ def _read(labels: _Labels, probabilities: _Rows) -> str:
 def _judged(
     images: Images, labels: _Labels, probabilities: _Rows
 ) -> Iterator[tuple[Image, str, list]]:
-    """Yield each digit, its title, and its bars' lengths and looks."""
     for image, label, row in zip(images, labels.tolist(), probabilities.tolist(), strict=True):
         answer, looks = row.index(max(row)), [{"facecolor": _GREY} for _ in row]
         looks[answer] = {"facecolor": ORANGE, "hatch": "//", "edgecolor": "white"}
@@ -76,15 +72,13 @@ def _judged(
 
 
 def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[str]) -> Figure:
-    """Draw digits as `plot_predictions` does, the surest in blue."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
 @_styled
 def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figure:
-    """Draw digits in a row, each above its ten probabilities, in the colours of `plot_predictions`:
-    quickly, while a network is trained."""
-    require_probabilities(probabilities)
+    """Draw digits in a row, each above its bars as in `plot_predictions`, and quickly."""
+    _require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
     figure, [ax] = _figure(alt, 1, 1, (0, 0, 1, 1), figsize=(1.2 * count, 2.55))
@@ -104,9 +98,9 @@ def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figur
 def plot_beliefs(
     images: Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> Figure:
-    """Draw each digit beside a field of its probabilities, white for 0 and dark blue for 1: a row
-    for each class, the label's framed, a column for each epoch."""
-    require_probabilities(probabilities)
+    """Draw each digit beside its probabilities, dark for 1: a row for each class, a column for each
+    epoch."""
+    _require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
     alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
     figure, axes = _figure(alt, rows, 6, figsize=(14, 3.1 * rows), width_ratios=[1, 1.5] * 3)
@@ -127,7 +121,7 @@ def plot_beliefs(
 @_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
     """Draw a digit in [0, 1] beside each network's ten probabilities."""
-    require_probabilities(torch.stack([*probabilities.values()]))
+    _require_probabilities(torch.stack([*probabilities.values()]))
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
     margins = (0.15 / width, 0.06, 1 - 0.15 / width, 0.88, 0.16)
@@ -172,8 +166,7 @@ def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
 
 @_styled
 def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> Figure:
-    """Draw the bins of `insights.reliability`: above, the accuracy over the confidence; below, how
-    many digits are in each. Below the dashed diagonal a network is too sure of itself."""
+    """Draw what `insights.reliability` finds. Below the diagonal a network is too sure."""
     options = {"figsize": (9, 6.8), "sharex": True, "height_ratios": [2.2, 1]}
     alt = "How often answers are right, over how sure they are, and how many digits are that sure"
     figure, (above, below) = _figure(alt, 2, 1, **options)
@@ -197,15 +190,15 @@ def plot_reliability(bins: Sequence[tuple[float, float, int, float, float]]) -> 
 def plot_projection(
     points: Float[Tensor, "N 2"], labels: _Labels, shares: Float[Tensor, "2"]
 ) -> Figure:
-    """Draw samples as dots in their digit's colour; the digit stands at their median. `shares`, in
-    [0, 1], of the variance lie along the axes."""
+    """Draw samples as dots in their digit's colour, the digit at their median. `shares`, in [0, 1],
+    are of the variance."""
     places, digits = points.detach().cpu(), labels.cpu()
     alt = f"{len(labels)} dots, one for each digit, in the colour of its label"
     figure, [ax] = _figure(alt, figsize=(10, 8))
-    # All at once, in the order given: digit after digit, the last one would hide the others.
+    # All at once: digit after digit, the last one would hide the others.
     colors = [_TEN_COLOURS[digit] for digit in digits]
     ax.scatter(*places.T, s=14, c=colors, alpha=0.7, linewidths=0)
-    # Yellow would not be read on white, nor black lines on dark dots.
+    # Yellow is not read on white, nor black on dark dots.
     outline = [Stroke(linewidth=8, foreground="white"), Stroke(linewidth=4, foreground="black")]
     look = {"ha": "center", "va": "center", "fontsize": 30, "fontweight": "bold"}
     look["path_effects"] = [*outline, Normal()]

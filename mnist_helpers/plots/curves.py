@@ -34,7 +34,7 @@ def _curves(
 
 
 def plot_losses(losses: _Curves) -> Figure:
-    """Draw the loss of every batch of trainings, and ln 10, that of ten equal probabilities."""
+    """Draw the losses of trainings by batch, and ln 10, that of ten equal probabilities."""
     means = {name: _running_mean(values, 10) for name, values in losses.items()}
     axes = {"xlabel": "batch", "ylabel": "loss (mean of 10 batches)", "ylim": (0, None)}
     alt = "The losses of trainings, batch by batch"
@@ -64,8 +64,8 @@ def plot_speed_up(times_as_fast: _Curves) -> Figure:
 
 @_styled
 def plot_live_losses(losses: Sequence[float], batches: int) -> Figure:
-    """Draw the losses of a training that still runs, on axes for all of it: the first 100 one by
-    one, and the others as at most 200 means, each at the end of its stretch."""
+    """Draw the losses of a training that still runs: the first 100 one by one, the others as at
+    most 200 means, each at the end of its stretch."""
     count = len(losses)
     length = max(1, math.ceil((count - 100) / 200))
     edges = [*range(min(count, 100)), *range(100, count, length), count]
@@ -97,8 +97,8 @@ def plot_range_test(rates: Sequence[float], losses: Sequence[float], chosen: flo
 
 @_styled
 def plot_history(history: Any) -> Figure:
-    """Draw the `History` of a training: left the loss of every batch, pale, and its mean over 100,
-    strong, cut off at 1 unless the training ends above; right the accuracy."""
+    """Draw a `History`: the loss of every batch, pale, and the mean over 100, strong, cut off at 1
+    unless the training ends above; and the accuracy."""
     alt = "A training: its losses on the left, its accuracies on the right"
     figure, (left, right) = _figure(alt, 1, 2, figsize=(13, 5))
     losses = [*itertools.chain(*history.losses)]
@@ -128,8 +128,7 @@ def _running_mean(values: Sequence[float], window: int) -> list[float]:
 
 @_styled
 def plot_overfitting(curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> Figure:
-    """Draw each training's losses over epochs, side by side on one scale, and mark the lowest
-    validation loss."""
+    """Draw each training's losses over epochs on one scale, the lowest on validation marked."""
     figsize = (max(7, 4.8 * len(curves)), 4.8)
     alt = "The losses of trainings on what they learn from and on a validation split"
     figure, axes = _figure(alt, 1, len(curves), figsize=figsize, sharey=True)
@@ -169,8 +168,8 @@ def plot_before_after(
 
 @_styled
 def plot_spread(accuracies: _Curves) -> Figure:
-    """Draw settings' accuracies in per cent: a dot for each seed, a bar for the mean, whiskers of
-    one standard deviation; those below 20, which learned nothing, are counted at the right."""
+    """Draw settings' accuracies in per cent, with mean and standard deviation; those below 20 are
+    counted at the right."""
     learned = {name: [one for one in values if one >= 20] for name, values in accuracies.items()}
     means = (f"{name} {statistics.mean(values):.2f}" for name, values in learned.items() if values)
     alt = f"A dot for each seed. Means of those that learned: {', '.join(means)}"

@@ -13,7 +13,7 @@ from .style import GREY, ORANGE, Figure, _figure, _show, _styled
 
 
 def in_order(value: Any, order: list) -> list:
-    """Return `order` with the values that `value` was made from added, parents first, and it."""
+    """Return `order` with what `value` was made from, parents first, and it added."""
     if value not in order:
         for parent in value.parents:
             in_order(parent, order)
@@ -62,7 +62,7 @@ def plot_graph(last: Any, data: Mapping | None = None, gradients: Mapping | None
 
 @_styled
 def plot_numbers(tables: Mapping[str, Real[Tensor, "H W"]]) -> Figure:
-    """Draw small tables in a row, their numbers written in; blue below 0, white 0, red above."""
+    """Draw small tables in a row; blue below 0, white 0, red above."""
     ratios = [table.shape[1] for table in tables.values()]
     options = {"figsize": (0.7 * (sum(ratios) + len(tables)), 0.7 * max(ratios) + 0.5)}
     alt = "Tables of numbers: " + "; ".join(f"{name} {t.tolist()}" for name, t in tables.items())

@@ -42,7 +42,7 @@ def _signed(images: Images) -> dict:
 
 @_styled
 def plot_images(images: Images, titles: Sequence[str], signed: bool = False) -> Figure:
-    """Draw images in a row, in greys; `signed` from blue (negative) over white (0) to red."""
+    """Draw images in a row, in greys or `signed`: blue below 0, white 0, red above."""
     aspect = max(image.shape[-1] / image.shape[-2] for image in images) ** 0.5
     look = {"bar": 0.7, **_signed(images)} if signed else {}
     alt = "Pictures in a row" + ", blue below 0, white 0, red above" * signed
@@ -60,7 +60,7 @@ def plot_gallery(images: _Batch, titles: Sequence[str], columns: int = 6) -> Fig
 
 @_styled
 def plot_variations(image: Image, changed: _Batch) -> Figure:
-    """Draw a digit, framed, and after it the same digit changed; values are in [0, 1]."""
+    """Draw a digit in [0, 1], framed, and after it the same digit changed."""
     rows = math.ceil((1 + len(changed)) / 8)
     margins = (0.01, 0.02, 0.99, 0.98, 0.06, 0.06)
     alt = f"A digit, framed, and the same one changed in {len(changed)} ways"
@@ -75,8 +75,7 @@ def plot_variations(image: Image, changed: _Batch) -> Figure:
 
 @_styled
 def plot_pixels(image: Image, rows: slice, columns: slice, pixel: Place | None = None) -> Figure:
-    """Draw a digit, and the crop ``image[rows, columns]`` with its values in [0, 1]; a `pixel` is
-    framed in both."""
+    """Draw a digit, and the crop ``image[rows, columns]`` with its values in [0, 1]."""
     margins = (0.04, 0.06, 0.99, 0.92, 0.1)
     options = {"figsize": (13, 5.6), "width_ratios": [1, 1.25]}
     alt = "A digit, and the framed part of it with the number of each pixel"
@@ -98,10 +97,10 @@ def plot_pixels(image: Image, rows: slice, columns: slice, pixel: Place | None =
 
 
 def _write_values(
-    ax: Axes, values: Real[Tensor, "H W"], text: str, left: int, top: int, middle: float
+    ax: Axes, values: Real[Tensor, "H W"], text: str, left: int, top: int, middle: float, **look
 ) -> None:
-    """Write each value into its pixel, in black where it is brighter than `middle`."""
+    """Write each value into its pixel, in black if it is brighter than `middle`."""
+    look |= {"ha": "center", "va": "center", "fontsize": 13}
     for (row, column), value in np.ndenumerate(values.detach().cpu()):
-        color = "black" if value > middle else "white"
-        look = {"ha": "center", "va": "center", "fontsize": 13, "color": color}
+        look["color"] = "black" if value > middle else "white"
         ax.text(left + column, top + row, text.format(value), **look)

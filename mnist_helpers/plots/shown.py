@@ -1,11 +1,9 @@
 """What a page shows of a figure: a sharp picture, and words for those who do not see it."""
 
 import base64
-from collections.abc import Mapping
 import html
 import io
 
-from IPython.core.formatters import BaseFormatter
 from IPython.core.pylabtools import print_figure
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
@@ -18,22 +16,13 @@ _DIM = "<style>[data-jp-theme-light=false] .figure {filter: brightness(0.8)}</st
 
 
 def img(picture: bytes, alt: str, width: int, look: str = "max-width: 100%; height: auto") -> str:
-    """Return a PNG or WebP as HTML, so many of the page's pixels wide."""
     kind = "png" if picture.startswith(b"\x89PNG") else "webp"
     source = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
     attributes = f'class="figure" width="{width}" style="{look}" alt="{html.escape(alt)}"'
     return f'{_DIM}<img {attributes} src="{source}">'
 
 
-def show_with_words(formatters: Mapping[str, BaseFormatter]) -> None:
-    """Have a page show figures, and Pillow's images, as they are made here."""
-    formatters["text/html"].for_type(Figure, _figure_html)
-    formatters["text/html"].for_type(Image.Image, _image_html)
-    formatters["image/png"].for_type(Figure, _figure_png)
-
-
 def _figure_html(figure: Figure) -> str | None:
-    """Return a figure as HTML at twice its pixels, with its words."""
     # pyplot would show it once more at the end of the cell.
     plt.close(figure)
     if not (picture := _drawn(figure, "retina")):
@@ -51,26 +40,24 @@ def _figure_png(figure: Figure) -> bytes | None:
 
 
 def _image_html(picture: Image.Image) -> str:
-    """Return one of Pillow's images as HTML, with its size in words."""
     width, height = picture.size
     return img(picture._repr_png_(), f"A picture of {width}×{height} pixels", width)
 
 
 def _drawn(figure: Figure, format: str) -> Image.Image | None:
-    """Return a figure's picture; None where nothing is on it."""
     png = print_figure(figure, format)
     return Image.open(io.BytesIO(png)).convert("RGB") if png else None
 
 
 def _png(picture: Image.Image) -> bytes:
-    """Return a picture as a PNG of 128 colours, half as large as one of all."""
+    """Return a PNG of 128 colours, half as large as one of all."""
     buffer = io.BytesIO()
     picture.quantize(128, dither=Image.Dither.NONE).save(buffer, "png", optimize=True)
     return buffer.getvalue()
 
 
 def _in_words(figure: Figure) -> str:
-    """Return in words what a figure shows: what its function says, then axes, curves and bars."""
+    """Return what its function says of a figure, then axes, curves and bars."""
     count = sum(len(ax.images) for ax in figure.axes)
     kind = {0: "a chart", 1: "a picture"}.get(count, f"{count} pictures")
     said = getattr(figure, "alt", "") or kind

@@ -25,8 +25,8 @@ _styled = plt.style.context("mnist_helpers.lessons")
 
 
 class Figure(matplotlib.figure.Figure):
-    """A figure with words for those who do not see it. pyplot knows it, and shows it wherever the
-    call stands; what a notebook shows closes it, so that it is shown once."""
+    """A figure with words for those who do not see it. pyplot shows it wherever the call stands;
+    what a notebook shows is closed, and so shown once."""
 
     alt = ""
     _repr_html_ = _figure_html
@@ -38,8 +38,8 @@ class Figure(matplotlib.figure.Figure):
 def _figure(
     alt: str, rows: int = 1, columns: int = 1, margins: Sequence[float] = (), **options
 ) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes; `alt` is what it shows. With `margins` (left, bottom, right,
-    top, between) it has no layout engine, and is drawn more quickly: while a slider moves."""
+    """Return a figure, which shows what `alt` says, and its axes. With `margins` (left, bottom,
+    right, top, between) it has no layout engine, and is drawn more quickly."""
     # With "none" a second drawing would take the style's: matplotlib puts back what was there.
     options["layout"] = PlaceHolderLayoutEngine(True, True) if margins else None
     figure, _ = plt.subplots(rows, columns, FigureClass=Figure, **options)
@@ -50,7 +50,7 @@ def _figure(
 
 
 def _show(ax: Axes, image: Image, title: str = "", edge: str | None = None, **look) -> AxesImage:
-    """Draw an image under its title; with an `edge`, a colour, grey where it ends or is NaN."""
+    """Draw an image under its title; `edge` is a colour."""
     ax.set(title=title, facecolor="#BBBBBB")
     ax.grid(False)
     ax.axis("on" if edge else "off")
@@ -61,6 +61,5 @@ def _show(ax: Axes, image: Image, title: str = "", edge: str | None = None, **lo
 
 
 def _frame(ax: Axes, left: float, top: float, width: int, height: int, **look) -> None:
-    """Draw a frame around pixels. The edge of the first is half a pixel before its middle."""
     look = {"fill": False, "edgecolor": ORANGE, "linewidth": 3, **look}
     ax.add_patch(Rectangle((left - 0.5, top - 0.5), width, height, **look))

@@ -14,8 +14,7 @@ from ..data import write_whole
 def save_checkpoint(
     path: str | Path, model: nn.Module, optimizer: Optimizer | None = None, epoch: int = 0
 ) -> None:
-    """Save the model's weights, where given the optimizer's state, and the number of epochs done.
-    A save that is interrupted or fails leaves the old file whole."""
+    """Save weights, the optimizer's state, and the number of epochs done, or leave the old file."""
     content = {
         "network": type(model).__name__,
         "model": model.state_dict(),
@@ -23,8 +22,7 @@ def save_checkpoint(
         "optimizer": None if optimizer is None else optimizer.state_dict(),
         "epoch": epoch,
     }
-    # In memory first: a disk that is full is an OSError then, and not an error of torch's own.
-    buffer = io.BytesIO()
+    buffer = io.BytesIO()  # or a full disk would be an error of torch's own
     torch.save(content, buffer)
     saved = buffer.getvalue()
     try:
@@ -38,9 +36,8 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | None = None) -> int:
-    """Load what `save_checkpoint` wrote, and return the number of epochs done. A file that is
-    damaged, carries code, or fits another network or optimizer is a ValueError, and leaves the
-    model as it was."""
+    """Load what `save_checkpoint` wrote, and return the number of epochs done. A file that does not
+    fit or is damaged is a ValueError, and leaves the model as it was."""
     saved = Path(path).read_bytes()
     saved, digest = saved[:-32], saved[-32:]
     if hashlib.sha256(saved).digest() != digest:
@@ -50,7 +47,7 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
         )
     try:
         content = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)
-    except Exception:  # torch's own message shows how to have the code run
+    except Exception:  # torch's message says how to have the code run
         raise ValueError(
             f"{path} holds more than tensors and numbers, and nothing of it was loaded. Never load "
             "such a file from a stranger."
@@ -60,20 +57,19 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
         for weights in (content["model"], model.state_dict())
     )
     for name in [*wanted, *there]:
-        if there.get(name) != wanted.get(name):
+        shapes = [weights.get(name, "absent") for weights in (there, wanted)]
+        if shapes[0] != shapes[1]:
             raise ValueError(
                 f"{path} was saved from {content['network']} and does not fit this "
-                f"{type(model).__name__}: {name} is {there.get(name, 'absent')} in the file and "
-                f"{wanted.get(name, 'absent')} in the model. Make the network that was saved, then "
-                "load."
+                f"{type(model).__name__}: {name} is {shapes[0]} in the file and {shapes[1]} in the "
+                "model. Make the network that was saved, then load."
             )
     if optimizer is not None:
         # torch would take over the settings of another kind, and miss its own in the next step.
         if content["optimizer_name"] != type(optimizer).__name__:
             raise ValueError(
                 f"{path} was saved with {content['optimizer_name']} and does not fit this "
-                f"{type(optimizer).__name__}: make the optimizer that was saved, or load without "
-                "one."
+                f"{type(optimizer).__name__}: make the one that was saved, or load without."
             )
         optimizer.load_state_dict(content["optimizer"])  # first: it may refuse
     model.load_state_dict(content["model"])

@@ -29,8 +29,8 @@ class _Precision(NamedTuple):
 
 
 def choose_precision(device: torch.device) -> _Precision:
-    """Return what ``$MNIST_PRECISION`` says, or bfloat16 where it is 1.2 times as fast as float32,
-    else float32. To measure that takes a second, once in a process."""
+    """Return what ``$MNIST_PRECISION`` says, or bfloat16 where it is 1.2 times as fast as float32.
+    To measure that takes a second, once in a process."""
     name = os.environ.get("MNIST_PRECISION")
     if name not in (None, "", "float32", "bfloat16"):
         raise ValueError(f"MNIST_PRECISION is {name!r}: set it to float32 or bfloat16.")
@@ -59,14 +59,14 @@ def _speed_of_bfloat16(device: torch.device) -> float:
         return time.perf_counter() - start
 
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several wait for each other, and beside a busy program do only that
+    torch.set_num_threads(1)  # several wait for each other
     try:
         rounds = [(seconds(False), seconds(True)) for _ in range(20)]
     except RuntimeError:  # how a device says that it knows no bfloat16
         return 0.0
     finally:
         torch.set_num_threads(threads)
-    # The quickest of each: the first pays for what happens once, and a busy neighbour slows some.
+    # The quickest of each: a busy neighbour slows some.
     without, with_it = map(min, zip(*rounds, strict=True))
     return without / with_it
 
@@ -100,8 +100,8 @@ def fit_one_cycle(
 ) -> list[float]:
     """Train with Adam and one cycle of the learning rate, and return the loss of every batch.
 
-    `average` takes the weights in after each of the last fifth of the steps; `precision` is that
-    of the layers. A FloatingPointError names the first batch whose loss is not finite.
+    `average` takes the weights in after each of the last fifth of the steps. A FloatingPointError
+    names the first batch whose loss is not finite.
     """
     if isinstance(batches, Iterator):  # the loop would wait for ever
         raise ValueError(
@@ -150,8 +150,8 @@ def fit_fast(
     progress: bool = True,
     **options: object,
 ) -> list[float]:
-    """Train the fast way that lesson 06 arrives at: after one epoch a `CNN` reads 99 % of the test
-    set. `options` go to `fit_one_cycle`."""
+    """Train as lesson 06 arrives at: after one epoch a `CNN` reads 99 % of the test set. `options`
+    go to `fit_one_cycle`."""
     if precision is None:
         precision, reason = choose_precision(next(model.parameters()).device)
         if progress:
@@ -167,12 +167,11 @@ def fit_fast(
 
 
 def averaged(model: nn.Module) -> AveragedModel:
-    """Return a second network, for the mean of the weights and of batch norm's statistics."""
+    """Return a second network, for the mean of weights and of batch norm's statistics."""
     return AveragedModel(model, use_buffers=True)
 
 
 def keep_freed_memory() -> None:
-    """Have Linux's C library keep freed memory: with a page fault for each page that it gets anew a
-    step takes up to twice as long."""
+    """Have Linux's C library keep freed memory: a step takes up to twice as long without."""
     # Freeing a block of nearly 32 MiB raises its thresholds to their highest: mallopt(3).
     torch.empty(31 * 2**20, dtype=torch.uint8)

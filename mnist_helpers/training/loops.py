@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch.optim import Optimizer
 from tqdm.auto import tqdm
 
-# Images and labels. Their axis has no name, as batches differ in length. A DataLoader makes lists.
+# Images and labels. Batches differ in length. A DataLoader makes lists.
 Batches = Iterable[tuple[Float[Tensor, "_ C H W"], Int[Tensor, " _"]] | list[Tensor]]
 _Loss = Callable[[Float[Tensor, "N classes"], Int[Tensor, " N"]], Float[Tensor, ""]]
 
@@ -47,7 +47,7 @@ def get_device() -> torch.device:
 def train_one_epoch(
     model: nn.Module, loader: Batches, loss_function: _Loss, optimizer: Optimizer
 ) -> tuple[list[float], float]:
-    """Train on every batch once; return the loss of each, and the accuracy in [0, 1] meanwhile."""
+    """Return the loss of each batch, and the accuracy in [0, 1] meanwhile."""
     device = next(model.parameters()).device
     model.train()
     losses, correct, total = [], 0, 0
@@ -95,10 +95,8 @@ def fit(
     history: History | None = None,
 ) -> History:
     """Train for some epochs, and return the history; a `history` that is given is gone on with.
-
-    `on_batch` is called with the loss of each batch, before the step; `on_epoch` with the number of
-    epochs done. A FloatingPointError names the first batch whose loss is not finite.
-    """
+    `on_batch` is given each loss, before the step; `on_epoch` the number of epochs done. A
+    FloatingPointError names the first batch whose loss is not finite."""
     held = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
     if held.isdisjoint(map(id, model.parameters())):  # torch would train on, and nothing be learned
         raise ValueError(
@@ -138,8 +136,7 @@ def fit(
                     f"{len(train_loader)} batches. The network and the optimizer keep what they "
                     f"have learned. To go on, call fit with both again and "
                     f"epochs={last - epoch + 1}: epoch {epoch} starts once more. (The history so "
-                    "far is sys.last_value.history; fit adds to one that is given as history=...) "
-                    "To begin from the start, make both anew first."
+                    "far is sys.last_value.history; fit adds to one that is given as history=...)"
                 )
                 error.history = history
                 raise error from None

@@ -13,15 +13,15 @@ from .checkpoints import load_checkpoint, save_checkpoint
 from .fast import choose_precision, fit_fast
 from .loops import get_device
 
-# To be raised with every change of the recipe: no network of an older one is taken for a new one.
+# To be raised with every change of the recipe.
 _RECIPE = 2
 
 
 def trained_cnn(progress: bool = True) -> CNN:
     """Return a `CNN` in evaluation mode that reads digits, MNIST's and those that people draw.
 
-    The first call trains it, in some twenty seconds on two cores, on MNIST's digits and 6,000 of
-    `drawn_digits`, and keeps it in the folder of `data_root`; later calls load it from there.
+    The first call trains it in some twenty seconds, on MNIST's digits and 6,000 of `drawn_digits`,
+    and keeps it in the folder of `data_root`, from where later calls load it.
     """
     path = data_root() / f"trained_cnn_{_RECIPE}.pt"
     with torch.random.fork_rng():
@@ -41,12 +41,10 @@ def trained_cnn(progress: bool = True) -> CNN:
 
 
 def _trained_and_kept(model: CNN, path: Path, progress: bool) -> str:
-    """Train a network, try to keep it, and return in words whether that went well."""
     train_set, _ = load_datasets()
     images, labels = drawn_digits(6_000)
     train_set.data = torch.cat([train_set.data, images])
     train_set.targets = torch.cat([train_set.targets, labels])
-    # Rotated by up to 10°, stretched by 15 %, moved by two pixels, slanted by 17°.
     generator = torch.Generator().manual_seed(0)
     augment = functools.partial(random_affine, scale=0.15, shear=0.3, generator=generator)
     precision, _ = choose_precision(next(model.parameters()).device)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import itertools
 from statistics import fmean
+from time import perf_counter
 
 import ipywidgets
 from ipywidgets import Layout, VBox
@@ -17,13 +18,12 @@ from ..batches import random_affine
 from .graph import step_through_graph  # noqa: F401
 from .pad import drawing_pad  # noqa: F401
 from .processes import processes_that_pay  # noqa: F401
-from .screen import Pace, Screen, connected, dropdown, one_at_a_time, slider
+from .screen import Screen, connected, dropdown, one_at_a_time, slider
 
 _Images, _Labels, _Beliefs = Float[Tensor, "N 1 H W"], Int[Tensor, " N"], Float[Tensor, "N 10"]
 
 
 def leaf_through(dataset: MNIST) -> VBox:
-    """Leaf through digits, all or those of one class, and read the pixel under two sliders."""
     labels = dataset.targets.tolist()
     kind = dropdown("digit", ["all", *range(10)])
     number, row, column = slider("number", 0, 1), slider("row", 8, 27), slider("column", 12, 27)
@@ -37,7 +37,7 @@ def leaf_through(dataset: MNIST) -> VBox:
         value = image[0, *pixel].item()
         place = f"image[0, {row.value}, {column.value}]"
         text = f"sample {index:,} is a {label}; {place} = {value:.4f} = {255 * value:.0f} / 255"
-        # Five pixels around that one, moved inwards at the edge.
+        # Five pixels around it, moved inwards at the edge.
         starts = [min(max(at - 2, 0), 28 - 5) for at in pixel]
         crop = [slice(start, start + 5) for start in starts]
         return plots.plot_pixels(image, *crop, pixel=pixel), text
@@ -46,7 +46,7 @@ def leaf_through(dataset: MNIST) -> VBox:
 
 
 def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VBox:
-    """Move the window of a convolution over an image, and see each sum and the output fill in."""
+    """Move the window of a convolution over an image, and see the output fill in."""
     picture = dropdown("image", list(images))
     kernel = dropdown("kernel", [*shapes.kernels(), "your own"])
     names = [f"kernel[{row}, {column}]" for row in range(3) for column in range(3)]
@@ -91,7 +91,7 @@ def convolution_in_slow_motion(images: Mapping[str, Float[Tensor, "H W"]]) -> VB
 
 
 def network_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox:
-    """Choose a unit of a network, all of it on one screen, and see what it sees and its sum."""
+    """Choose a unit of a network, and see what it sees and its sum."""
     titles = [view.title for view in shapes.network_views(model, images[0])]
     digit = slider("digit", 0, len(images) - 1)
     layer = dropdown("layer", [(title, number) for number, title in enumerate(titles)])
@@ -125,7 +125,6 @@ def network_explorer(model: nn.Module, images: _Images, labels: _Labels) -> VBox
 def belief_by_epoch(
     images: _Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> VBox:
-    """Move through the epochs of a training, the first before it, and see what is believed."""
     epoch = slider("epoch", 0, len(probabilities) - 1)
 
     def show(_):
@@ -136,7 +135,6 @@ def belief_by_epoch(
 
 
 def digit_changer(images: _Images, labels: _Labels) -> VBox:
-    """Choose a digit and how far it may be changed, and see it changed in fifteen random ways."""
     digit, draw = slider("digit", 0, len(images) - 1), slider("draw", 0, 99)
     degrees = slider("rotation, degrees", 10, 180)
     stretch, shift = slider("stretch, per cent", 10, 60), slider("shift, pixels", 2, 14)
@@ -156,7 +154,6 @@ def digit_changer(images: _Images, labels: _Labels) -> VBox:
 
 
 def shifted_digit(models: Mapping[str, nn.Module], images: _Images, labels: _Labels) -> VBox:
-    """Choose a digit and move it, and see what each of several networks makes of it."""
     digit = slider("digit", 0, len(images) - 1)
     right = slider("right, pixels", 0, 10, least=-10)
     down = slider("down, pixels", 0, 10, least=-10)
@@ -176,20 +173,22 @@ def shifted_digit(models: Mapping[str, nn.Module], images: _Images, labels: _Lab
 
 class LiveLoss:
     """A loss curve that grows during a training of so many batches: show `widget`, and give `add`
-    to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is. Below
-    stand the digits that `show_beliefs` is given, before the training and after each epoch."""
+    to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is."""
 
     def __init__(self, batches: int) -> None:
         self.losses: list[float] = []
         self._batches, self._epochs = batches, itertools.count()
-        self._screen, self._pace = Screen(), Pace(interval=0.5, share=0.01)
-        self._beliefs = Screen()
+        self._screen, self._beliefs, self._next = Screen(), Screen(), 0.0
         self.widget = VBox([self._screen.widget, self._beliefs.widget])
         self._draw()
 
     def add(self, loss: float) -> None:
         self.losses.append(loss)
-        self._pace.draw(self._draw, at_once=len(self.losses) == self._batches)
+        start = perf_counter()
+        if start >= self._next or len(self.losses) == self._batches:
+            self._draw()
+            end = perf_counter()
+            self._next = end + max(0.5, 100 * (end - start))
 
     @one_at_a_time()
     def show_beliefs(self, images: _Images, labels: _Labels, probabilities: _Beliefs) -> None:
@@ -212,7 +211,6 @@ def _told(epoch: int, labels: _Labels, probabilities: _Beliefs) -> str:
 
 
 def _described_step(step: shapes.ConvolutionStep) -> str:
-    """Return the sum of products, a line for each row of the window, and the output's size."""
     pairs = zip(step.window.tolist(), step.kernel.tolist(), strict=True)
     sums = [*(step.window * step.kernel).sum(dim=1).tolist(), step.total]
     terms = [" + ".join(map(_product, pixels, weights)) for pixels, weights in pairs]

@@ -9,7 +9,7 @@ from .screen import connected, slider
 
 
 def step_through_graph(last: Any) -> VBox:
-    """Step through what lesson 09's value `last` was made from, forwards and then backwards."""
+    """Step through what lesson 09's value `last` was made from."""
     order = plots.in_order(last, [])
     made = [one for one in order if one.parents]
     step = slider("step", 0, 2 * len(made) + 1)

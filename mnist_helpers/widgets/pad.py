@@ -22,8 +22,8 @@ from .screen import one_at_a_time
 
 
 class Pad(anywidget.AnyWidget):
-    """A black square to draw on in white, with buttons to undo and to clear. Its strokes are as
-    `rasterize` takes them, and live in the kernel: a page that is opened again shows them."""
+    """A black square to draw on in white. Its strokes are as `rasterize` takes them, and live in
+    the kernel: a page that is opened again shows them."""
 
     _esm = Path(__file__).with_name("pad.js")
     size = traitlets.Int(280).tag(sync=True)  # in pixels of the page
@@ -31,9 +31,8 @@ class Pad(anywidget.AnyWidget):
 
 
 def drawing_pad(model: nn.Module) -> VBox:
-    """Draw a digit with the mouse, a finger or a pen, and see what the network gets and says while
-    you draw; on request also the feature maps of its modules ``block_1``, ``block_2`` and so on.
-    Without the tick the picture shows the pad as it is."""
+    """Draw a digit with the mouse, a finger or a pen, and see what the network gets and says; on
+    request also the feature maps of its modules ``block_1``, ``block_2`` and so on."""
     pad = Pad()
     fit = ipywidgets.Checkbox(
         True, description="fit and centre, as in MNIST", indent=False, layout={"width": "auto"}
@@ -75,14 +74,12 @@ def _line(text: str) -> str:
 
 
 def _pixels(image: Float[Tensor, "H W"], text: str, width: int) -> str:
-    """Return an image with values in [0, 1] as a grey picture, each pixel a square."""
     buffer = io.BytesIO()
     Image.fromarray((255 * image).round().to(torch.uint8).numpy()).save(buffer, "png")
     return img(buffer.getvalue(), text, width, "image-rendering: pixelated")
 
 
 def _bars(probabilities: Float[Tensor, "10"] | None, height: int) -> str:
-    """Return ten bars, empty before there is an answer, and the answer as a large digit."""
     shares = [] if probabilities is None else probabilities.tolist()
     answer = shares.index(max(shares)) if shares else ""
     rows = []
@@ -102,13 +99,11 @@ def _bars(probabilities: Float[Tensor, "10"] | None, height: int) -> str:
 
 
 def _feature_maps(model: nn.Module, block: str, image: Float[Tensor, "1 28 28"]) -> str:
-    """Return the first sixteen maps that a block's last layer puts out, with a line above."""
     outputs = shapes.layer_outputs(model, image[None])
     maps = [output[0].cpu() for name, _, output in outputs if name.split(".")[0] == block][-1]
     silent = (maps == 0).flatten(1).all(dim=1).sum()
     says = "{}: {} feature maps of {}×{}; {} of them are zero all over"
     text = says.format(block, *maps.shape, silent) + "; the first 16" * (len(maps) > 16)
-    # Each from its own smallest value, black, to its own largest, white.
     maps = F.interpolate(maps[:16, None], scale_factor=84 // maps.shape[-1])
     grid = make_grid(maps, padding=4, pad_value=0.5, normalize=True, scale_each=True)
     return f"{_line(text)}{_pixels(grid[0], text, grid.shape[-1])}"

@@ -6,7 +6,6 @@ import gc
 import html
 import io
 import threading
-from time import perf_counter
 
 import ipywidgets
 from ipywidgets import Layout, VBox, Widget
@@ -22,8 +21,8 @@ _LOCK = threading.RLock()
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Let other threads wait: JupyterLab answers widgets in several. The garbage collector waits,
-    too: with PyTorch loaded it takes a fifth of a second."""
+    """Let other threads wait, as JupyterLab answers widgets in several, and the garbage collector,
+    which takes a fifth of a second."""
     with _LOCK:
         enabled = gc.isenabled()
         gc.disable()
@@ -34,22 +33,8 @@ def one_at_a_time() -> Iterator[None]:
                 gc.enable()
 
 
-class Pace:
-    """Draws at most every `interval` seconds, and takes at most a `share` of the time."""
-
-    def __init__(self, interval: float, share: float) -> None:
-        self._interval, self._share, self._next = interval, share, 0.0
-
-    def draw(self, draw: Callable[[], None], at_once: bool = False) -> None:
-        start = perf_counter()
-        if at_once or start >= self._next:
-            draw()
-            end = perf_counter()
-            self._next = end + max(self._interval, (end - start) / self._share)
-
-
 class Screen:
-    """A picture with its text, which a screen reader also reads in the picture's place."""
+    """A picture with its text, which a screen reader reads in its place, too."""
 
     def __init__(self) -> None:
         self.text, self.picture = ipywidgets.HTML(), ipywidgets.HTML()
@@ -67,14 +52,14 @@ class Screen:
 
 
 def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget] = ()) -> VBox:
-    """Show a figure and its text beside the controls, and anew whenever one of them is moved:
-    `show` takes that one, at first None, and returns both."""
+    """Show a figure and its text beside the controls, and anew whenever one is moved: `show` takes
+    that one, at first None, and returns both."""
     screen, running = Screen(), False
 
     @one_at_a_time()
     def update(moved: Widget | None) -> None:
         nonlocal running
-        # Where `show` moves a control itself, it is called from within.
+        # `show` may move a control itself.
         if not running:
             running = True
             try:
@@ -85,8 +70,7 @@ def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget
     update(None)
     for control in controls:
         control.observe(lambda change: update(change.owner), "value")
-    # Side by side where there is room: the figure is in sight while a slider moves.
-    # The text's place does not depend on its length: it would jump.
+    # Side by side where there is room, wherever the text ends: or the figure would jump.
     screen.text.layout.flex = "1 1 26em"
     row = [*(boxes or controls), screen.text]
     return VBox([ipywidgets.Box(row, layout=Layout(flex_flow="row wrap")), screen.picture])
