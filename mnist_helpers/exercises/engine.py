@@ -209,11 +209,8 @@ class _Exercise:
 
 @dataclass(frozen=True, kw_only=True)
 class Values(_Exercise):
-    """Asks for numbers or tensors, each by its name.
-
-    `mistakes` holds those of each value in turn: a wrong value, or a function that tells whether a
-    value is of its kind; ``...`` is every other. In a message ``{}`` becomes the value given.
-    """
+    """Asks for numbers or tensors by name. `mistakes` holds those of each: a wrong value, or what
+    tells whether a value is of its kind; ``...`` is every other. ``{}`` becomes the value given."""
 
     praise: str
     right: Mapping[str, Any]
@@ -249,11 +246,9 @@ _CHANGES = "your function changes what it is given. Work on a copy, by `clone()`
 
 @dataclass(frozen=True, kw_only=True)
 class Code(_Exercise):
-    """Asks for a function.
-
-    The first mistake that explains its results of all `cases` is told, else the first wrong result
-    beside the right one. Then it is tried on `later` cases, each under a sentence: "Right for
-    shifts above 0. Negative ones move left."
+    """Asks for a function. The first mistake that explains its results of all `cases` is told, else
+    the first wrong result beside the right one. Then come the `later` cases, each under a sentence:
+    "Right for shifts above 0."
     """
 
     call: str  # "surest(logits)"

@@ -1,4 +1,4 @@
-"""The exercises of lesson 01: data sets, samples, means, loaders."""
+"""The exercises of lesson 01."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""The exercises of lesson 02: shapes, axes, output sizes, kernels, a convolution by hand."""
+"""The exercises of lesson 02."""
 
 from collections.abc import Callable, Mapping
 import contextlib

@@ -1,4 +1,4 @@
-"""The exercises of lesson 03: parameters, a small module, receptive fields, softmax, a network."""
+"""The exercises of lesson 03."""
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ EXERCISES["3.1"] = Values(
             "You left out the biases, one for each output channel.": 64 * 32 * 25,
             "Each kernel is a block of 32×5×5 numbers, for all input channels.": 64 * (25 + 1),
             "There are 64 biases, as out_channels comes second, and is 64.": 32 * (64 * 25 + 1),
-            "That is for a 3×3 kernel. Here it is 5×5.": 64 * (32 * 9 + 1),
             "The kernel is 5×5: 25 numbers for each input channel, not 5.": 64 * (32 * 5 + 1),
         }
     ],

@@ -1,4 +1,4 @@
-"""The exercises of lesson 04: the loss, its mean, a step of training, an evaluation."""
+"""The exercises of lesson 04."""
 
 from collections.abc import Callable
 import contextlib
@@ -21,7 +21,6 @@ def _wrong_losses(probability: float) -> dict[str, Any]:
     return {
         "The sign is missing: ln p is negative where p is below 1.": math.log(probability),
         "That is the logarithm to base 10. Take ln.": -math.log10(probability),
-        "That is the logarithm to base 2. Take ln.": -math.log2(probability),
         "The loss is neither p nor 1 − p, but −ln p.": 1 - probability,
     }
 
@@ -43,9 +42,6 @@ EXERCISES["4.2"] = Code(
     right=lambda losses, sizes: fmean(losses, weights=sizes),
     mistakes={
         "Weigh each loss by the size of its batch.": lambda losses, sizes: fmean(losses),
-        "Divide by the number of digits.": (
-            lambda losses, sizes: fmean(losses, weights=sizes) * sum(sizes)
-        ),
         "Divide by the number of digits, not of batches.": (
             lambda losses, sizes: fmean(losses, weights=sizes) * fmean(sizes)
         ),

@@ -1,4 +1,4 @@
-"""The exercises of lesson 05: a gain, batches, strides, bfloat16, a measurement."""
+"""The exercises of lesson 05."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -75,7 +75,6 @@ EXERCISES["5.3"] = Code(
         "Return them in the order N, C, H, W.": lambda n, c, h, w: (h * w * c, w * c, c, 1),
         "A row holds `width` pixels, not `height`.": lambda n, c, h, w: (h * w * c, 1, h * c, c),
         "Height and width are exchanged.": lambda n, c, h, w: (h * w * c, 1, c, w * c),
-        "To the right all channels stand between.": lambda n, c, h, w: (h * w * c, 1, w, 1),
         "A row holds all channels of its pixels.": lambda n, c, h, w: (h * w * c, 1, w, c),
     },
 )

@@ -1,4 +1,4 @@
-"""The exercises of lesson 06: a split, a schedule, targets, shifted digits, a fair comparison."""
+"""The exercises of lesson 06."""
 
 from collections.abc import Callable
 from functools import partial
@@ -140,8 +140,6 @@ EXERCISES["6.4"] = Code(
             _moved(x, down, right) + x * (1 - _moved(torch.ones_like(x), down, right))
         ),
         "Yours moves up and left.": lambda x, down, right: _moved(x, -down, -right),
-        "Yours moves up.": lambda x, down, right: _moved(x, -down, right),
-        "Yours moves left.": lambda x, down, right: _moved(x, down, -right),
         "Rows and columns are exchanged.": lambda x, down, right: _moved(x, right, down),
         "Now crop as much on the other side.": lambda x, down, right: F.pad(x, (right, 0, down, 0)),
     },

@@ -1,4 +1,4 @@
-"""The exercises of lesson 08: confusions, sure mistakes, occlusion, a centre, calibration."""
+"""The exercises of lesson 08."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,6 @@ EXERCISES["8.1"] = Code(
         ),
         "Right answers go on the diagonal.": _counts(lambda matrix: matrix - matrix.diag().diag()),
         "The mistakes belong beside the diagonal.": _counts(lambda matrix: matrix.diag().diag()),
-        "Those are shares.": _counts(lambda matrix: matrix / matrix.sum(dim=1, keepdim=True)),
         "Give counts, not shares.": _counts(lambda matrix: matrix / matrix.sum()),
     },
     advice={"invalid for input": "`bincount` ends at the largest; with minlength=100 at 99."},
@@ -154,9 +153,6 @@ EXERCISES["8.4"] = Code(
             _center_of(lambda pixels, places: (pixels * places).mean())
         ),
         "Divide by image.sum().": _center_of(lambda pixels, places: (pixels * places).sum()),
-        "That is the middle of all that is not black.": _center_of(
-            lambda pixels, places: sum(places.expand_as(pixels)[pixels > 0].aminmax()) / 2
-        ),
         "Weigh each pixel by its value.": lambda image: _center_of_mass((image > 0).float()),
         "Do not round: keep the fraction.": lambda image: tuple(map(round, _center_of_mass(image))),
     },
@@ -210,7 +206,6 @@ EXERCISES["8.5"] = Code(
             _of_parts(lambda shares, gaps: (shares * gaps).sum())
         ),
         "That is the largest. Take the mean.": _of_parts(lambda shares, gaps: gaps.abs().max()),
-        "You squared them. Take abs().": _of_parts(lambda shares, gaps: (shares * gaps**2).sum()),
         "Take the means over a part first, then the difference.": (
             lambda confidences, correct, bins: (correct.float() - confidences).abs().mean()
         ),
