@@ -2,7 +2,6 @@
 
 import ipaddress
 import os
-from pathlib import Path
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ dist.barrier()
 """
 
 
-def test_an_error_names_process_and_line_and_the_variables_are_set(tmp_path: Path) -> None:
+def test_an_error_names_process_and_line_and_the_variables_are_set(tmp_path):
     script = tmp_path / "script.py"
     told = "os.environ['OMP_NUM_THREADS'], os.environ['GLOO_SOCKET_IFNAME'][:2]"
     script.write_text(f"{BEGIN}if rank == 1:\n    raise ValueError({told})\n")
@@ -32,10 +31,12 @@ def test_an_error_names_process_and_line_and_the_variables_are_set(tmp_path: Pat
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there a signal is sent otherwise")
-def test_an_interrupted_run_leaves_no_process_and_hears_this_computer_only(tmp_path: Path) -> None:
+def test_an_interrupted_run_leaves_no_process_and_hears_this_computer_only(tmp_path):
     script = "pathlib.Path(f'ready{rank}').touch()\ntime.sleep(300)\n"
     (tmp_path / "script.py").write_text(BEGIN + script)
-    code = "from mnist_helpers.training import torchrun; torchrun('script.py', processes=2)"
+    # A shell that starts the tests in the background has them ignore interrupts.
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+    code += "from mnist_helpers.training import torchrun; torchrun('script.py', processes=2)"
     path = os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])
     how = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": path}, "stderr": subprocess.DEVNULL}
     with subprocess.Popen([sys.executable, "-c", code], **how) as learner:

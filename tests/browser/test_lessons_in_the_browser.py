@@ -104,9 +104,9 @@ def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk)
     desk.page.wait_for_timeout(3_000)
     # The button slides the window.
     shown, play = place.locator(".widget-readout"), output.locator(".widget-play button").first
-    later = int(shown.inner_text()) + 2
+    before = shown.inner_text()
     play.click()
-    expect(shown).to_have_text(f"{later}", timeout=QUICK)
+    expect(shown).not_to_have_text(before, timeout=QUICK)
     play.click()
     desk.page.wait_for_timeout(3_000)
     # What the text says has to be what the sliders say.
