@@ -69,4 +69,5 @@ def test_a_figure_with_margins_is_the_same_each_time_it_is_drawn() -> None:
     figure = plots.plot_convolution_step(convolution_step(torch.eye(5), torch.ones(3, 3), 4))
     with plt.style.context("mnist_helpers.lessons"):
         first, second = (_drawn(figure, "png").tobytes() for _ in range(2))
+    plt.close(figure)
     assert first == second

@@ -45,7 +45,9 @@ def _image_html(picture: Image.Image) -> str:
 
 
 def _drawn(figure: Figure, format: str) -> Image.Image | None:
-    png = print_figure(figure, format)
+    # After it matplotlib gives a figure without a layout engine that of the style.
+    with plt.rc_context({"figure.constrained_layout.use": False}):
+        png = print_figure(figure, format)
     return Image.open(io.BytesIO(png)).convert("RGB") if png else None
 
 

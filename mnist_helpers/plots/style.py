@@ -7,7 +7,6 @@ from jaxtyping import Real
 from matplotlib.axes import Axes
 import matplotlib.figure
 from matplotlib.image import AxesImage
-from matplotlib.layout_engine import PlaceHolderLayoutEngine
 from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
 from torch import Tensor
@@ -40,8 +39,7 @@ def _figure(
 ) -> tuple[Figure, list[Axes]]:
     """Return a figure, which shows what `alt` says, and its axes. With `margins` (left, bottom,
     right, top, between) it has no layout engine, and is drawn more quickly."""
-    # With "none" a second drawing would take the style's: matplotlib puts back what was there.
-    options["layout"] = PlaceHolderLayoutEngine(True, True) if margins else None
+    options["layout"] = "none" if margins else None
     figure, _ = plt.subplots(rows, columns, FigureClass=Figure, **options)
     figure.alt = alt
     if margins:
