@@ -140,7 +140,6 @@ _ALL_REDUCE = Code(
         "Each process returns its own numbers.": _own,
         "That is the mean. All-reduce adds up.": lambda n: _sums(n) / n,
         "Each has one neighbour's numbers. Go on.": lambda n: _own(n) + _own(n).roll(1, 0),
-        "A round too many: each adds its own numbers twice.": lambda n: _sums(n) + _own(n),
         "You send sums on, so numbers are added several times. Send what came in last.": (
             lambda n: reduce(lambda rows, _: rows + rows.roll(1, 0), range(n - 1), _own(n))
         ),

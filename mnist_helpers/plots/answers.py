@@ -24,7 +24,8 @@ _TEN_COLOURS = (
 def _require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> None:
     sums = probabilities.sum(dim=-1)
     if not ((probabilities >= 0).all() and ((sums - 1).abs() <= 1e-3).all()):
-        raise ValueError("Each row has to sum to 1: apply softmax(dim=-1) to the logits first.")
+        given = f"Yours are {probabilities.min():.3g} to {probabilities.max():.3g}. Each row"
+        raise ValueError(f"{given} has to sum to 1: apply softmax(dim=-1) to the logits first.")
 
 
 @_styled
