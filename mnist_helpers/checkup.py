@@ -92,23 +92,12 @@ def _find_device() -> str:
     return f"{device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
 
 
-def _find_precision() -> str:
-    from .training import choose_precision, get_device
-
-    return choose_precision(get_device()).reason
-
-
 def _find_data() -> str:
     from .data import data_root
 
-    return f"{data_root(verify=True)}: whole"
-
-
-def _find_disk() -> str:
-    from .data import data_root
-
-    free = shutil.disk_usage(data_root()).free
-    text = f"{free / 1e9:,.1f} GB free in {data_root()}"
+    folder = data_root(verify=True)
+    free = shutil.disk_usage(folder).free
+    text = f"{folder}: whole, {free / 1e9:,.1f} GB free"
     if free < 200_000_000:  # the digits and a few checkpoints
         raise _Broken(f"{text}: make room, 0.2 GB are needed.")
     return text
@@ -122,7 +111,7 @@ def _find_memory() -> str:
     if memory.available < MEMORY_NEEDED:
         raise _Broken(
             f"{text}: a lesson takes up to {MEMORY_NEEDED / 1e9} GB. Close other programs, and "
-            "shut down other lessons' kernels (in JupyterLab, the square in a circle, on the left)."
+            "shut down other lessons' kernels (in JupyterLab: Kernel, Shut Down All)."
         )
     return text
 
@@ -133,8 +122,6 @@ _FINDERS = {
     "kernel": _find_kernel,
     "widgets": _find_widgets,
     "device": _find_device,
-    "precision": _find_precision,
     "data": _find_data,
-    "disk": _find_disk,
     "memory": _find_memory,
 }

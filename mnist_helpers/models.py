@@ -96,29 +96,32 @@ class BatchNormCNN(nn.Module):
 
 
 class SmallCNN(nn.Module):
-    """Two convolutions without padding, and batch norm: little to compute, 212,986 parameters.
-    After tuomaso/train_mnist_fast (2021, MIT), with other widths and batch norm."""
+    """Two convolutions inside of an empty `border`, and batch norm: little to compute, 139,258
+    parameters. After tuomaso/train_mnist_fast (2021, MIT), with other widths and these two."""
 
-    def __init__(self) -> None:
+    def __init__(self, border: int = 2) -> None:
         super().__init__()
+        self.border = border
+        size = (20 - 2 * border) // 4  # of the last feature maps
         self.layers = nn.Sequential(
             nn.Conv2d(1, 16, kernel_size=5, bias=False),
-            nn.MaxPool2d(kernel_size=2),  # [N, 16, 12, 12]
+            nn.MaxPool2d(kernel_size=2),  # [N, 16, 10, 10]
             nn.BatchNorm2d(16),
             nn.ReLU(),
             nn.Conv2d(16, 32, kernel_size=3, bias=False),
-            nn.MaxPool2d(kernel_size=2),  # [N, 32, 5, 5]
+            nn.MaxPool2d(kernel_size=2),  # [N, 32, 4, 4]
             nn.BatchNorm2d(32),
             nn.ReLU(),
             nn.Flatten(),
-            nn.Linear(32 * 5 * 5, 256, bias=False),
+            nn.Linear(32 * size * size, 256, bias=False),
             nn.BatchNorm1d(256),
             nn.ReLU(),
             nn.Linear(256, 10),
         )
 
     def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
-        return self.layers(images)
+        inside = slice(self.border, 28 - self.border)
+        return self.layers(images[:, :, inside, inside])
 
 
 def convolution_block(in_channels: int, out_channels: int, pool: bool = False) -> nn.Sequential:

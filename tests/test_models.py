@@ -15,10 +15,10 @@ LAYERS = {  # as `written` writes them
     BatchNormCNN: f"1>16k3p1 {POOL} {NORM} ReLU 16>16k3p1 {NORM} ReLU 16>32k3p1 {NORM} ReLU "
     f"32>32k3p1 {POOL} {NORM} ReLU 32>64k3p1 {NORM} ReLU 64>64k3p1 {NORM} ReLU Flatten 3136>10",
     SmallCNN: f"1>16k5p0 {POOL} {NORM} ReLU 16>32k3p0 {POOL} {NORM} ReLU "
-    "Flatten 800>256 BatchNorm1d ReLU 256>10",
+    "Flatten 512>256 BatchNorm1d ReLU 256>10",
     make_cnn: f"1>16k3p1 ReLU {POOL} 16>32k3p1 ReLU {POOL} Flatten 1568>10",
 }
-LAST_BIASES = [0.002986, -0.007273, 0.076305, -0.015364, 0.044945, 0.012866]
+LAST_BIASES = [0.002986, -0.007273, 0.076305, -0.015364, -0.01561, 0.012866]
 
 
 def leaves(model):

@@ -52,7 +52,7 @@ def test_the_next_call_loads_what_was_kept(first, capsys):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "is damaged, or was not written"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "is damaged, or of an older"),
         (lambda path: save_checkpoint(path, WideCNN()), "from WideCNN and does not fit this CNN"),
         (lambda path: path.unlink(), ""),
     ],

@@ -1,8 +1,8 @@
 """Train the classic recipe and ours, in turn, and say how long each takes and how it ends.
 
-The accuracy is the mean of the final ones on the test set; nothing was chosen by it. The ratio is
-to ten epochs of the classic recipe, reckoned from those that were trained; for `loading` to a
-DataLoader with ToTensor. Ctrl-C ends early, and prints what is finished.
+The accuracy is the mean of the final ones on the test set. The ratio is to ten epochs of the
+classic recipe; for `loading` to a DataLoader with ToTensor. Ctrl-C ends early, and prints what is
+finished.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from ..data import load_datasets
 from ..training import choose_precision, evaluate, get_device, keep_freed_memory
 from .recipes import RECIPES, STEPS, Recipe
 
-_ROWS = ("classic", "fast", "fast99", "best", "speedrun", "loading")
+_ROWS = ("classic", "fast", "fast99", "fast995", "best", "speedrun", "loading")
 
 
 class _Run(NamedTuple):
@@ -94,15 +94,15 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     named = f"repeatable; {', '.join(_ROWS)} where none is named"
     add("--recipe", action="append", choices=RECIPES, help=named)
-    add("--seeds", type=int, help="for each recipe (default: 5; 3 for classic, 10 for speedrun)")
+    add("--seeds", type=int, help="for each recipe (default: 3, 5 or 10)")
     add("--quick", action="store_true", help="one seed, at most one epoch; under two minutes")
     add("--json", type=Path, metavar="FILE", help="write the results there, too")
-    steps = "compare instead, on a validation split, the steps of lesson 06 (twenty minutes)"
+    steps = "compare the steps of lesson 06, on a validation split (half an hour)"
     add("--steps", action="store_true", help=steps)
     options = parser.parse_args()
     if options.seeds is not None and options.seeds < 1:
         parser.error("--seeds is a number from 1 up")
-    if options.json and not options.json.parent.is_dir():  # told now, and not after half an hour
+    if options.json and not options.json.parent.is_dir():  # told now, not after half an hour
         parser.error(f"the folder {options.json.parent} does not exist; make it first")
     options.seeds = options.seeds or (1 if options.quick else 5 if options.steps else None)
     return options

@@ -19,7 +19,7 @@ class Recipe:
     """How to train a network: with `one_cycle` as in lesson 06, in the faster precision; without as
     in lesson 04, from a `DataLoader`, at one rate, in float32."""
 
-    network: Callable[[], nn.Module] | None = CNN  # None: batches are loaded, and nothing trained
+    network: Callable[[], nn.Module] | None = CNN  # None: batches are only loaded
     epochs: float = 1
     one_cycle: bool = True
     batch_size: int = 128
@@ -29,7 +29,7 @@ class Recipe:
     label_smoothing: float = 0.1
     augment: Mapping[str, float] = field(default_factory=dict)  # what `random_affine` is given
     average: bool = False
-    seeds: int = 5  # how many trainings make a result
+    seeds: int = 5  # trainings for a result
 
     def train(self, model: nn.Module, train_set: MNIST, seed: int) -> nn.Module:
         """Return the network to be judged: `model`, or one of its mean weights."""
@@ -70,14 +70,17 @@ _CLASSIC = Recipe(epochs=10, one_cycle=False, batch_size=64, shuffle=False, seed
 _SHUFFLED = replace(_CLASSIC, epochs=1, shuffle=True)
 _SLOWER = replace(_SHUFFLED, learning_rate=0.001)
 _AUGMENT = {"degrees": 10, "scale": 0.1, "shift": 2}
+_SMALL = Recipe(SmallCNN, batch_size=256, learning_rate=0.01, seeds=10)
+_FAST995 = replace(_SMALL, epochs=5, augment={"degrees": 8, "scale": 0.08, "shift": 1})
 
-# Chosen on a validation split of the training set, never on the test set.
+# Chosen on a validation split, never on the test set.
 RECIPES = {
     "classic": _CLASSIC,
     "fast": Recipe(epochs=0.75),
     "fast99": Recipe(),
     "best": Recipe(network=BatchNormCNN, epochs=20, augment=_AUGMENT),
-    "speedrun": Recipe(network=SmallCNN, batch_size=256, learning_rate=0.01, seeds=10),
+    "fast995": _FAST995,
+    "speedrun": replace(_SMALL, epochs=0.75),
     "loading": Recipe(network=None),
     # What lesson 06 says of the classic recipe with shuffled batches.
     "shuffled": _SHUFFLED,
@@ -98,4 +101,7 @@ STEPS = {
     "K  G for 8 epochs": Recipe(BatchNormCNN, epochs=8),
     "L  K with augmentation": Recipe(BatchNormCNN, epochs=8, augment=_AUGMENT),
     "M  L with averaged weights": Recipe(BatchNormCNN, epochs=8, augment=_AUGMENT, average=True),
+    "N  SmallCNN on the whole picture": replace(_SMALL, network=partial(SmallCNN, border=0)),
+    "O  N without the border": _SMALL,
+    "P  O for 5 epochs, augmented": _FAST995,
 }

@@ -42,8 +42,7 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
     saved, digest = saved[:-32], saved[-32:]
     if hashlib.sha256(saved).digest() != digest:
         raise ValueError(
-            f"{path} is damaged, or was not written by this version of save_checkpoint, and "
-            "nothing of it was loaded. Save it again."
+            f"{path} is damaged, or of an older version: nothing of it was loaded. Save it again."
         )
     try:
         content = torch.load(io.BytesIO(saved), map_location="cpu", weights_only=True)

@@ -52,7 +52,7 @@ def test_a_file_that_was_changed_anywhere_is_refused(checkpoint):
         contents.append(bytes(changed))
     for one in contents:
         checkpoint.write_bytes(one)
-        expect_refusal(checkpoint, "is damaged, or was not written by this version of save_chec")
+        expect_refusal(checkpoint, "is damaged, or of an older version: nothing of it was loaded")
 
 
 def test_code_in_a_file_never_runs(checkpoint, tmp_path):
