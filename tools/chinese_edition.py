@@ -1,9 +1,9 @@
-"""Keeps the Chinese edition in step: ``python tools/chinese_edition.py``, after a lesson has changed.
+"""Keeps the Chinese edition in step, after a lesson has changed: ``python tools/chinese_edition.py``.
 
-A lesson in notebooks/zh has the cells of the English one, code and outputs too, and words of its own.
+A lesson in notebooks/zh has the cells of the English one, code and outputs too, and its own words.
 Each cell of text carries, as ``renders``, the digest of the English cell that it renders: where that
-has changed since, the cell is named, here and by `make lint` (``--check``). When its Chinese is right
-again, ``--reread notebooks/zh/02*`` says so.
+has changed since, it is named, here and by `make lint` (``--check``). When its Chinese is right once
+more, ``--reread notebooks/zh/02*`` says so.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def main() -> None:
                     if ours.cell_type == "markdown":
                         ours.metadata["renders"] = digest(theirs)
             save(translation, f"{nbformat.writes(chinese).rstrip()}\n".encode())
-        old += [f"{translation.relative_to(ROOT)}: {cell}" for cell in out_of_date(english, chinese)]
+        old += [f"notebooks/zh/{path.name}: {cell}" for cell in out_of_date(english, chinese)]
     for name in [] if asked.check else COPIED:
         (CHINESE / name).parent.mkdir(exist_ok=True)
         save(CHINESE / name, (ROOT / "notebooks" / name).read_bytes())

@@ -3,9 +3,11 @@
 
 from importlib import import_module
 import os
+import re
 import textwrap
 
 from ..data import DataError, data_root
+from ..language import translated
 from . import lesson_02
 from .engine import _Verdict
 
@@ -35,7 +37,8 @@ def progress() -> None:
     done = _solved()
     for lesson in _LESSONS:
         marks = "".join("■" if one in done else "□" for one in lesson.EXERCISES)
-        print(f"{lesson.__name__[-2:]}  {marks}  {marks.count('■')} of {len(marks)}")
+        count = translated(f"{marks.count('■')} of {len(marks)}")
+        print(f"{lesson.__name__[-2:]}  {marks}  {count}")
 
 
 def judge(exercise: object, answer: object) -> _Verdict:
@@ -65,11 +68,14 @@ def _solved(*new: str) -> set[str]:
 def _say(text: str) -> None:
     """Print in lines of 88 columns, as JupyterLab breaks longer ones in words; what stands in
     brackets or in backticks stays in one piece."""
-    for line in text.split("\n"):
+    for line in translated(text).split("\n"):
         joined, depth, quoted = "", 0, False
         for sign in line:
             depth = max(0, depth + (sign in "([") - (sign in ")]"))
             quoted ^= sign == "`"
             joined += "\xa0" if sign == " " and (depth or quoted) else sign
-        wrapped = textwrap.fill(joined, 88, break_long_words=False, break_on_hyphens=False)
-        print(wrapped.replace("\xa0", " "))
+        # A Chinese sign is as wide as two others, and a line may end before it.
+        joined = re.sub("([\u3400-\u9fff])", r"\v\1", joined)
+        kept = dict.fromkeys(["break_long_words", "break_on_hyphens", "replace_whitespace"], False)
+        wrapped = textwrap.fill(joined, 88, **kept)
+        print(wrapped.replace("\xa0", " ").replace("\v", ""))
