@@ -37,6 +37,7 @@ test: $(TESTS)
 
 notebooks: $(TESTS)
 	$(BIN)/python tools/run_notebooks.py $(ARGS)
+	$(BIN)/python tools/chinese_edition.py
 
 slides: $(TESTS)
 	$(BIN)/python tools/build_slides.py $(ARGS)
@@ -44,6 +45,7 @@ slides: $(TESTS)
 lint: $(TESTS)
 	$(BIN)/python -m ruff check $(ARGS)
 	$(BIN)/python -m ruff format $(if $(findstring --fix,$(ARGS)),,--check)
+	$(BIN)/python tools/chinese_edition.py --check
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) tools/set_up.py --torch=$(TORCH)

@@ -1,9 +1,9 @@
-"""Keeps the Chinese edition in step, after a lesson has changed: ``python tools/chinese_edition.py``.
+"""Keeps the Chinese edition in step after a lesson has changed: ``python tools/chinese_edition.py``.
 
-A lesson in notebooks/zh has the cells of the English one, code and outputs too, and its own words.
-Each cell of text carries, as ``renders``, the digest of the English cell that it renders: where that
-has changed since, it is named, here and by `make lint` (``--check``). When its Chinese is right once
-more, ``--reread notebooks/zh/02*`` says so.
+A lesson in notebooks/zh has the English one's cells, code and outputs too, and words of its own.
+Each cell of text carries, as ``renders``, the digest of the English cell that it renders: where
+that has changed since, it is named, here and by `make lint` (``--check``). When its Chinese is
+right once more, ``--reread notebooks/zh/02*`` says so.
 """
 
 import argparse
