@@ -1,4 +1,4 @@
-"""Keeps the Chinese edition in step after a lesson has changed: ``python tools/chinese_edition.py``.
+"""Keeps the Chinese edition in step with the lessons: ``python tools/chinese_edition.py``.
 
 A lesson in notebooks/zh has the English one's cells, code and outputs too, and words of its own.
 Each cell of text carries, as ``renders``, the digest of the English cell that it renders: where
