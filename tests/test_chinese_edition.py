@@ -67,14 +67,16 @@ def test_the_glossary_has_each_term_with_the_english_word_and_leads_to_its_secti
     notebooks = {path.name: nbformat.read(CHINESE / path.name, as_version=4) for path in LESSONS}
     for (term, links), (name, places) in zip(rows, english, strict=True):
         words = re.findall(r"\*\*(.+?)\*\*", term)
-        assert re.search(r"\*\*`?(.+?)`?\*\*", name)[1] in term
+        word = re.search(r"\*\*`?(.+?)`?\*\*", name)[1]
+        assert word in term
         found = re.findall(r"\]\(([^#)]+)#([^)]+)\)", links)
         assert [file for file, _ in found] == re.findall(r"\]\(([^#)]+)#", places)
-        for file, anchor in found:
+        for place, (file, anchor) in enumerate(found):
             text = "\n".join(cell.source for cell in text_cells(notebooks[file]))
             sections = {
                 title.replace(" ", "-"): part
                 for title, part in re.findall(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", text, re.M | re.S)
             }
             section = sections.get(anchor, "")
-            assert any(word.strip("`") in section for word in words), (term, anchor)
+            assert any(one.strip("`") in section for one in words), (term, anchor)
+            assert place or word.lower() in section.lower(), f"{term} stands without {word}"
