@@ -6,7 +6,7 @@ import re
 
 from babel.messages.pofile import read_po
 
-_WIDE = "[\u3001-\u9fff\uff01-\uff60]"  # Chinese characters and their punctuation
+WIDE = "\u3001-\u9fff\uff01-\uff60"  # Chinese characters and their punctuation
 
 
 def translated(text: str) -> str:
@@ -15,7 +15,7 @@ def translated(text: str) -> str:
     if Path.cwd().name != "zh":
         return text
     chinese = "\n".join(map(_in_chinese, text.split("\n")))
-    return re.sub(f"(?<={_WIDE}) (?={_WIDE})", "", chinese)  # a value may be Chinese, or not
+    return re.sub(f"(?<=[{WIDE}]) (?=[{WIDE}])", "", chinese)  # a value may be Chinese, or not
 
 
 def _in_chinese(text: str) -> str:
