@@ -38,8 +38,8 @@ def progress() -> None:
     done = _solved()
     for lesson in _LESSONS:
         marks = "".join("■" if one in done else "□" for one in lesson.EXERCISES)
-        count = translated(f"{marks.count('■')} of {len(marks)}")
-        print(f"{lesson.__name__[-2:]}  {marks}  {count}")
+        count = f"{marks.count('■')} of {len(marks)}"
+        print(translated(f"{lesson.__name__[-2:]}  {marks}  {count}"))
 
 
 def judge(exercise: object, answer: object) -> _Verdict:
