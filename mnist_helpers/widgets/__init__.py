@@ -162,10 +162,10 @@ def shifted_digit(models: Mapping[str, nn.Module], images: _Images, labels: _Lab
         x, y = right.value, down.value
         image = F.pad(images[digit.value], (x, -x, y, -y))
         answers = {name: insights.predict_all(m, image[None])[0] for name, m in models.items()}
-        moved = f"{abs(x)} to the {'left' if x < 0 else 'right'}"
-        moved += f", {abs(y)} {'up' if y < 0 else 'down'}"
+        across, along = "left" if x < 0 else "right", "up" if y < 0 else "down"
+        moved = f"moved {abs(x)} to the {across}, {abs(y)} {along}"
         told = [f"{name} says {p.argmax()} ({p.max():.0%})" for name, p in answers.items()]
-        text = f"digit {digit.value} is a {labels[digit.value]}; moved {moved}\n{'; '.join(told)}"
+        text = f"digit {digit.value} is a {labels[digit.value]}; {moved}\n{'; '.join(told)}"
         return plots.plot_shifted_digit(image, answers), text
 
     return connected(show, [digit, right, down])
