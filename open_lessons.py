@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 
 from set_up import HOME, PYTHON  # noqa: E402
 
+signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl+C is for what it starts: JupyterLab asks first
 installed = HOME / "installed"
 if not installed.exists():
     if subprocess.run([sys.executable, ROOT / "tools" / "set_up.py"]).returncode:
@@ -24,6 +25,5 @@ os.environ["JUPYTER_PATH"] = os.pathsep.join(places)
 flags = ["--notebook-dir=my_lessons", "--LabApp.default_url=/lab/tree/00_start_here.ipynb"]
 if hasattr(os, "geteuid") and os.geteuid() == 0:
     flags.append("--allow-root")
-signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl+C is JupyterLab's, which asks first
 lab = [PYTHON, "-m", "jupyterlab", *flags, *sys.argv[1:]]
 sys.exit(subprocess.run(lab, cwd=ROOT).returncode)

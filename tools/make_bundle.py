@@ -10,11 +10,11 @@ import re
 import shutil
 import subprocess
 import sys
-import tomllib
 
 from set_up import ROOT, this_python
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+BUILD = ["hatchling", "editables"]  # what pip makes the editable installation of the package with
 NOT_IN_IT = {".venv", "__pycache__", "my_lessons", "slides", "wheels"}
 
 
@@ -31,14 +31,11 @@ def main(folder: Path) -> None:
     for name in files(folder):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)
-    # What pip builds the editable installation of the package with.
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    builds_with = [*project["build-system"]["requires"], "editables~=0.3"]
     wheels = folder / "wheels"
-    wanted = [*cpu, *builds_with, "-r", "requirements.lock", "-c", "requirements-test.lock"]
-    download = ["download", "--only-binary=:all:", "--dest", wheels.resolve(), *wanted]
+    wanted = [*cpu, *BUILD, "-r", "requirements.lock", "-c", "requirements-test.lock"]
+    download = ["download", "--only-binary=:all:", "--dest", wheels, *wanted]
     if subprocess.run([*PIP, *download], cwd=ROOT).returncode:
-        sys.exit("The folder is not complete. Once what pip says is mended, the same goes on.")
+        sys.exit("The folder is not complete: pip says above what is in the way.")
     with (wheels / "made_for.txt").open("a", encoding="utf-8") as made_for:
         made_for.write(f"{this_python()}\n")
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -57,4 +54,4 @@ def files(folder: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(*sys.argv[1:] or [ROOT / "bundle"]).resolve())
+    main(Path(" ".join(sys.argv[1:]) or ROOT / "bundle").resolve())
