@@ -210,7 +210,7 @@ def _told(epoch: int, labels: _Labels, probabilities: _Beliefs) -> str:
     return f"{when}: {right}; probability of the right digit {mean:.2f} on average"
 
 
-def _described_step(step: shapes.ConvolutionStep) -> str:
+def _described_step(step: tuple) -> str:
     pairs = zip(step.window.tolist(), step.kernel.tolist(), strict=True)
     sums = [*(step.window * step.kernel).sum(dim=1).tolist(), step.total]
     terms = [" + ".join(map(_product, pixels, weights)) for pixels, weights in pairs]

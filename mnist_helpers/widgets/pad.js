@@ -1,5 +1,5 @@
 // A black square to draw on in white. The strokes, lists of points [x, y] in pixels of the page, live
-// in the kernel: a page that is loaded again shows those that are there. So do the words.
+// in the kernel: a page that is loaded again shows those that are there. The words come from there.
 function render({ model, el }) {
   const size = model.get("size");
   const [label, here, undo, clear] = model.get("words");
