@@ -3,6 +3,7 @@
 # make test       set up, and run every test and every lesson (make test ARGS="tests/test_shapes.py": a part)
 # make notebooks  run every lesson from top to bottom and save its outputs (make notebooks ARGS=notebooks/02*: one)
 # make slides     build a slide show of every lesson, in slides/ (make slides ARGS=notebooks/02*: one)
+# make bundle     a folder for a USB stick that sets up without a network, in bundle/ (make bundle ARGS=FOLDER)
 # make lint       ruff's checks and its format, lessons included (make lint ARGS=--fix mends what it can)
 
 PYTHON ?= python3
@@ -24,7 +25,7 @@ ifneq ($(filter C POSIX,$(LC_ALL)),)
 export LC_ALL := C.UTF-8
 endif
 
-.PHONY: lab test notebooks slides lint
+.PHONY: lab test notebooks slides bundle lint
 
 # First among the places of kernels, so that a "python3" of another environment is not taken for this one's.
 lab: export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter$(if $(JUPYTER_PATH),$(if $(filter Windows_NT,$(OS)),;,:)$(JUPYTER_PATH))
@@ -37,13 +38,18 @@ test: $(TESTS)
 
 notebooks: $(TESTS)
 	$(BIN)/python tools/run_notebooks.py $(ARGS)
+	$(BIN)/python tools/chinese_edition.py
 
 slides: $(TESTS)
 	$(BIN)/python tools/build_slides.py $(ARGS)
 
+bundle:
+	@$(PYTHON) tools/make_bundle.py $(ARGS)
+
 lint: $(TESTS)
 	$(BIN)/python -m ruff check $(ARGS)
 	$(BIN)/python -m ruff format $(if $(findstring --fix,$(ARGS)),,--check)
+	$(BIN)/python tools/chinese_edition.py --check
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) tools/set_up.py --torch=$(TORCH)

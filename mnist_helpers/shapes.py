@@ -14,7 +14,7 @@ _PIXELWISE = (
 )
 
 
-class ConvolutionStep(NamedTuple):
+class _ConvolutionStep(NamedTuple):
     """One place of a convolution: `total` is the sum of products of window and kernel."""
 
     image: Float[Tensor, "H W"]  # padded
@@ -89,7 +89,7 @@ def convolution_step(
     place: int,
     stride: int = 1,
     padding: int = 0,
-) -> ConvolutionStep:
+) -> _ConvolutionStep:
     """Return output pixel number `place`, row by row."""
     padded = F.pad(image, (padding,) * 4)
     output = F.conv2d(padded[None, None], kernel[None, None], stride=stride)[0, 0]
@@ -99,7 +99,7 @@ def convolution_step(
     scale = output.abs().max().item()
     output.view(-1)[place + 1 :] = torch.nan
     places, total = (top, left, row, column), (window * kernel).sum().item()
-    return ConvolutionStep(padded, kernel, window, *places, total, output, scale, stride, padding)
+    return _ConvolutionStep(padded, kernel, window, *places, total, output, scale, stride, padding)
 
 
 def layer_outputs(

@@ -4,7 +4,9 @@
 """
 
 import argparse
+import os
 from pathlib import Path
+import platform
 import re
 import subprocess
 import sys
@@ -14,11 +16,18 @@ ROOT = Path(__file__).resolve().parents[1]
 HOME = ROOT / ".venv"
 PYTHON = HOME / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 LOG = HOME / "set-up.log"
+WHEELS = ROOT / "wheels"  # in a folder that `make bundle` has made: all packages
 NO_CPU_BUILD = """
 Your package index has no {} for the processor alone.
 PyTorch's own index has it: https://pytorch.org/get-started says its address (choose Pip and CPU).
     PIP_EXTRA_INDEX_URL=... make lab TORCH=cpu
 Or take the build with CUDA, which runs without a GPU as well: make lab
+"""
+OTHER_PYTHON = """
+The packages in this folder are for {}.
+This is {}, which needs others.
+Start one of those Pythons in place of this, or add what this one needs, where there is a network:
+    python tools/make_bundle.py .
 """
 
 
@@ -36,7 +45,13 @@ def main() -> None:
         print("Adding what tests and slides need.")
         install("-r", "requirements-test.lock")
         return
-    size = "1.5" if asked.torch == "cpu" else "6"
+    if WHEELS.exists():
+        made_for = (WHEELS / "made_for.txt").read_text(encoding="utf-8").splitlines()
+        if this_python() not in made_for:
+            sys.exit(OTHER_PYTHON.format(" and ".join(sorted({*made_for})), this_python()))
+        # A URL, since pip takes a list of places apart at its spaces.
+        os.environ |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": WHEELS.as_uri()}
+    size = "1.5" if asked.torch == "cpu" or any(WHEELS.glob("torch-*+cpu-*")) else "6"
     print(
         "Setting up the lessons, once: PyTorch, JupyterLab and what they need, in the folder .venv."
     )
@@ -54,6 +69,12 @@ def main() -> None:
     run("jupyterlab.labextensions", "disable", "--level=sys_prefix", extension)
     print("Ready. What is there:\n", flush=True)
     subprocess.run([PYTHON, "-m", "mnist_helpers"], cwd=ROOT, check=True)
+
+
+def this_python() -> str:
+    """Say for what a package has to be built to run here."""
+    major, minor, *_ = sys.version_info
+    return f"Python {major}.{minor} on {platform.system()} {platform.machine()}"
 
 
 def install(*packages: str, otherwise: str = "") -> None:

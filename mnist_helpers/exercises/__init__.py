@@ -3,15 +3,18 @@
 
 from importlib import import_module
 import os
-import textwrap
+import re
 
 from ..data import DataError, data_root
+from ..language import WIDE, translated
 from . import lesson_02
 from .engine import _Verdict
 
 _LESSONS = [import_module(f"{__name__}.lesson_{number:02}") for number in range(1, 11)]
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
 _EXERCISES |= lesson_02.PUZZLES  # which `progress` does not count
+# Spaces, a Chinese character or a word; with it the full-width bracket before, the comma behind.
+_PIECE = f" +|\uff08?(?:[^ {WIDE}]+|[{WIDE}])[\u3001\u3002\uff01\uff09-\uff60]*"
 
 
 def check(exercise: object, answer: object) -> None:
@@ -35,7 +38,8 @@ def progress() -> None:
     done = _solved()
     for lesson in _LESSONS:
         marks = "".join("■" if one in done else "□" for one in lesson.EXERCISES)
-        print(f"{lesson.__name__[-2:]}  {marks}  {marks.count('■')} of {len(marks)}")
+        count = f"{marks.count('■')} of {len(marks)}"
+        print(translated(f"{lesson.__name__[-2:]}  {marks}  {count}"))
 
 
 def judge(exercise: object, answer: object) -> _Verdict:
@@ -43,7 +47,7 @@ def judge(exercise: object, answer: object) -> _Verdict:
     number that no exercise has is a ValueError."""
     if not isinstance(exercise, str) or exercise not in _EXERCISES:
         known = f"Write its number in quotes, one of: {', '.join(_EXERCISES)}."
-        raise ValueError(f"There is no exercise {exercise!r}. {known}")
+        raise ValueError(translated(f"There is no exercise {exercise!r}. {known}"))
     return _EXERCISES[exercise].verdict(exercise, answer)
 
 
@@ -64,12 +68,22 @@ def _solved(*new: str) -> set[str]:
 
 def _say(text: str) -> None:
     """Print in lines of 88 columns, as JupyterLab breaks longer ones in words; what stands in
-    brackets or in backticks stays in one piece."""
-    for line in text.split("\n"):
+    brackets or in backticks stays in one piece. Chinese may be broken between any two characters,
+    but no line begins with a full-width comma or the like."""
+    for line in translated(text).split("\n"):
         joined, depth, quoted = "", 0, False
         for sign in line:
             depth = max(0, depth + (sign in "([") - (sign in ")]"))
             quoted ^= sign == "`"
             joined += "\xa0" if sign == " " and (depth or quoted) else sign
-        wrapped = textwrap.fill(joined, 88, break_long_words=False, break_on_hyphens=False)
-        print(wrapped.replace("\xa0", " "))
+        rows = [""]
+        for piece in re.findall(_PIECE, joined):
+            if rows[-1].strip(" ") and _columns(rows[-1] + piece) > 88:
+                rows.append("")
+                piece = piece.lstrip(" ")
+            rows[-1] += piece
+        print("\n".join(row.rstrip(" ") for row in rows).replace("\xa0", " "))
+
+
+def _columns(text: str) -> int:
+    return len(text) + len(re.findall(f"[{WIDE}]", text))  # a Chinese character takes two

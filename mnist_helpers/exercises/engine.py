@@ -140,8 +140,8 @@ class Given:
         if isinstance(value, (Tensor, np.ndarray)) and value.ndim == 1:
             value = value.tolist()
         if not isinstance(value, (list, tuple)) or len(value) != len(names):
-            wanted = f"give a value for each, in this order: ({', '.join(names)})"
-            raise _NotYet(f"{self.what} is {Given(value).kind}; {wanted}.")
+            wanted = f"give a value for each, in this order: ({', '.join(names)})."
+            raise _NotYet(f"{self.what} is {Given(value).kind}; {wanted}")
         return list(value)
 
     def like(self, right: object) -> Any:
@@ -241,7 +241,8 @@ class Values(_Exercise):
         raise _NotYet(f"{passed}Your {names[first]} is not {other}. Hint: {self.hint}")
 
 
-_CHANGES = "your function changes what it is given. Work on a copy, by `clone()` or `list()`."
+_CHANGES = "your function changes what it is given"
+_COPY = "Work on a copy, by `clone()` or `list()`."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +267,7 @@ class Code(_Exercise):
         changed = False
         for passed, cases in {"": self.cases, **self.later}.items():
             changed |= self._judge_cases(answer, cases, passed and f"{passed} ")
-        refuse({f"What you return is right, but {_CHANGES}": changed})
+        refuse({f"What you return is right, but {_CHANGES}. {_COPY}": changed})
         return self.praise + self.remark(answer)
 
     def _judge_cases(self, function: object, cases: Sequence[tuple], passed: str) -> bool:
@@ -296,7 +297,7 @@ class Code(_Exercise):
         first = fits.index(False)
         said = f"{passed}{self._call_with(cases[first])}{_difference(given[first], rights[first])}"
         said += "" if passed else f" {self.clue or f'Hint: {self.hint}'}"
-        raise _NotYet(said + f" And {_CHANGES}" * changed)
+        raise _NotYet(said + f" And {_CHANGES}. {_COPY}" * changed)
 
     def _call_with(self, case: tuple) -> str:
         """Return the call with a case: larger tensors by name and shape, objects by name."""

@@ -150,15 +150,15 @@ def _judge_epoch(
     """Return each sample's number and label, in order."""
     kept = {(i, label) for i, label in enumerate(dataset.targets.tolist()) if label in digits}
     full, case = len(kept) // batch_size, f"With digits={digits} and batch_size={batch_size}"
-    count = f"{case} there are samples for {full} full batches, each sample at most once; yours"
+    count = f"{case} there are samples for {full} full batches, each sample at most once"
     ends = "Does it use `dataset` and `batch_size`, and does it end?"
-    refuse({f"{count} are {len(batches)}. {ends}": not 0 < len(batches) <= len(dataset)})
+    refuse({f"{count}; yours are {len(batches)}. {ends}": not 0 < len(batches) <= len(dataset)})
     samples = [
         (round(255 * image.flatten()[0].item()), label)
         for images, labels in batches
         for image, label in zip(images, labels.tolist(), strict=True)
     ]
-    others = {label for _, label in samples} - set(digits)
+    others, different = {label for _, label in samples} - set(digits), len(set(samples))
     shape, right = list(batches[0][0].shape), [batch_size, 1, 28, 28]
     most = max(images.max().item() for images, _ in batches)
     *sizes, last = [len(labels) for _, labels in batches]
@@ -172,8 +172,8 @@ def _judge_epoch(
             f"{case} your images are {shape} up to {most:.3g}, and should be {right} up to 1. So "
             "`dataset[index]` gives them, not `dataset.data[index]`; and of `nonzero()` Subset "
             "wants a plain row: `flatten()`.": shape != right or most > 1,
-            f"{count} are {len(batches)} batches with {len(set(samples))} different samples.": (
-                len(batches) != full or len(set(samples)) != len(samples)
+            f"{count}; yours are {len(batches)} batches with {different} different samples.": (
+                len(batches) != full or different != len(samples)
             ),
             f"{case} pictures and labels do not belong together.": not kept.issuperset(samples),
         }

@@ -104,8 +104,8 @@ def _sums(processes: int) -> Tensor:
 def _in_processes(function: object, processes: int) -> Tensor:
     """Return what each of several threads, in place of processes, makes of its row."""
     boxes, rows = defaultdict(SimpleQueue), _own(processes)
-    advice = "To each `receive` belongs a `send`, made before that process waits. After the last "
-    advice = {"for ever": f"{advice}comes 0: (rank + 1) % processes."}
+    pair = "To each `receive` belongs a `send`, made before that process waits."
+    advice = {"for ever": f"{pair} After the last comes 0: (rank + 1) % processes."}
 
     def run(rank: int) -> Tensor:
         def receive(source: int) -> Tensor:

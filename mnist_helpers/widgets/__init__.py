@@ -162,10 +162,10 @@ def shifted_digit(models: Mapping[str, nn.Module], images: _Images, labels: _Lab
         x, y = right.value, down.value
         image = F.pad(images[digit.value], (x, -x, y, -y))
         answers = {name: insights.predict_all(m, image[None])[0] for name, m in models.items()}
-        moved = f"{abs(x)} to the {'left' if x < 0 else 'right'}"
-        moved += f", {abs(y)} {'up' if y < 0 else 'down'}"
+        across, along = "left" if x < 0 else "right", "up" if y < 0 else "down"
+        moved = f"moved {abs(x)} to the {across}, {abs(y)} {along}"
         told = [f"{name} says {p.argmax()} ({p.max():.0%})" for name, p in answers.items()]
-        text = f"digit {digit.value} is a {labels[digit.value]}; moved {moved}\n{'; '.join(told)}"
+        text = f"digit {digit.value} is a {labels[digit.value]}; {moved}\n{'; '.join(told)}"
         return plots.plot_shifted_digit(image, answers), text
 
     return connected(show, [digit, right, down])
@@ -210,7 +210,7 @@ def _told(epoch: int, labels: _Labels, probabilities: _Beliefs) -> str:
     return f"{when}: {right}; probability of the right digit {mean:.2f} on average"
 
 
-def _described_step(step: shapes.ConvolutionStep) -> str:
+def _described_step(step: tuple) -> str:
     pairs = zip(step.window.tolist(), step.kernel.tolist(), strict=True)
     sums = [*(step.window * step.kernel).sum(dim=1).tolist(), step.total]
     terms = [" + ".join(map(_product, pixels, weights)) for pixels, weights in pairs]

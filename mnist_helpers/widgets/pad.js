@@ -1,13 +1,14 @@
 // A black square to draw on in white. The strokes, lists of points [x, y] in pixels of the page, live
-// in the kernel: a page that is loaded again shows those that are there.
+// in the kernel: a page that is loaded again shows those that are there. The words come from there.
 function render({ model, el }) {
   const size = model.get("size");
+  const [label, here, undo, clear] = model.get("words");
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = 2 * size; // two pixels for one of the page: sharp when zoomed
   canvas.style.cssText =
     `width: ${size}px; height: ${size}px; display: block; margin: 2px; cursor: crosshair; touch-action: none`;
   canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", "a pad to draw a digit on");
+  canvas.setAttribute("aria-label", label);
   el.append(canvas);
   const pen = canvas.getContext("2d");
   pen.scale(2, 2);
@@ -20,7 +21,7 @@ function render({ model, el }) {
       pen.fillStyle = "#bbb";
       pen.font = `${size / 11}px sans-serif`;
       pen.textAlign = "center";
-      pen.fillText("draw here", size / 2, size / 2);
+      pen.fillText(here, size / 2, size / 2);
     }
     pen.strokeStyle = "white";
     pen.lineWidth = size / 18;
@@ -61,7 +62,7 @@ function render({ model, el }) {
   for (const end of ["pointerup", "pointercancel", "pointerleave"])
     canvas.addEventListener(end, release);
   // Here and not in the kernel: a stroke that is still on its way would come back after it.
-  const forget = { undo: (strokes) => strokes.slice(0, -1), clear: () => [] };
+  const forget = { [undo]: (strokes) => strokes.slice(0, -1), [clear]: () => [] };
   for (const [name, left] of Object.entries(forget)) {
     const button = document.createElement("button");
     button.textContent = name;

@@ -17,8 +17,9 @@ import traitlets
 
 from .. import insights, plots, shapes
 from ..drawing import rasterize
+from ..language import translated
 from ..plots.shown import img
-from .screen import one_at_a_time
+from .screen import dropdown, one_at_a_time
 
 
 class Pad(anywidget.AnyWidget):
@@ -28,21 +29,22 @@ class Pad(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("pad.js")
     size = traitlets.Int(280).tag(sync=True)  # in pixels of the page
     strokes = traitlets.List().tag(sync=True)
+    words = traitlets.List(traitlets.Unicode()).tag(sync=True)
+
+    @traitlets.default("words")
+    def _default_words(self) -> list[str]:
+        return list(map(translated, ["a pad to draw a digit on", "draw here", "undo", "clear"]))
 
 
 def drawing_pad(model: nn.Module) -> VBox:
     """Draw a digit with the mouse, a finger or a pen, and see what the network gets and says; on
     request also the feature maps of its modules ``block_1``, ``block_2`` and so on."""
     pad = Pad()
-    fit = ipywidgets.Checkbox(
-        True, description="fit and centre, as in MNIST", indent=False, layout={"width": "auto"}
-    )
+    fitted = translated("fit and centre, as in MNIST")
+    fit = ipywidgets.Checkbox(True, description=fitted, indent=False, layout={"width": "auto"})
     blocks = [name for name, _ in model.named_children() if name.startswith("block_")]
-    layer = ipywidgets.Dropdown(
-        options=["none", *blocks],
-        description="feature maps",
-        style={"description_width": "auto"},
-    )
+    layer = dropdown("feature maps", ["none", *blocks])
+    layer.layout.width, layer.style.description_width = "auto", "auto"
     says, picture, bars, maps = (ipywidgets.HTML() for _ in range(4))
 
     @one_at_a_time()
@@ -53,7 +55,7 @@ def drawing_pad(model: nn.Module) -> VBox:
         (sure, second), digits = (part.tolist() for part in probabilities.topk(2))
         count = f"{len(strokes)} {'stroke' if len(strokes) == 1 else 'strokes'}"
         answer = f"the network says {digits[0]} ({sure:.0%}), then {digits[1]} ({second:.0%})"
-        text = f"{count}: {answer}" if strokes else "draw a digit"
+        text = translated(f"{count}: {answer}" if strokes else "draw a digit")
         says.value = _line(text)
         picture.value = _pixels(image[0], text, width=7 * 28)
         bars.value = _bars(probabilities if strokes else None, pad.size)
@@ -104,6 +106,7 @@ def _feature_maps(model: nn.Module, block: str, image: Float[Tensor, "1 28 28"])
     silent = (maps == 0).flatten(1).all(dim=1).sum()
     says = "{}: {} feature maps of {}×{}; {} of them are zero all over"
     text = says.format(block, *maps.shape, silent) + "; the first 16" * (len(maps) > 16)
+    text = translated(text)
     maps = F.interpolate(maps[:16, None], scale_factor=84 // maps.shape[-1])
     grid = make_grid(maps, padding=4, pad_value=0.5, normalize=True, scale_each=True)
     return f"{_line(text)}{_pixels(grid[0], text, grid.shape[-1])}"

@@ -12,6 +12,7 @@ from ipywidgets import Layout, VBox, Widget
 from matplotlib.figure import Figure
 import matplotlib.pyplot as plt
 
+from ..language import translated
 from ..plots.shown import img
 
 _LOOK = {"layout": {"width": "30em"}, "style": {"description_width": "9em"}}
@@ -41,7 +42,7 @@ class Screen:
         self.widget = VBox([self.text, self.picture])
 
     def show(self, picture: Figure, text: str) -> None:
-        buffer = io.BytesIO()
+        text, buffer = translated(text), io.BytesIO()
         # Sharp on any screen, and quick to draw rather than small.
         picture.savefig(buffer, dpi=2 * picture.dpi, pil_kwargs={"compress_level": 1})
         plt.close(picture)
@@ -77,8 +78,11 @@ def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget
 
 
 def dropdown(name: str, options: Sequence[object]) -> ipywidgets.Dropdown:
-    return ipywidgets.Dropdown(options=options, description=name, **_LOOK)
+    # What is chosen stays what it is in each language.
+    shown = [one if isinstance(one, tuple) else (translated(str(one)), one) for one in options]
+    return ipywidgets.Dropdown(options=shown, description=translated(name), **_LOOK)
 
 
 def slider(name: str, value: int, most: int, least: int = 0) -> ipywidgets.IntSlider:
+    name = translated(name)
     return ipywidgets.IntSlider(value, min=least, max=most, description=name, **_LOOK)
