@@ -13,7 +13,7 @@ ROOT = Path(mnist_helpers.__file__).parents[1]
 # A module imports only what stands on a lower floor; the modules of a folder are one module here.
 FLOORS = [
     {"__init__"},
-    {"data", "models", "shapes", "batches", "drawing", "experiments", "plots"},
+    {"data", "models", "shapes", "batches", "drawing", "experiments", "plots", "language"},
     {"training", "insights", "notebook"},
     {"widgets", "exercises", "benchmark", "checkup"},
     {"__main__"},
