@@ -14,7 +14,7 @@ _LESSONS = [import_module(f"{__name__}.lesson_{number:02}") for number in range(
 _EXERCISES = {number: one for lesson in _LESSONS for number, one in lesson.EXERCISES.items()}
 _EXERCISES |= lesson_02.PUZZLES  # which `progress` does not count
 # Spaces, a Chinese character or a word; with it the full-width bracket before, the comma behind.
-_PIECE = f" +|\uff08?(?:[^ {WIDE}]+|[{WIDE}])[\u3001\u3002\uff01\uff09-\uff60]*"
+_PIECE = f" +|\uff08?(?:[^ {WIDE}]+|[{WIDE}])[,)\xa0\u3001\u3002\uff01\uff09-\uff60]*"
 
 
 def check(exercise: object, answer: object) -> None:
@@ -82,7 +82,7 @@ def _say(text: str) -> None:
                 rows.append("")
                 piece = piece.lstrip(" ")
             rows[-1] += piece
-        print("\n".join(row.rstrip(" ") for row in rows).replace("\xa0", " "))
+        print("\n".join(row.rstrip(" \xa0") for row in rows).replace("\xa0", " "))
 
 
 def _columns(text: str) -> int:

@@ -79,7 +79,8 @@ def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget
 
 def dropdown(name: str, options: Sequence[object]) -> ipywidgets.Dropdown:
     # What is chosen stays what it is in each language.
-    shown = [one if isinstance(one, tuple) else (translated(str(one)), one) for one in options]
+    names = [translated(str(one)) for one in options]
+    shown = options if names == [*map(str, options)] else [*zip(names, options, strict=True)]
     return ipywidgets.Dropdown(options=shown, description=translated(name), **_LOOK)
 
 
