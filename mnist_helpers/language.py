@@ -4,8 +4,6 @@ from functools import cache
 from pathlib import Path
 import re
 
-from babel.messages.pofile import read_po
-
 WIDE = "\u3001-\u9fff\uff01-\uff60"  # Chinese characters and their punctuation
 
 
@@ -31,6 +29,8 @@ def _in_chinese(text: str) -> str:
 def _catalogue() -> list[tuple[re.Pattern[str], str]]:
     """Return each message as a pattern, the longest first. After a sentence there may come more;
     no value reaches beyond the end of one."""
+    from babel.messages.pofile import read_po  # a fifth of a second, for Chinese alone
+
     with Path(__file__).with_name("zh.po").open("rb") as file:
         messages = {message.id: message.string for message in read_po(file) if message.id}
     catalogue = []

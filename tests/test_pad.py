@@ -59,7 +59,7 @@ def test_each_change_of_the_strokes_is_read(drawing):
 
 def test_the_box_shows_the_pad_as_it_is_and_feature_maps_follow_each_stroke(drawing):
     names = controls(drawing.widget)["feature maps"].options
-    assert [name for name, _ in names] == ["none", "block_1", "block_2", "block_3"]
+    assert names == ("none", "block_1", "block_2", "block_3")
     move(drawing.widget, ("feature maps", "block_2"))
     drawing.draw(SEVEN)
     drawing.shows(SEVEN)
