@@ -20,7 +20,7 @@ from run_notebooks import ROOT, lessons
 import yaml
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+READMES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md")}
 
 
 def tracked(*patterns):
@@ -64,16 +64,18 @@ def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine():
         assert path.parent == ROOT / "tests" or not re.search(folders, text), path
 
 
-def test_the_readme_names_only_what_is_there_and_every_lesson():
+@pytest.mark.parametrize("name", READMES)
+def test_a_readme_names_only_what_is_there_and_every_lesson(name):
+    text, edition = READMES[name], "zh/" if "zh" in name else ""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = re.findall(r"(?:^|`)make ([a-z]+)", README, flags=re.M)
+    named = re.findall(r"(?:^|`)make ([a-z]+)", text, flags=re.M)
     assert {"lab", "test"} <= set(named) <= set(re.findall(r"^(\w+):", makefile, flags=re.M))
-    links = re.findall(r"(?:\]\(|src=\")([^)#\"]+)", README)
+    links = re.findall(r"(?:\]\(|src=\")([^)#\"]+)", text)
     links = [link for link in links if not link.startswith(("https://", "../../actions/"))]
-    assert {f"notebooks/{path.name}" for path in lessons()} <= set(links)
+    assert {f"notebooks/{edition}{path.name}" for path in lessons()} <= set(links)
     assert [link for link in links if not (ROOT / link).exists()] == []
-    assert not re.search(r"!\[\s*\]", README), "an image without a text that describes it"
-    for module in re.findall(r"python -m (mnist_helpers[\w.]*)", README):
+    assert not re.search(r"!\[\s*\]", text), "an image without a text that describes it"
+    for module in re.findall(r"python -m (mnist_helpers[\w.]*)", text):
         assert (ROOT / module.replace(".", "/") / "__main__.py").is_file(), module
 
 
