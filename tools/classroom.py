@@ -19,6 +19,8 @@ import threading
 import time
 import uuid
 
+from mnist_helpers.data import data_root
+from mnist_helpers.training import trained_cnn
 import psutil
 import requests
 import websocket
@@ -27,7 +29,11 @@ ROOT = Path(__file__).resolve().parents[1]
 PASSWORD = "the class's"
 DATA, TRAINING = "01_data_loading_and_visualization.ipynb", "04_training_and_testing.ipynb"
 # Shows a folder as one that everybody may enter, to the hub alone; the folder stays as it is.
-ENTER = 'mount -t overlay -o lowerdir="$0",upperdir="$1/up",workdir="$1/work" none "$0"'
+ENTER = """
+mount -t overlay -o lowerdir="$0",upperdir="$1/up",workdir="$1/work" none "$0" && chmod 711 "$0"
+shift
+exec "$@"
+"""
 
 
 def until(true):
@@ -59,17 +65,16 @@ class Hub:
         command += [f"--config={ROOT / 'tools/hub/jupyterhub_config.py'}"]
         command += [f"--JupyterHub.hub_port={self.ports[1]}"]
         command += [f"--ConfigurableHTTPProxy.api_url=http://127.0.0.1:{self.ports[2]}"]
-        above = Path(sys.executable).resolve().parents
+        above = {*Path(sys.executable).resolve().parents, *ROOT.parents}
         closed = [str(one) for one in above if not one.stat().st_mode & 0o001]
-        if os.geteuid() or not closed:
-            return command
-        # Root's own Python may lie where learners cannot run it: in its home, for instance.
-        for name in ("up", "work"):
-            (self.folder / name).mkdir(exist_ok=True)
-        script = f'{ENTER} && chmod 711 "$0" && shift && exec "$@"'
-        if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode:
-            return command
-        return ["unshare", "-m", "sh", "-c", script, closed[-1], str(self.folder), *command]
+        if os.geteuid() == 0 and len(closed) == 1:
+            # Root's Python or clone may lie in its home, where learners cannot get at it.
+            for name in ("up", "work"):
+                (self.folder / name).mkdir(exist_ok=True)
+            enter = ["unshare", "-m", "sh", "-c", ENTER, *closed, str(self.folder)]
+            if subprocess.run([*enter, "true"], capture_output=True).returncode == 0:
+                return [*enter, *command]
+        return command
 
     def start(self):
         options = {"env": os.environ | self.variables, "start_new_session": True}
@@ -96,16 +101,22 @@ class Hub:
 
 
 @contextlib.contextmanager
-def running_hub(folder: Path, **variables: str) -> Iterator[Hub]:
+def running_hub(**variables: str) -> Iterator[Hub]:
     """Run a hub, and end all that it started whatever happens."""
-    hub = Hub(folder, **variables)
-    try:
-        hub.start()
-        yield hub
-    finally:
-        for one in hub.processes():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                one.kill()
+    trained_cnn(progress=False)
+    # Not a folder of pytest's: it closes them to others, again with each session.
+    with tempfile.TemporaryDirectory(prefix="hub-") as folder:
+        os.chmod(folder, 0o711)
+        shutil.copytree(data_root(), Path(folder, "shared"))
+        hub = Hub(Path(folder), **variables)
+        try:
+            hub.start()
+            yield hub
+        finally:
+            for one in hub.processes():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            psutil.wait_procs(hub.processes(), timeout=60)  # or they would write there still
 
 
 class Learner:
@@ -122,14 +133,12 @@ class Learner:
     def open(self):
         """Ask for the server, as the button does, and wait for its page."""
         self.web.get(f"{self.hub.address}/hub/spawn")
-        until(lambda: self.look(self.at).ok)
+        until(lambda: self.look(f"{self.at}/lab") == 200)
 
-    def look(self, address: str) -> requests.Response:
-        """Return the page, or the error that came in place of it."""
-        page = self.web.get(f"{address}/lab")
-        if page.ok and not page.url.startswith(address):
-            page.status_code = 503  # one of the hub's own, which asks to wait
-        return page
+    def look(self, address: str) -> int:
+        """Return the status of a page, and 0 where the hub shows one of its own, to wait."""
+        page = self.web.get(address)
+        return page.status_code if not page.ok or page.url.startswith(address) else 0
 
     def ask(self, method: str, route: str, **body) -> dict:
         headers = {"X-XSRFToken": self.web.cookies.get("_xsrf", path=f"/user/{self.name}/")}
@@ -197,16 +206,11 @@ def main():
     print(f"{os.cpu_count()} processors, {psutil.virtual_memory().total / 1e9:.0f} GB of memory")
     for cpus in ("1", str(os.cpu_count())):
         for count in (1, 4, 8):
-            with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(count) as pool:
-                measure(Path(folder), cpus, count, pool)
+            measure(cpus, count)
 
 
-def measure(folder: Path, cpus: str, count: int, pool: ThreadPoolExecutor):
-    folder.chmod(0o711)
-    from mnist_helpers.data import data_root
-
-    shutil.copytree(data_root(), folder / "shared")
-    with running_hub(folder, CPUS=cpus) as hub:
+def measure(cpus: str, count: int):
+    with running_hub(CPUS=cpus) as hub, ThreadPoolExecutor(count) as pool:
         class_of = list(pool.map(lambda number: Learner(hub, f"learner-{number}"), range(count)))
         list(pool.map(Learner.open, class_of))
         list(pool.map(Learner.start_kernel, class_of))

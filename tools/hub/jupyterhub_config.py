@@ -139,7 +139,8 @@ def give_home(spawner):
         return
     user = home.stat().st_uid
     if user == 0:
-        taken = {one.pw_uid for one in pwd.getpwall()} | {one.stat().st_uid for one in HOMES.iterdir()}
+        taken = {one.pw_uid for one in pwd.getpwall()}
+        taken |= {one.stat().st_uid for one in HOMES.iterdir()}
         user = next(number for number in itertools.count(40_000) if number not in taken)
         for path in (home, *home.rglob("*")):
             os.chown(path, user, user, follow_symlinks=False)
