@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
+import re
 import shutil
 import socket
 import subprocess
@@ -82,7 +83,8 @@ class Hub:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, **options)
         until(lambda: self.process.poll() is not None or self.answers())
         if self.process.poll() is not None:
-            raise OSError(self.log.read_text(errors="replace")[-3000:])
+            lines = self.log.read_text(errors="replace").splitlines()
+            raise OSError("\n".join(line for line in lines if "ConfigProxy" not in line)[-3000:])
 
     def answers(self) -> bool:
         try:
@@ -95,9 +97,10 @@ class Hub:
         self.process.wait(120)
 
     def processes(self) -> list[psutil.Process]:
-        """Return all that belongs to it: what has its folder in the environment."""
+        """Return all that belongs to it, by what their environment names."""
+        names = re.compile(rf"{re.escape(str(self.folder))}|:{self.ports[1]}/hub/api")
         found = psutil.process_iter(["environ"])
-        return [one for one in found if str(self.folder) in str(one.info["environ"])]
+        return [one for one in found if names.search(str(one.info["environ"]))]
 
 
 @contextlib.contextmanager

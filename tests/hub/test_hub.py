@@ -54,12 +54,10 @@ def test_eight_run_lesson_01_and_two_of_them_train_at_the_same_time(learners):
 
 def test_each_has_a_share_and_reads_what_all_have(hub, learners):
     one = learners[2]
-    assert one.run("print(torch.get_num_threads())") == ("1\n", None)
-    assert one.run("too_much = bytearray(4 * 2**30)")[1] == "MemoryError"
-    assert one.run("from mnist_helpers.data import data_root; print(data_root())") == (
-        f"{hub.folder}/shared\n",
-        None,
-    )
+    where = "from mnist_helpers.data import data_root; print(data_root())"
+    assert one.run(where) == (f"{hub.folder}/shared\n", None)
+    assert one.run("import torch; print(torch.get_num_threads())") == ("1\n", None)
+    assert one.run("too_much = bytearray(4 * 2**30)") == ("", "MemoryError")
     said, _ = one.run("from mnist_helpers.training import trained_cnn; trained_cnn()")
     assert said == "trained_cnn: the network kept from an earlier call\n"
 
@@ -84,7 +82,8 @@ def test_work_outlives_a_killed_server_and_a_new_start_of_the_hub(hub, learners)
         one.run("import os; os.kill(os.getppid(), 9)")  # its own server
     for again in ("killed", "hub"):
         if again == "hub":
-            hub.stop()
+            hub.stop()  # and with it all that it started
+            psutil.wait_procs(hub.processes(), timeout=60)
             assert hub.processes() == []
             hub.start()
             learners[3].open()
