@@ -1,7 +1,8 @@
 """A class on the hub of tools/hub, whose learners sign in and run lessons as their browsers would.
 
-``python tools/classroom.py`` measures what TEACHING's table says: the memory of 1, 4 and 8 learners
-with lesson 01, and how long lesson 04's training takes when all train at once, in one epoch.
+``python tools/classroom.py`` measures what TEACHING's table says, for 1, 4 and 8 at once: the
+memory of each, with lesson 01 and then with lesson 04's training in the same kernel, and how long
+an epoch of it takes. ``python tools/classroom.py 2 1``: with 2 threads each, for 1.
 """
 
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ def until(true):
     while not (found := true()):
         if time.monotonic() > end:
             raise TimeoutError
-        time.sleep(0.2)
+        time.sleep(1)
     return found
 
 
@@ -134,9 +135,14 @@ class Learner:
         self.answer = self.web.post(f"{hub.address}/hub/login", data=form)
 
     def open(self):
-        """Ask for the server, as the button does, and wait for its page."""
-        self.web.get(f"{self.hub.address}/hub/spawn")
-        until(lambda: self.look(f"{self.at}/lab") == 200)
+        """Ask for the server, as the button does, until its page is there. That a server has died
+        the hub sees only after some seconds, and until then starts no other."""
+
+        def opened():
+            self.web.get(f"{self.hub.address}/hub/spawn")
+            return self.look(f"{self.at}/lab") == 200
+
+        until(opened)
 
     def look(self, address: str) -> int:
         """Return the status of a page, and 0 where the hub shows one of its own, to wait."""
@@ -205,34 +211,27 @@ class Learner:
         return seconds, float(self.run(measure)[0])
 
 
-def main():
-    print(f"{os.cpu_count()} processors, {psutil.virtual_memory().total / 1e9:.0f} GB of memory")
-    for cpus in ("1", str(os.cpu_count())):
-        for count in (1, 4, 8):
-            measure(cpus, count)
-
-
 def measure(cpus: str, count: int):
+    """Print a line of the table: of so many learners, with so many threads each."""
+    peaks = []
     with running_hub(CPUS=cpus) as hub, ThreadPoolExecutor(count) as pool:
-        class_of = list(pool.map(lambda number: Learner(hub, f"learner-{number}"), range(count)))
-        list(pool.map(Learner.open, class_of))
-        list(pool.map(Learner.start_kernel, class_of))
-        memory = {}
-        for name, lesson in (("lesson 01", Learner.run_lesson), ("training", Learner.train)):
+        learners = list(pool.map(lambda number: Learner(hub, f"learner-{number}"), range(count)))
+        list(pool.map(Learner.open, learners))
+        list(pool.map(Learner.start_kernel, learners))
+        for lesson in (Learner.run_lesson, Learner.train):
             done, peak = threading.Event(), [0]
             watcher = threading.Thread(target=watch, args=(hub, done, peak))
             watcher.start()
-            results = list(pool.map(lesson, class_of))
+            results = list(pool.map(lesson, learners))
             done.set()
             watcher.join()
-            memory[name] = peak[0] / count / 1e9
-        seconds = [one for one, _ in results]
-        said = ", ".join(f"{size:.2f} GB with {name}" for name, size in memory.items())
-        print(
-            f"{count} learners, {cpus} processors each: one epoch {min(seconds):.1f} to "
-            f"{max(seconds):.1f} s; each {said}",
-            flush=True,
-        )
+            peaks.append(f"{peak[0] / count / 1e9:.2f}")
+    seconds = [one for one, _ in results]
+    print(
+        f"{count} learners, {cpus} threads each: an epoch takes {min(seconds):.1f} to "
+        f"{max(seconds):.1f} s; each takes {peaks[0]} GB with lesson 01, then {peaks[1]} GB",
+        flush=True,
+    )
 
 
 def watch(hub: Hub, done: threading.Event, peak: list[int]):
@@ -247,4 +246,6 @@ def watch(hub: Hub, done: threading.Event, peak: list[int]):
 
 
 if __name__ == "__main__":
-    main()
+    print(f"{os.cpu_count()} processors, {psutil.virtual_memory().total / 1e9:.0f} GB of memory")
+    for number in map(int, sys.argv[2:] or (1, 4, 8)):
+        measure(sys.argv[1] if len(sys.argv) > 1 else "1", number)
