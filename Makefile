@@ -4,6 +4,8 @@
 # make notebooks  run every lesson from top to bottom and save its outputs (make notebooks ARGS=notebooks/02*: one)
 # make slides     build a slide show of every lesson, in slides/ (make slides ARGS=notebooks/02*: one)
 # make bundle     a folder for a USB stick that sets up without a network, in bundle/ (make bundle ARGS=FOLDER)
+# make hub        a class on JupyterHub, on this machine: http://localhost:8888 (make hub IP=0.0.0.0 PASSWORD=...: for
+#                 the others in the room; CPUS=2 MEMORY=4G: of each learner, in place of 1 and 3G)
 # make lint       ruff's checks and its format, lessons included (make lint ARGS=--fix mends what it can)
 
 PYTHON ?= python3
@@ -14,6 +16,7 @@ ARGS ?=
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALLED := .venv/installed
 TESTS := .venv/tests-installed
+HUB := .venv/hub-installed
 # A container's user is often root, which Jupyter refuses unless told.
 LAB_FLAGS := --LabApp.default_url=/lab/tree/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -25,7 +28,7 @@ ifneq ($(filter C POSIX,$(LC_ALL)),)
 export LC_ALL := C.UTF-8
 endif
 
-.PHONY: lab test notebooks slides bundle lint
+.PHONY: lab test notebooks slides bundle hub lint
 
 # First among the places of kernels, so that a "python3" of another environment is not taken for this one's.
 lab: export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter$(if $(JUPYTER_PATH),$(if $(filter Windows_NT,$(OS)),;,:)$(JUPYTER_PATH))
@@ -46,6 +49,14 @@ slides: $(TESTS)
 bundle:
 	@$(PYTHON) tools/make_bundle.py $(ARGS)
 
+hub: export HUB_IP := $(IP)
+hub: export HUB_PORT := $(PORT)
+hub: export HUB_PASSWORD := $(PASSWORD)
+hub: export HUB_CPUS := $(CPUS)
+hub: export HUB_MEMORY := $(MEMORY)
+hub: $(HUB)
+	@$(BIN)/python -m jupyterhub --config=tools/hub/jupyterhub_config.py $(ARGS)
+
 lint: $(TESTS)
 	$(BIN)/python -m ruff check $(ARGS)
 	$(BIN)/python -m ruff format $(if $(findstring --fix,$(ARGS)),,--check)
@@ -57,4 +68,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 $(TESTS): requirements-test.lock $(INSTALLED)
 	@$(PYTHON) tools/set_up.py --tests
+	@touch $@
+
+$(HUB): requirements-hub.lock $(INSTALLED)
+	@$(PYTHON) tools/set_up.py --hub
 	@touch $@

