@@ -75,11 +75,14 @@ def test_nobody_sees_anothers_files_or_changes_what_all_have(hub, learners):
 
 
 def test_work_outlives_a_killed_server_and_a_new_start_of_the_hub(hub, learners):
+    from classroom import until
+
     one = learners[2]
     note = {"type": "file", "format": "text", "content": "my work"}
     one.ask("PUT", "contents/GLOSSARY.md", **note)
     with pytest.raises(websocket.WebSocketException):
         one.run("import os; os.kill(os.getppid(), 9)")  # its own server
+    until(lambda: one.look(f"{one.at}/lab") == 424)  # the hub has seen it, and offers another
     for again in ("killed", "hub"):
         if again == "hub":
             hub.stop()  # and with it all that it started
