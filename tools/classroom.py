@@ -135,14 +135,9 @@ class Learner:
         self.answer = self.web.post(f"{hub.address}/hub/login", data=form)
 
     def open(self):
-        """Ask for the server, as the button does, until its page is there. That a server has died
-        the hub sees only after some seconds, and until then starts no other."""
-
-        def opened():
-            self.web.get(f"{self.hub.address}/hub/spawn")
-            return self.look(f"{self.at}/lab") == 200
-
-        until(opened)
+        """Ask for the server, as the button does, and wait for its page."""
+        self.web.get(f"{self.hub.address}/hub/spawn")
+        until(lambda: self.look(f"{self.at}/lab") == 200)
 
     def look(self, address: str) -> int:
         """Return the status of a page, and 0 where the hub shows one of its own, to wait."""

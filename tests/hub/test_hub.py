@@ -1,11 +1,11 @@
 """A class of eight on a real JupyterHub with its real proxy."""
 
 from concurrent.futures import ThreadPoolExecutor
-import importlib.util
 import os
 from pathlib import Path
 import sys
 
+from classroom import Learner, running_hub, until
 import psutil
 import pytest
 import websocket
@@ -15,20 +15,15 @@ LESSON = "01_data_loading_and_visualization.ipynb"
 
 @pytest.fixture(scope="module")
 def hub():
-    proxy = Path(sys.prefix, "node_modules", "configurable-http-proxy")
-    if not (importlib.util.find_spec("jupyterhub") and proxy.is_dir()):
+    if not Path(sys.prefix, "node_modules", "configurable-http-proxy").is_dir():
         stop = pytest.fail if os.environ.get("BROWSER_REQUIRED") else pytest.skip
-        stop("JupyterHub or its proxy is not installed: python tools/set_up.py --hub")
-    from classroom import running_hub
-
+        stop("JupyterHub with its proxy is not installed: python tools/set_up.py --hub")
     with running_hub() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
 def learners(hub):
-    from classroom import Learner
-
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda number: Learner(hub, f"learner-{number}"), range(8)))
         list(pool.map(Learner.open, found))
@@ -38,7 +33,7 @@ def learners(hub):
 
 def test_it_listens_on_the_loopback_alone_and_lets_in_who_knows_both_passwords(hub, learners):
     for wrong in ({"otp": "guessed"}, {"password": "another's"}):
-        assert type(learners[0])(hub, "learner-0", **wrong).answer.status_code == 403
+        assert Learner(hub, "learner-0", **wrong).answer.status_code == 403
     ends = [end for process in hub.processes() for end in process.net_connections("inet")]
     listening = [end.laddr.ip for end in ends if end.status == psutil.CONN_LISTEN]
     assert len(listening) > 8
@@ -80,6 +75,7 @@ def test_work_outlives_a_killed_server_and_a_new_start_of_the_hub(hub, learners)
     one.ask("PUT", "contents/GLOSSARY.md", **note)
     with pytest.raises(websocket.WebSocketException):
         one.run("import os; os.kill(os.getppid(), 9)")  # its own server
+    until(lambda: one.look(f"{one.at}/lab") == 424)  # the hub has seen it, and offers another
     for again in ("killed", "hub"):
         if again == "hub":
             hub.stop()  # and with it all that it started
