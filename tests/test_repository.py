@@ -160,15 +160,15 @@ def test_the_house_stays_small():
     read = [path for path in others if path.parent.name != "benchmark" and path.stem != "checkup"]
     definitions = [one for path in package for one in ast.parse(path.read_bytes()).body]
     table = [
-        ("lines of the package", sum(map(lines.get, package)), 6_000),
-        ("bytes of the package", sum(path.stat().st_size for path in package), 270_610),
+        ("lines of the package", sum(map(lines.get, package)), 6_040),
+        ("bytes of the package", sum(path.stat().st_size for path in package), 274_000),
         ("lines that a learner reads", sum(map(lines.get, read)), 3_400),
         ("lines for each of 50 exercises", sum(map(lines.get, exercises)) / 50, 46),
         ("lines of the longest of them", max(map(lines.get, exercises)), 400),
         ("lines of the longest other module", max(map(lines.get, others)), 300),
         ("public names", sum(getattr(one, "name", "_")[0] != "_" for one in definitions), 120),
         ("lines of the tests", sum(map(lines.get, tests)), 7_000),
-        ("bytes of the tests", sum(path.stat().st_size for path in tests), 295_097),
+        ("bytes of the tests", sum(path.stat().st_size for path in tests), 304_500),
     ]
     over = [row for row in table if row[1] > row[2]]
     assert not over, over
