@@ -223,7 +223,7 @@ def measure(cpus: str, count: int):
             peaks.append(f"{peak[0] / count / 1e9:.2f}")
     seconds = [one for one, _ in results]
     print(
-        f"{count} learners, {cpus} threads each: an epoch takes {min(seconds):.1f} to "
+        f"{count} at once, threads of each: {cpus}; an epoch takes {min(seconds):.1f} to "
         f"{max(seconds):.1f} s; each takes {peaks[0]} GB with lesson 01, then {peaks[1]} GB",
         flush=True,
     )
