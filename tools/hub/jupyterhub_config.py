@@ -24,20 +24,18 @@ c = get_config()  # noqa: F821 - JupyterHub puts it here
 LESSONS = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("HUB_FOLDER", LESSONS / "my_hub")) / "shared"
 PYTHON = sys.executable
-CPUS = float(os.environ.get("HUB_CPUS") or 1)
 IDLE = 3600  # seconds
 
 # Each server makes or renews its learner's copies, as `make lab` does: never over what was changed.
 COPY = f'"{PYTHON}" "{LESSONS}/tools/copy_lessons.py" "$HOME/lessons"'
-c.Spawner.cmd = ["sh", "-c", f'{COPY} && exec "{PYTHON}" -m jupyterhub.singleuser "$@"', "sh"]
+c.Spawner.cmd = ["sh", "-c", f'{COPY}; exec "{PYTHON}" -m jupyterhub.singleuser "$@"', "sh"]
 c.Spawner.notebook_dir = "~/lessons"
 c.Spawner.default_url = "/lab/tree/00_start_here.ipynb"
-c.Spawner.mem_limit = os.environ.get("HUB_MEMORY") or "3G"
-c.Spawner.cpu_limit = CPUS  # the package takes its number of threads from it
+c.Spawner.http_timeout = 120  # seconds: a whole class may begin at once
 c.Spawner.environment = {
     "MNIST_DATA_DIR": str(SHARED),
-    # For whatever a learner writes that does not begin with the package.
-    "OMP_NUM_THREADS": str(max(1, int(CPUS))),
+    # As the package does it, for whatever a learner writes that does not begin with the package.
+    "OMP_NUM_THREADS": lambda spawner: str(max(1, int(spawner.cpu_limit or 1))),
     "GOMP_SPINCOUNT": "3000",
 }
 c.Spawner.args = [
@@ -154,8 +152,10 @@ c.OwnPassword.request_otp = bool(PASSWORD)
 c.OwnPassword.otp_prompt = "The class's password:"
 c.JupyterHub.spawner_class = Learner
 c.Spawner.pre_spawn_hook = give_home
+c.Spawner.mem_limit = os.environ.get("HUB_MEMORY") or "3G"
+c.Spawner.cpu_limit = float(os.environ.get("HUB_CPUS") or 1)  # torch starts as many threads
 c.Learner.home_dir_template = f"{HOMES}/{{username}}"
-c.Spawner.start_timeout = c.Spawner.http_timeout = 120  # a whole class may begin at once
+c.Spawner.start_timeout = 120
 c.Spawner.poll_interval = 10  # seconds, until it is seen that a server has died
 c.Spawner.environment["JUPYTER_PATH"] = f"{sys.prefix}/share/jupyter"  # this environment's kernel
 if ROOT and not SEPARATE:
