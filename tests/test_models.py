@@ -14,7 +14,7 @@ LAYERS = {  # as `written` writes them
     MLP: "Flatten 784>120 ReLU 120>64 ReLU 64>10",
     BatchNormCNN: f"1>16k3p1 {POOL} {NORM} ReLU 16>16k3p1 {NORM} ReLU 16>32k3p1 {NORM} ReLU "
     f"32>32k3p1 {POOL} {NORM} ReLU 32>64k3p1 {NORM} ReLU 64>64k3p1 {NORM} ReLU Flatten 3136>10",
-    SmallCNN: f"1>16k5p0 {POOL} {NORM} ReLU 16>32k3p0 {POOL} {NORM} ReLU "
+    SmallCNN: f"ZeroPad2d 1>16k5p0 {POOL} {NORM} ReLU 16>32k3p0 {POOL} {NORM} ReLU "
     "Flatten 512>256 BatchNorm1d ReLU 256>10",
     make_cnn: f"1>16k3p1 ReLU {POOL} 16>32k3p1 ReLU {POOL} Flatten 1568>10",
 }
