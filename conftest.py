@@ -39,6 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["MNIST_EXPERIMENTS_DIR"] = folder.name
     set_hypothesis_home_dir(folder.name)
     settings.load_profile("ci")  # hypothesis' own, with the same examples in every run
+    os.environ["TQDM_MININTERVAL"] = "2"  # each update is drawn by the browser, beside the training
     os.environ["MNIST_PROGRESS"] = "off"  # what a user has solved is neither shown nor changed
     if "MNIST_CONNECTIONS" not in os.environ:  # a worker finds it done
         guard_connections(Path(folder.name) / "connections.txt")

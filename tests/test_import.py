@@ -121,8 +121,9 @@ files = {"/proc/self/cgroup": "0::/class/a\\n", "/sys/fs/cgroup/class/a/cpu.max"
 read = pathlib.Path.read_text
 pathlib.Path.read_text = lambda path, **how: files.get(str(path)) or read(path, **how)
 os.cpu_count = lambda: 8
-import mnist_helpers, torch
-print(os.environ.get("OMP_NUM_THREADS"), torch.get_num_threads() == 1)
+import mnist_helpers
+threads = os.environ.get("OMP_NUM_THREADS")
+print(threads, threads != "1" or __import__("torch").get_num_threads() == 1)
 """
 
 
@@ -142,4 +143,4 @@ print(os.environ.get("OMP_NUM_THREADS"), torch.get_num_threads() == 1)
 def test_torch_starts_as_many_threads_as_a_hub_or_a_quota_gives(quota, given, threads):
     said, alone = python(QUOTA, quota, **given).stdout.split()
     assert said == threads
-    assert threads != "1" or alone == "True"
+    assert alone == "True"

@@ -133,7 +133,9 @@ def test_ci_runs_what_a_stranger_runs_and_fails_with_it(tmp_path, failing):
 
 def test_ci_runs_on_three_systems():
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
-    job = yaml.safe_load(workflow)["jobs"]["test"]
+    jobs = yaml.safe_load(workflow)["jobs"]
+    assert "bash .ci/run class" in [step.get("run") for step in jobs["class"]["steps"]]
+    job = jobs["test"]
     assert "bash .ci/run" in [step.get("run") for step in job["steps"]]
     systems = {system.split("-")[0] for system in job["strategy"]["matrix"]["os"]}
     assert systems == {"ubuntu", "macos", "windows"}

@@ -16,7 +16,7 @@ LESSON = "01_data_loading_and_visualization.ipynb"
 @pytest.fixture(scope="module")
 def hub():
     if not Path(sys.prefix, "node_modules", "configurable-http-proxy").is_dir():
-        stop = pytest.fail if os.environ.get("BROWSER_REQUIRED") else pytest.skip
+        stop = pytest.fail if os.environ.get("CLASS_REQUIRED") else pytest.skip
         stop("JupyterHub with its proxy is not installed: python tools/set_up.py --hub")
     with running_hub() as running:
         yield running
