@@ -133,7 +133,7 @@ def test_axe_finds_nothing_serious(desk):
     assert not [one for one in problems if one["impact"] in ("serious", "critical")]
 
 
-@pytest.mark.parametrize("desk", LESSONS[1:2], indirect=True, ids=["02"])
+@pytest.mark.parametrize("desk", LESSONS[:3], indirect=True, ids=["01", "02", "03"])
 def test_the_widgets_survive_a_second_run(desk, request):
     desk.run_all()
     assert not differences(request.session, ROOT / "notebooks" / desk.name, desk.code_cells())

@@ -31,7 +31,8 @@ def from_data(prepared):
     def digit_loader(dataset, digits, batch_size):
         chosen = torch.isin(dataset.targets, torch.tensor(digits))
         samples = TensorDataset(prepared(dataset.data[chosen]), dataset.targets[chosen])
-        return DataLoader(samples, batch_size, shuffle=True, drop_last=True)
+        seed = torch.Generator().manual_seed(0)  # the largest pixel
+        return DataLoader(samples, batch_size, True, drop_last=True, generator=seed)
 
     return digit_loader
 
@@ -73,7 +74,7 @@ ANSWERS = [
     (
         "1.5",
         from_data(lambda pixels: pixels.unsqueeze(1)),
-        ", and should be [3, 1, 28, 28] up to 1",
+        "[3, 1, 28, 28] up to 39, and should be [3, 1, 28, 28] up to 1",
     ),
     ("1.5", loader(lambda targets, digits: torch.isin(targets, [*digits])), "takes tensors"),
     ("1.5", cut_short, "changes the data set"),

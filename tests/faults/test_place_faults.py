@@ -39,7 +39,7 @@ def make_repository(folder):
     names = ["Makefile", "pyproject.toml", "requirements.lock", "requirements-test.lock"]
     for name in [*names, "tools/run_notebooks.py", "tools/copy_lessons.py"]:
         shutil.copy(ROOT / name, folder / name)
-    (folder / "tools/chinese_edition.py").touch()  # there is none
+    (folder / "tools/chinese_edition.py").touch()
     ignored = shutil.ignore_patterns("__pycache__", "archives")
     shutil.copytree(ROOT / "mnist_helpers", folder / "mnist_helpers", ignore=ignored)
     venv.create(folder / ".venv", symlinks=True)

@@ -75,10 +75,10 @@ def test_work_outlives_a_killed_server_and_a_new_start_of_the_hub(hub, learners)
     one.ask("PUT", "contents/GLOSSARY.md", **note)
     with pytest.raises(websocket.WebSocketException):
         one.run("import os; os.kill(os.getppid(), 9)")  # its own server
-    until(lambda: one.look(f"{one.at}/lab") == 424)  # the hub has seen it, and offers another
+    until(lambda: one.look(f"{one.at}/lab") == 424)  # the hub has seen it
     for again in ("killed", "hub"):
         if again == "hub":
-            hub.stop()  # and with it all that it started
+            hub.stop()
             psutil.wait_procs(hub.processes(), timeout=60)
             assert hub.processes() == []
             hub.start()
