@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 from by_hand import batches, cycle, digits, linear, network, weights
 from mnist_helpers.training import evaluate, fast, fit_fast, fit_one_cycle
@@ -63,6 +64,7 @@ def test_bfloat16_is_chosen_where_it_is_faster_by_a_fifth(clock, seconds, name, 
     assert torch.equal(torch.get_rng_state(), before)
     assert chosen == (getattr(torch, name), f"precision on cpu: {name} (bfloat16 {found})")
     steps = len(clock.steps)
+    assert steps <= 6, "after three rounds a second is over"
     assert choose_precision(CPU) == chosen
     assert len(clock.steps) == steps
 
@@ -136,6 +138,12 @@ def test_a_cycle_stops_at_the_first_loss_that_is_nan(spoilt):
     with pytest.raises(FloatingPointError, match=f"of batch {spoilt + 1} of 5 is nan"):
         fit_one_cycle(model, few, 1, 0.01, progress=False)
     assert len(seen) == spoilt + 1
+
+
+def test_an_interrupted_cycle_says_so():
+    augment = Mock(side_effect=KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt, match="Make the network anew"):
+        fit_one_cycle(network(), batches(), 1, 0.005, augment=augment, progress=False)
 
 
 def test_batches_that_can_be_gone_through_once_are_refused():

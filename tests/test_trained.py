@@ -1,93 +1,26 @@
 import functools
-from unittest.mock import Mock
+import sys
 
 from by_hand import cycle, digits, weights
 from mnist_helpers.batches import TensorBatches, random_affine
+from mnist_helpers.data import load_datasets
 from mnist_helpers.drawing import drawn_digits, predict
-from mnist_helpers.models import CNN, WideCNN
-from mnist_helpers.training import save_checkpoint, trained, trained_cnn
+from mnist_helpers.insights import predict_all
+from mnist_helpers.models import CNN
+from mnist_helpers.training import load_checkpoint, trained_cnn
 import pytest
 import torch
+import train_cnn
 
 
-@pytest.fixture
-def first(tmp_path, monkeypatch):
-    """A first call, on few digits."""
-    monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
-    monkeypatch.setattr(trained, "load_datasets", lambda: (digits(60_000 // 250), None))
-    monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(count // 250))
-    monkeypatch.setenv("MNIST_PRECISION", "float32")
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
+def test_it_reads_digits_that_it_was_not_trained_on():
     before = torch.get_rng_state()
-    model = trained_cnn(progress=False)
+    model = trained_cnn()
+    assert (type(model), model.training) == (CNN, False)
     assert torch.equal(torch.get_rng_state(), before)
-    [path] = tmp_path.iterdir()
-    return path, model
-
-
-def test_the_recipe_is_what_pytorch_makes_of_it_by_hand(first):
-    mnist, (images, labels) = digits(240), drawn_digits(24)
-    images, labels = torch.cat([mnist.data, images]), torch.cat([mnist.targets, labels])
-    batches = TensorBatches(images, labels, batch_size=128, shuffle=True, seed=0)
-    generator = torch.Generator().manual_seed(0)
-    amounts = {"degrees": 10, "scale": 0.15, "shift": 2, "shear": 0.3}
-    changed = functools.partial(random_affine, generator=generator, **amounts)
-    pairs = [(changed(images), labels) for _ in range(3) for images, labels in batches]
-    torch.manual_seed(0)
-    by_hand = CNN()
-    cycle(by_hand, pairs, 0.005, smoothing=0.1)
-    assert weights(first[1]) == weights(by_hand)
-
-
-def test_the_next_call_loads_what_was_kept(first, capsys):
-    path, model = first
-    before = path.read_bytes()
-    again = trained_cnn()
-    assert capsys.readouterr() == ("trained_cnn: the network kept from an earlier call\n", "")
-    assert path.read_bytes() == before
-    assert weights(again) == weights(model)
-    assert (type(again), again.training, model.training) == (CNN, False, False)
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "is damaged, or of an older"),
-        (lambda path: save_checkpoint(path, WideCNN()), "from WideCNN and does not fit this CNN"),
-        (lambda path: path.unlink(), ""),
-    ],
-)
-def test_a_file_that_does_not_fit_is_replaced(first, capsys, damage, reason):
-    path, model = first
-    damage(path)
-    assert weights(trained_cnn()) == weights(model)
-    said, bar = capsys.readouterr()
-    when = f"anew, and kept for the next call, because of the old one: {path} " if reason else "now"
-    assert said.startswith(f"trained_cnn: a network trained {when}")
-    assert reason in said
-    assert said.count("\n") == 1
-    assert "9/9" in bar, "three epochs of three batches"
-    assert weights(trained_cnn(progress=False)) == weights(model)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_a_network_that_cannot_be_kept_is_returned(first, capsys):
-    path, _ = first
-    path.unlink()
-    path.mkdir()
-    assert not trained_cnn().training
-    said = capsys.readouterr().out
-    assert "but not kept for the next call (IsADirectoryError in the folder of the data)" in said
-    assert list(path.iterdir()) == []
-
-
-def test_an_interrupted_cycle_says_so_and_leaves_nothing(first, monkeypatch):
-    path, _ = first
-    path.unlink()
-    monkeypatch.setattr(trained, "random_affine", Mock(side_effect=KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt, match="Make the network anew"):
-        trained_cnn(progress=False)
-    assert not list(path.parent.iterdir())
+    _, test_set = load_datasets()
+    answers = predict_all(model, test_set.data[:2000, None] / 255).argmax(dim=1)
+    assert (answers == test_set.targets[:2000]).float().mean() > 0.99
 
 
 @pytest.mark.parametrize(
@@ -101,4 +34,29 @@ def test_an_interrupted_cycle_says_so_and_leaves_nothing(first, monkeypatch):
 )
 def test_forms_that_mnist_has_few_of_are_read(digit, strokes):
     pens = [[tuple(map(int, p.split())) for p in pen.split(", ")] for pen in strokes.split(" / ")]
-    assert predict(trained_cnn(progress=False), pens).argmax() == digit
+    assert predict(trained_cnn(), pens).argmax() == digit
+
+
+def test_its_recipe_is_what_pytorch_makes_of_it_by_hand(tmp_path, monkeypatch):
+    few = digits(240)
+    monkeypatch.setattr(sys, "argv", ["train_cnn.py"])
+    monkeypatch.setattr(train_cnn, "FILE", tmp_path / "cnn.pt")
+    monkeypatch.setattr(train_cnn, "load_datasets", lambda: (digits(240), few))
+    monkeypatch.setattr(train_cnn, "DRAWN", 24)
+    monkeypatch.setattr(train_cnn, "EPOCHS", 3)
+    monkeypatch.setenv("MNIST_DEVICE", "cpu")
+    train_cnn.main()
+
+    images, labels = drawn_digits(24)
+    images, labels = torch.cat([few.data, images]), torch.cat([few.targets, labels])
+    batches = TensorBatches(images, labels, batch_size=128, shuffle=True, seed=0)
+    generator = torch.Generator().manual_seed(0)
+    amounts = {"degrees": 10, "scale": 0.15, "shift": 2, "shear": 0.3}
+    changed = functools.partial(random_affine, generator=generator, **amounts)
+    pairs = [(changed(images), labels) for _ in range(3) for images, labels in batches]
+    torch.manual_seed(0)
+    by_hand = CNN()
+    cycle(by_hand, pairs, 0.005, smoothing=0.1)
+    saved = CNN()
+    assert load_checkpoint(tmp_path / "cnn.pt", saved) == 3
+    assert weights(saved) == weights(by_hand)

@@ -21,8 +21,7 @@ import threading
 import time
 import uuid
 
-from mnist_helpers.data import data_root
-from mnist_helpers.training import trained_cnn
+from mnist_helpers.data import data_root, load_datasets
 import psutil
 import requests
 import websocket
@@ -107,7 +106,7 @@ class Hub:
 @contextlib.contextmanager
 def running_hub(**variables: str) -> Iterator[Hub]:
     """Run a hub, and end all that it started whatever happens."""
-    trained_cnn(progress=False)
+    load_datasets()
     # Not a folder of pytest's: it closes them to others, again with each session.
     with tempfile.TemporaryDirectory(prefix="hub-") as folder:
         os.chmod(folder, 0o711)

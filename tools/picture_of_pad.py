@@ -21,7 +21,7 @@ def frames(page: Page) -> list[Image.Image]:
     """Return what the pad's output shows while digits are drawn, from stroke to stroke."""
     output = page.locator(".jp-CodeCell").first.locator(".jp-OutputArea-child").last
     pad = output.locator("canvas")
-    pad.wait_for(timeout=600_000)  # the network may have to be trained first
+    pad.wait_for()
     pad.scroll_into_view_if_needed()
     box, taken = pad.bounding_box(), []
 

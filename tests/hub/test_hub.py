@@ -53,8 +53,6 @@ def test_each_has_a_share_and_reads_what_all_have(hub, learners):
     assert one.run(where) == (f"{hub.folder}/shared\n", None)
     assert one.run("import torch; print(torch.get_num_threads())") == ("1\n", None)
     assert one.run("too_much = bytearray(4 * 2**30)") == ("", "MemoryError")
-    said, _ = one.run("from mnist_helpers.training import trained_cnn; trained_cnn()")
-    assert said == "trained_cnn: the network kept from an earlier call\n"
 
 
 def test_nobody_sees_anothers_files_or_changes_what_all_have(hub, learners):

@@ -85,9 +85,9 @@ if not SEPARATE:
 SHARED.mkdir(parents=True, exist_ok=True)
 for folder in (SHARED, *SHARED.rglob("*/")):
     folder.chmod(0o755)
-train = "from mnist_helpers.training import trained_cnn; trained_cnn()"
+prepare = "from mnist_helpers.data import load_datasets; load_datasets()"
 variables = os.environ | {"MNIST_DATA_DIR": str(SHARED)}
-subprocess.run([PYTHON, "-c", train], env=variables, check=True)
+subprocess.run([PYTHON, "-c", prepare], env=variables, check=True)
 for path in (*SHARED.rglob("*"), SHARED):
     path.chmod(0o555 if path.is_dir() else 0o444)
 os.umask(0o077)
