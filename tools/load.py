@@ -13,10 +13,9 @@ import sys
 import tempfile
 import time
 
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 import nbformat
-from run_notebooks import ROOT, KernelOfThisPython, lessons
+from run_notebooks import execute, lessons, read
 
 # Whether the package comes before torch, as in the lessons, decides how torch's threads wait.
 TRAINING = """
@@ -88,17 +87,11 @@ def compare_trainings() -> None:
 def run(number: int) -> str:
     """Run a lesson, and return a line that says how it ended."""
     path = lessons()[number % len(lessons())]
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
     start = time.perf_counter()
     try:
-        NotebookClient(
-            notebook,
-            kernel_manager_class=KernelOfThisPython,
-            timeout=None,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(ROOT / "notebooks")}},
-        ).execute()
+        execute(notebook, path.parent)
     except CellExecutionError as error:
         return f"{path.name[:2]}  FAILED: {error.ename}: {error.evalue}"
     minutes = (time.perf_counter() - start) / 60
