@@ -168,14 +168,9 @@ def shorten_tracebacks(notebook: NotebookNode) -> None:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                output.traceback = shortened(output.traceback)
-
-
-def shortened(traceback: list[str]) -> list[str]:
-    """Return the first frame and the last line of a traceback as IPython writes it: a rule, a line
-    with the error's name, the frames from the learner's own to the one that failed, the error."""
-    _rule, _name, *frames, last = traceback
-    return [*frames[:1], *([OMITTED] if len(frames) > 1 else []), last]
+                # As IPython writes it: from the learner's own frame to the one that failed.
+                _rule, _name, *frames, last = output.traceback
+                output.traceback = [*frames[:1], *[OMITTED][: len(frames) - 1], last]
 
 
 def read(path: Path) -> NotebookNode:
@@ -202,15 +197,8 @@ def deck(path: Path, folder: Path) -> str:
 
 
 def copy_reveal(folder: Path) -> None:
-    """Copy reveal.js from the package that carries it, or end with a message if that is missing."""
-    try:
-        source = resources.files("sphinx_revealjs") / "_static" / "revealjs"
-    except ModuleNotFoundError:
-        raise SystemExit(
-            "The slides are shown by reveal.js, which sphinx-revealjs carries, and that "
-            "is not installed. `make slides` installs it; without make: python -m pip install "
-            "-r requirements-test.lock"
-        ) from None
+    """Copy reveal.js from the package that carries it."""
+    source = resources.files("sphinx_revealjs") / "_static" / "revealjs"
     with resources.as_file(source) as files:
         for name in REVEAL_FILES:
             target = folder / REVEAL / name
