@@ -7,7 +7,6 @@ neighbouring deck. How it looks is in ``slides_template``.
 """
 
 from collections.abc import Iterable
-from importlib import resources
 import os
 from pathlib import Path
 import re
@@ -23,6 +22,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 import nbformat
 from nbformat import NotebookNode
 from run_notebooks import ROOT, START_PAGE, lessons, strip
+import sphinx_revealjs
 from traitlets.config import Config
 
 FOLDER = ROOT / "slides"
@@ -44,13 +44,8 @@ class Renderer(IPythonRenderer):
     """Turn the text of a lesson that lies in `path` into HTML for a deck that lies in `folder`."""
 
     def __init__(self, path: Path, folder: Path, attachments: dict[str, dict[str, str]]) -> None:
-        super().__init__(
-            escape=False,
-            embed_images=True,
-            exclude_anchor_links=True,
-            path=str(path),
-            attachments=attachments,
-        )
+        options = {"embed_images": True, "exclude_anchor_links": True, "attachments": attachments}
+        super().__init__(escape=False, path=str(path), **options)
         self.folder = folder
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
@@ -84,9 +79,8 @@ class Exporter(SlidesExporter):
             "exclude_input_prompt": True,
             "exclude_output_prompt": True,
         }
-        super().__init__(
-            config=Config({"Exporter": settings, "CSSHTMLHeaderPreprocessor": {"style": "default"}})
-        )
+        settings = {"Exporter": settings, "CSSHTMLHeaderPreprocessor": {"style": "default"}}
+        super().__init__(config=Config(settings))
         self.folder = folder
 
     @pass_context
@@ -198,15 +192,14 @@ def deck(path: Path, folder: Path) -> str:
 
 def copy_reveal(folder: Path) -> None:
     """Copy reveal.js from the package that carries it."""
-    source = resources.files("sphinx_revealjs") / "_static" / "revealjs"
-    with resources.as_file(source) as files:
-        for name in REVEAL_FILES:
-            target = folder / REVEAL / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if (files / name).is_dir():
-                shutil.copytree(files / name, target, dirs_exist_ok=True)
-            else:
-                shutil.copyfile(files / name, target)
+    files = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
+    for name in REVEAL_FILES:
+        target = folder / REVEAL / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (files / name).is_dir():
+            shutil.copytree(files / name, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(files / name, target)
 
 
 def main(paths: Iterable[Path], folder: Path = FOLDER) -> None:

@@ -77,11 +77,9 @@ def compare_trainings() -> None:
             seconds_of_training(processes, steps, first) / seconds_of_training(1, steps, first)
             for _ in range(times)
         ]
-        print(
-            f"{processes} trainings, {first} imported first: {statistics.median(ratios):.1f} times "
-            f"as long as one alone (from {min(ratios):.1f} to {max(ratios):.1f})",
-            flush=True,
-        )
+        print(f"{processes} trainings, {first} imported first:", end=" ")
+        print(f"{statistics.median(ratios):.1f} times as long as one alone", end=" ")
+        print(f"(from {min(ratios):.1f} to {max(ratios):.1f})", flush=True)
 
 
 def run(number: int) -> str:
@@ -105,9 +103,8 @@ def run_lessons(count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MNIST_EXPERIMENTS_DIR"] = folder
         with concurrent.futures.ProcessPoolExecutor(count) as pool:
-            for line in concurrent.futures.as_completed(
-                pool.submit(run, one) for one in range(count)
-            ):
+            started = [pool.submit(run, one) for one in range(count)]
+            for line in concurrent.futures.as_completed(started):
                 print(line.result(), flush=True)
                 status |= "FAILED" in line.result()
     return status

@@ -34,9 +34,7 @@ def load_pen_digits(path: Path) -> list[tuple[int, str, list[Stroke]]]:
 def main(path: Path) -> None:
     model = trained_cnn()
     digits = load_pen_digits(path)
-    pairs = Counter(
-        (label, predict(model, strokes).argmax().item()) for label, _, strokes in digits
-    )
+    pairs = Counter((label, predict(model, pens).argmax().item()) for label, _, pens in digits)
     right = sum(times for (label, said), times in pairs.items() if label == said)
     writers = len({writer for _, writer, _ in digits})
     print(f"{len(digits)} digits of {writers} writers: {right / len(digits):.2%} read")
