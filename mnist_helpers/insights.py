@@ -50,10 +50,9 @@ def confusion_matrix(labels: _Labels, predictions: _Labels, classes: int = 10) -
 
 def most_confused(matrix: _Matrix, count: int = 5) -> list[tuple[int, int, int]]:
     """Return mistakes, the commonest first: label, prediction, how many times."""
-    mistakes = matrix.clone().fill_diagonal_(0)
-    places = mistakes.flatten().argsort(descending=True, stable=True)[:count].tolist()
-    found = [(*divmod(place, len(matrix)), mistakes.flatten()[place].item()) for place in places]
-    return [mistake for mistake in found if mistake[2]]
+    mistakes = matrix.clone().fill_diagonal_(0).flatten().sort(descending=True, stable=True)
+    found = zip(*(part[:count].tolist() for part in mistakes), strict=True)
+    return [(*divmod(place, len(matrix)), times) for times, place in found if times]
 
 
 def confident_mistakes(
