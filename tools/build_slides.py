@@ -150,16 +150,12 @@ def hold_predicted_outputs_back(notebook: NotebookNode) -> None:
                 cell.metadata.slideshow.slide_type = "-"
 
 
-def clear_exercises(notebook: NotebookNode) -> None:
-    """Remove what an exercise's cell prints: that it waits for an answer, and how to ask a hint."""
+def shorten_outputs(notebook: NotebookNode) -> None:
+    """Remove what an exercise's cell prints, that it waits for an answer, and leave of each
+    traceback what a learner reads: the learner's own line, and the last one."""
     for cell in notebook.cells:
         if "exercise" in cell.metadata.get("tags", []):
             cell.outputs = []
-
-
-def shorten_tracebacks(notebook: NotebookNode) -> None:
-    """Leave of each traceback what a learner reads: the learner's own line, and the last one."""
-    for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 # As IPython writes it: from the learner's own frame to the one that failed.
@@ -183,8 +179,7 @@ def deck(path: Path, folder: Path) -> str:
     notebook.metadata.title = heading(notebook.cells[0])
     name_sections(notebook)
     hold_predicted_outputs_back(notebook)
-    clear_exercises(notebook)
-    shorten_tracebacks(notebook)
+    shorten_outputs(notebook)
     where = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     html, _ = Exporter(folder.resolve()).from_notebook_node(notebook, resources=where)
     return html

@@ -18,7 +18,7 @@ from .. import insights, plots, shapes
 from ..drawing import rasterize
 from ..language import translated
 from ..plots.shown import img
-from .screen import dropdown, lines, one_at_a_time
+from .screen import _lines, dropdown, one_at_a_time
 
 
 class Pad(anywidget.AnyWidget):
@@ -51,7 +51,7 @@ def drawing_pad(model: nn.Module) -> VBox:
         count = f"{len(strokes)} {'stroke' if len(strokes) == 1 else 'strokes'}"
         answer = f"the network says {digits[0]} ({sure:.0%}), then {digits[1]} ({second:.0%})"
         text = translated(f"{count}: {answer}" if strokes else "draw a digit")
-        says.value = lines(text)
+        says.value = _lines(text)
         picture.value = _pixels(image[0], text, width=7 * 28)
         bars.value = _bars(probabilities if strokes else None, pad.size)
         maps.value = "" if layer.value == "none" else _feature_maps(model, layer.value, image)
@@ -100,4 +100,4 @@ def _feature_maps(model: nn.Module, block: str, image: Float[Tensor, "1 28 28"])
     text = translated(text)
     maps = F.interpolate(maps[:16, None], scale_factor=84 // maps.shape[-1])
     grid = make_grid(maps, padding=4, pad_value=0.5, normalize=True, scale_each=True)
-    return f"{lines(text)}{_pixels(grid[0], text, grid.shape[-1])}"
+    return f"{_lines(text)}{_pixels(grid[0], text, grid.shape[-1])}"

@@ -48,10 +48,10 @@ class Screen:
         plt.close(picture)
         width = round(picture.get_figwidth() * picture.dpi)
         self.picture.value = img(buffer.getvalue(), text, width)
-        self.text.value = lines(text)
+        self.text.value = _lines(text)
 
 
-def lines(text: str) -> str:
+def _lines(text: str) -> str:
     style = "font-size: 1.1em; line-height: 1.4; white-space: pre-wrap; word-break: normal"
     return f'<pre style="{style}">{html.escape(text)}</pre>'
 
