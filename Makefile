@@ -17,8 +17,6 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 INSTALLED := .venv/installed
 TESTS := .venv/tests-installed
 HUB := .venv/hub-installed
-# A container's user is often root, which Jupyter refuses unless told.
-LAB_FLAGS := --LabApp.default_url=/lab/tree/00_start_here.ipynb $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # How long torch's threads spin while they wait, set before torch loads: mnist_helpers/__init__.py says why.
 export GOMP_SPINCOUNT ?= 3000
@@ -30,11 +28,8 @@ endif
 
 .PHONY: lab test notebooks slides bundle hub lint
 
-# First among the places of kernels, so that a "python3" of another environment is not taken for this one's.
-lab: export JUPYTER_PATH := $(CURDIR)/.venv/share/jupyter$(if $(JUPYTER_PATH),$(if $(filter Windows_NT,$(OS)),;,:)$(JUPYTER_PATH))
 lab: $(INSTALLED)
-	@$(BIN)/python tools/copy_lessons.py
-	$(BIN)/python -m jupyterlab --notebook-dir=my_lessons --port=$(PORT) $(LAB_FLAGS) $(ARGS)
+	$(BIN)/python open_lessons.py --port=$(PORT) $(ARGS)
 
 test: $(TESTS)
 	@$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist loadscope --no-loadscope-reorder $(ARGS)

@@ -61,8 +61,9 @@ def random_affine(
 ) -> Float[Tensor, "N 1 H W"]:
     """Return the images, each changed in its own random way; what comes in from outside is black.
 
-    Each is rotated by up to `degrees`, each axis stretched by 1 / (1 + `scale`) to 1 / (1 -
-    `scale`) and moved by up to `shift` pixels, and slanted by up to `shear` for a pixel of height.
+    Each is turned by up to `degrees`, and along each axis stretched 1 / (1 + `scale`) to 1 / (1 -
+    `scale`) times and moved by up to `shift` pixels. With `shear` each row moves sideways as well,
+    by up to so many pixels for a pixel of its distance from the middle. `generator` draws.
     """
     count, _, height, width = images.shape
     draws = 2 * torch.rand(5, count, generator=generator).to(images.device) - 1  # in [-1, 1]

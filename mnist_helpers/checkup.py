@@ -37,8 +37,8 @@ def report() -> int:
 def _find_packages() -> str:
     from packaging.requirements import Requirement
 
-    needed = [Requirement(line) for line in metadata.requires("mnist-helpers")]
-    needed = [one for one in needed if not one.marker]  # the others are for tests and slides
+    named = map(Requirement, metadata.requires("mnist-helpers"))
+    needed = [one for one in named if not one.marker]  # the others are for tests and slides
     wrong = []
     for one in needed:
         try:

@@ -12,11 +12,14 @@ import json
 import logging
 import os
 from pathlib import Path
+import re
 import shutil
+import tempfile
 import zlib
 
 from filelock import FileLock, Timeout
 import platformdirs
+import psutil
 from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.transforms import ToTensor
@@ -38,11 +41,12 @@ class DataError(RuntimeError):
 
 
 def data_root(verify: bool = False) -> Path:
-    """Return a folder that torchvision's ``MNIST(root=...)`` can read: ``$MNIST_DATA_DIR`` where
-    that is set, else ``mnist_helpers`` in the user's cache folder. It takes 55 MB.
+    """Return a folder, of 55 MB, that torchvision's ``MNIST(root=...)`` can read:
+    ``$MNIST_DATA_DIR`` where that is set, else ``mnist_helpers`` in the user's cache folder.
 
-    The first call, and one with `verify`, unpacks files that are missing or whose SHA-256 differs;
-    others look only at sizes and times. Raises a DataError where it cannot be prepared.
+    What is missing or damaged there is unpacked. The first call, and one with `verify`, looks at
+    each file's SHA-256, others only at sizes and times. A DataError says that the folder is not
+    known or cannot be written, or that an archive of this package is damaged, and what to do.
     """
     root = _root_folder()
     raw = root / "MNIST" / "raw"
@@ -54,8 +58,8 @@ def data_root(verify: bool = False) -> Path:
             if verify or not _is_recorded(raw):
                 for name in _not_whole(raw):
                     if (raw / name).exists():
-                        line = f"{name} in {raw} is damaged, and is made again."
-                        logging.getLogger(__name__).warning(line)
+                        said = "%s in %s is damaged, and is made again."
+                        logging.getLogger(__name__).warning(said, name, raw)
                     write_whole(raw / name, _unpack(name))
                 write_whole(raw / _RECORD, json.dumps(_signatures(raw)).encode())
     except OSError as error:
@@ -78,19 +82,24 @@ def make_loaders(batch_size: int = 64, shuffle: bool = False) -> tuple[DataLoade
     return DataLoader(train_set, batch_size, shuffle), DataLoader(test_set, batch_size)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that whoever looks at `path` sees the old one or the new one, whole."""
-    beside = path.with_name(f".{path.name}.part")
-    beside.unlink(missing_ok=True)  # what a process left that was killed while it wrote
+def write_whole(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Write a file so that whoever looks at `path`, or writes it too, meets the old one or the new
+    one, whole. `mode` is for a shared folder's sake: all may read."""
+    for name in os.listdir(path.parent):
+        # What a process left that was killed while it wrote: its number is in the name.
+        left = re.fullmatch(rf"\.{re.escape(path.name)}\.(\d+)\.\w+\.part", name)
+        if left and not psutil.pid_exists(int(left[1])):
+            path.with_name(name).unlink(missing_ok=True)
+    handle, beside = tempfile.mkstemp(".part", f".{path.name}.{os.getpid()}.", path.parent)
     try:
-        with beside.open("xb") as stream:
+        with open(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())  # or, without power, the move may be made and not the content
-        beside.chmod(0o644)  # the folder may be shared
+            os.fsync(handle)  # or, without power, the move may be made and not the content
+        os.chmod(beside, mode)
         os.replace(beside, path)
     finally:
-        beside.unlink(missing_ok=True)
+        Path(beside).unlink(missing_ok=True)
 
 
 def _root_folder() -> Path:

@@ -36,7 +36,8 @@ class _ReliabilityBin(NamedTuple):
 
 
 def confusion_matrix(labels: _Labels, predictions: _Labels, classes: int = 10) -> _Matrix:
-    """Count how often each label (row) is read as each class (column)."""
+    """Count how often each label (row) is read as each class (column). A ValueError names what is
+    no class."""
     for name, values in (("labels", labels), ("predictions", predictions)):
         if ((values < 0) | (values >= classes)).any():
             raise ValueError(
@@ -49,16 +50,15 @@ def confusion_matrix(labels: _Labels, predictions: _Labels, classes: int = 10) -
 
 def most_confused(matrix: _Matrix, count: int = 5) -> list[tuple[int, int, int]]:
     """Return mistakes, the commonest first: label, prediction, how many times."""
-    mistakes = matrix.clone().fill_diagonal_(0)
-    places = mistakes.flatten().argsort(descending=True, stable=True)[:count].tolist()
-    found = [(*divmod(place, len(matrix)), mistakes.flatten()[place].item()) for place in places]
-    return [mistake for mistake in found if mistake[2]]
+    mistakes = matrix.clone().fill_diagonal_(0).flatten().sort(descending=True, stable=True)
+    found = zip(*(part[:count].tolist() for part in mistakes), strict=True)
+    return [(*divmod(place, len(matrix)), times) for times, place in found if times]
 
 
 def confident_mistakes(
     probabilities: _Rows, labels: _Labels, count: int
 ) -> Int64[Tensor, " mistakes"]:
-    """Return the indices of mistakes, the surest first."""
+    """Return the indices of mistakes, the surest first. Logits are a ValueError."""
     _require_probabilities(probabilities)
     confidence, predictions = probabilities.detach().cpu().max(dim=1)
     wrong = (predictions != labels.cpu()).nonzero().flatten()
@@ -90,9 +90,8 @@ def top_patches(
     found = []
     for index in activations.argsort(descending=True, stable=True)[:count].tolist():
         row, column = divmod(places[index].item(), maps[0].shape[-1])
-        patch = (0, 0, *images.shape[2:])  # of a feature
-        if number < len(fields):
-            patch = fields[number].patch(row, column)
+        whole = (0, 0, *images.shape[2:])  # what a feature sees
+        patch = fields[number].patch(row, column) if number < len(fields) else whole
         found.append(_ExcitingPatch(index, row, column, activations[index].item(), patch))
     return found
 
@@ -128,7 +127,8 @@ def pca(features: Float[Tensor, "N D"], components: int = 2) -> _Projection:
 
 
 def reliability(probabilities: _Rows, labels: _Labels, bins: int = 10) -> list[_ReliabilityBin]:
-    """Compare how sure a network is with how often it is right, in bins of one width.
+    """Compare how sure a network is with how often it is right, in bins of one width. Logits are a
+    ValueError.
     Source: Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks", 2017."""
     _require_probabilities(probabilities)
     confidence, predictions = probabilities.detach().cpu().max(dim=1)

@@ -6,6 +6,8 @@ import itertools
 from jaxtyping import Float
 from torch import Tensor, nn
 
+_Images, _Logits = Float[Tensor, "N 1 28 28"], Float[Tensor, "N 10"]
+
 
 class CNN(nn.Module):
     """Three blocks of 3×3 convolutions and one linear layer, 103,162 parameters: lesson 03's."""
@@ -34,7 +36,7 @@ class CNN(nn.Module):
         )
         self.output = nn.Sequential(nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
 
-    def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
+    def forward(self, images: _Images) -> _Logits:
         features = self.block_1(images)  # [N, 16, 14, 14]
         features = self.block_2(features)  # [N, 32, 7, 7]
         features = self.block_3(features)  # [N, 64, 7, 7]
@@ -56,7 +58,7 @@ class WideCNN(nn.Module):
         self.block_3 = nn.Sequential(nn.Conv2d(64, 64, kernel_size=5, padding=2), nn.ReLU())
         self.output = nn.Sequential(nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
 
-    def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
+    def forward(self, images: _Images) -> _Logits:
         features = self.block_2(self.block_1(images))  # [N, 64, 7, 7]
         return self.output(self.block_3(features))
 
@@ -72,7 +74,7 @@ class MLP(nn.Module):
             layers += [nn.Linear(in_features, out_features), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], 10))
 
-    def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
+    def forward(self, images: _Images) -> _Logits:
         return self.layers(images)
 
 
@@ -91,7 +93,7 @@ class BatchNormCNN(nn.Module):
         )
         self.output = nn.Sequential(nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
 
-    def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
+    def forward(self, images: _Images) -> _Logits:
         return self.output(self.blocks(images))  # [N, 64, 7, 7], then [N, 10]
 
 
@@ -119,7 +121,7 @@ class SmallCNN(nn.Module):
             nn.Linear(256, 10),
         )
 
-    def forward(self, images: Float[Tensor, "N 1 28 28"]) -> Float[Tensor, "N 10"]:
+    def forward(self, images: _Images) -> _Logits:
         return self.layers(images)
 
 

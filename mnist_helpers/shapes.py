@@ -7,6 +7,7 @@ from jaxtyping import Float
 import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 _PIXELWISE = (
     *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh),
@@ -135,21 +136,17 @@ def layer_shapes(model: nn.Module, input_size: Sequence[int]) -> list[_LayerShap
     for name, module, output in layer_outputs(model, _blank(model, input_size)):
         fresh = set(module.parameters()) - counted
         counted |= fresh
-        rows.append(
-            _LayerShape(_title(name, module), tuple(output.shape[1:]), sum(map(torch.numel, fresh)))
-        )
+        parameters = sum(map(torch.numel, fresh))
+        rows.append(_LayerShape(_title(name, module), tuple(output.shape[1:]), parameters))
     return rows
 
 
 def multiply_adds(model: nn.Module, input_size: Sequence[int]) -> int:
     """Return how many multiplications, each with an addition, a model's convolutions and linear
     layers need for one input."""
-    # Each number is the sum of as many products as a filter has weights.
-    return sum(
-        output.numel() * module.weight[0].numel()
-        for _, module, output in layer_outputs(model, _blank(model, input_size))
-        if isinstance(module, (nn.Conv2d, nn.Linear))
-    )
+    with FlopCounterMode(display=False) as counter:
+        layer_outputs(model, _blank(model, input_size))
+    return counter.get_total_flops() // 2  # it counts both
 
 
 def receptive_field(layers: nn.Module | Iterable[nn.Module]) -> list[_ReceptiveField]:
@@ -196,7 +193,8 @@ def network_views(model: nn.Module, image: Float[Tensor, "1 H W"]) -> list[_Laye
 
 
 def unit_step(views: Sequence[_LayerView], number: int, unit: tuple[int, int, int]) -> _UnitStep:
-    """Return how a unit of a convolution, a pooling or a linear layer comes about."""
+    """Return how a unit of a convolution, a pooling or a linear layer comes about. A ValueError
+    names a layer whose window is not square."""
     _, layer, inputs, output, field = views[number]
     channel, row, column = unit
     size, padding, stride = inputs.shape[1:], 0, 1  # a linear layer's window is all there is

@@ -19,6 +19,8 @@ import pytest
 from run_notebooks import ROOT, lessons
 import yaml
 
+import open_lessons
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 READMES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "README.zh-CN.md")}
 
@@ -82,9 +84,10 @@ def test_a_readme_names_only_what_is_there_and_every_lesson(name):
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_make_passes_the_port_and_the_arguments_on():
-    lab = dry_run("lab", "PORT=8899", "ARGS=--no-browser").splitlines()[-1]
-    assert "--port=8899" in lab
-    assert "--no-browser" in lab
+    made = dry_run("lab", "PORT=8899", "ARGS=--no-browser").splitlines()[-1].split()
+    assert made[1:] == ["open_lessons.py", "--port=8899", "--no-browser"]
+    lab = " ".join(open_lessons.command(*made[2:]))
+    assert lab.endswith(" --port=8899 --no-browser")
     assert ("--allow-root" in lab) == (hasattr(os, "geteuid") and os.geteuid() == 0)
     assert "--ip" not in lab, "Jupyter's own default, the loopback, is the safe one"
     test = dry_run("test", "ARGS=tests/test_shapes.py").splitlines()[-1]

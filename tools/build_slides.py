@@ -7,7 +7,6 @@ neighbouring deck. How it looks is in ``slides_template``.
 """
 
 from collections.abc import Iterable
-from importlib import resources
 import os
 from pathlib import Path
 import re
@@ -23,6 +22,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 import nbformat
 from nbformat import NotebookNode
 from run_notebooks import ROOT, START_PAGE, lessons, strip
+import sphinx_revealjs
 from traitlets.config import Config
 
 FOLDER = ROOT / "slides"
@@ -44,13 +44,8 @@ class Renderer(IPythonRenderer):
     """Turn the text of a lesson that lies in `path` into HTML for a deck that lies in `folder`."""
 
     def __init__(self, path: Path, folder: Path, attachments: dict[str, dict[str, str]]) -> None:
-        super().__init__(
-            escape=False,
-            embed_images=True,
-            exclude_anchor_links=True,
-            path=str(path),
-            attachments=attachments,
-        )
+        options = {"embed_images": True, "exclude_anchor_links": True, "attachments": attachments}
+        super().__init__(escape=False, path=str(path), **options)
         self.folder = folder
 
     def link(self, text: str, url: str, title: str | None = None) -> str:
@@ -84,9 +79,8 @@ class Exporter(SlidesExporter):
             "exclude_input_prompt": True,
             "exclude_output_prompt": True,
         }
-        super().__init__(
-            config=Config({"Exporter": settings, "CSSHTMLHeaderPreprocessor": {"style": "default"}})
-        )
+        settings = {"Exporter": settings, "CSSHTMLHeaderPreprocessor": {"style": "default"}}
+        super().__init__(config=Config(settings))
         self.folder = folder
 
     @pass_context
@@ -156,26 +150,17 @@ def hold_predicted_outputs_back(notebook: NotebookNode) -> None:
                 cell.metadata.slideshow.slide_type = "-"
 
 
-def clear_exercises(notebook: NotebookNode) -> None:
-    """Remove what an exercise's cell prints: that it waits for an answer, and how to ask a hint."""
+def shorten_outputs(notebook: NotebookNode) -> None:
+    """Remove what an exercise's cell prints, that it waits for an answer, and leave of each
+    traceback what a learner reads: the learner's own line, and the last one."""
     for cell in notebook.cells:
         if "exercise" in cell.metadata.get("tags", []):
             cell.outputs = []
-
-
-def shorten_tracebacks(notebook: NotebookNode) -> None:
-    """Leave of each traceback what a learner reads: the learner's own line, and the last one."""
-    for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
-                output.traceback = shortened(output.traceback)
-
-
-def shortened(traceback: list[str]) -> list[str]:
-    """Return the first frame and the last line of a traceback as IPython writes it: a rule, a line
-    with the error's name, the frames from the learner's own to the one that failed, the error."""
-    _rule, _name, *frames, last = traceback
-    return [*frames[:1], *([OMITTED] if len(frames) > 1 else []), last]
+                # As IPython writes it: from the learner's own frame to the one that failed.
+                _rule, _name, *frames, last = output.traceback
+                output.traceback = [*frames[:1], *[OMITTED][: len(frames) - 1], last]
 
 
 def read(path: Path) -> NotebookNode:
@@ -194,31 +179,22 @@ def deck(path: Path, folder: Path) -> str:
     notebook.metadata.title = heading(notebook.cells[0])
     name_sections(notebook)
     hold_predicted_outputs_back(notebook)
-    clear_exercises(notebook)
-    shorten_tracebacks(notebook)
+    shorten_outputs(notebook)
     where = {"metadata": {"name": path.stem, "path": str(path.resolve().parent)}}
     html, _ = Exporter(folder.resolve()).from_notebook_node(notebook, resources=where)
     return html
 
 
 def copy_reveal(folder: Path) -> None:
-    """Copy reveal.js from the package that carries it, or end with a message if that is missing."""
-    try:
-        source = resources.files("sphinx_revealjs") / "_static" / "revealjs"
-    except ModuleNotFoundError:
-        raise SystemExit(
-            "The slides are shown by reveal.js, which sphinx-revealjs carries, and that "
-            "is not installed. `make slides` installs it; without make: python -m pip install "
-            "-r requirements-test.lock"
-        ) from None
-    with resources.as_file(source) as files:
-        for name in REVEAL_FILES:
-            target = folder / REVEAL / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if (files / name).is_dir():
-                shutil.copytree(files / name, target, dirs_exist_ok=True)
-            else:
-                shutil.copyfile(files / name, target)
+    """Copy reveal.js from the package that carries it."""
+    files = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
+    for name in REVEAL_FILES:
+        target = folder / REVEAL / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (files / name).is_dir():
+            shutil.copytree(files / name, target, dirs_exist_ok=True)
+        else:
+            shutil.copyfile(files / name, target)
 
 
 def main(paths: Iterable[Path], folder: Path = FOLDER) -> None:

@@ -52,11 +52,10 @@ class Hub:
 
     def __init__(self, folder: Path, **variables: str):
         self.folder, self.log = folder, folder / "log"
-        with contextlib.ExitStack() as stack:
-            sockets = [stack.enter_context(socket.socket()) for _ in range(3)]
-            for one in sockets:
-                one.bind(("127.0.0.1", 0))
-            self.ports = [one.getsockname()[1] for one in sockets]
+        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        self.ports = [one.getsockname()[1] for one in sockets]
+        for one in sockets:
+            one.close()
         self.address = f"http://127.0.0.1:{self.ports[0]}"
         chosen = {"FOLDER": str(folder), "PORT": str(self.ports[0]), "PASSWORD": PASSWORD}
         self.variables = {f"HUB_{name}": text for name, text in (chosen | variables).items()}

@@ -22,10 +22,10 @@ def seconds_of_training(batches: list, live: bool) -> float:
     return time.perf_counter() - start
 
 
-def main(rounds: int = 8, count: int = 600) -> None:
-    batches = list(itertools.islice(make_loaders()[0], count))
+def main() -> None:
+    batches = list(itertools.islice(make_loaders()[0], 600))
     ratios = []
-    for number in range(rounds):
+    for number in range(8):
         # Who is first changes: a computer that becomes slower meanwhile then favours neither.
         order = (True, False) if number % 2 else (False, True)
         seconds = {live: seconds_of_training(batches, live) for live in order}

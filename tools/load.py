@@ -13,10 +13,9 @@ import sys
 import tempfile
 import time
 
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 import nbformat
-from run_notebooks import ROOT, KernelOfThisPython, lessons
+from run_notebooks import execute, lessons, read
 
 # Whether the package comes before torch, as in the lessons, decides how torch's threads wait.
 TRAINING = """
@@ -78,27 +77,19 @@ def compare_trainings() -> None:
             seconds_of_training(processes, steps, first) / seconds_of_training(1, steps, first)
             for _ in range(times)
         ]
-        print(
-            f"{processes} trainings, {first} imported first: {statistics.median(ratios):.1f} times "
-            f"as long as one alone (from {min(ratios):.1f} to {max(ratios):.1f})",
-            flush=True,
-        )
+        print(f"{processes} trainings, {first} imported first:", end=" ")
+        print(f"{statistics.median(ratios):.1f} times as long as one alone", end=" ")
+        print(f"(from {min(ratios):.1f} to {max(ratios):.1f})", flush=True)
 
 
 def run(number: int) -> str:
     """Run a lesson, and return a line that says how it ended."""
     path = lessons()[number % len(lessons())]
-    notebook = nbformat.read(path, as_version=4)
+    notebook = read(path)
     notebook.cells.append(nbformat.v4.new_code_cell(PEAK))
     start = time.perf_counter()
     try:
-        NotebookClient(
-            notebook,
-            kernel_manager_class=KernelOfThisPython,
-            timeout=None,
-            kernel_name="python3",
-            resources={"metadata": {"path": str(ROOT / "notebooks")}},
-        ).execute()
+        execute(notebook, path.parent)
     except CellExecutionError as error:
         return f"{path.name[:2]}  FAILED: {error.ename}: {error.evalue}"
     minutes = (time.perf_counter() - start) / 60
@@ -112,9 +103,8 @@ def run_lessons(count: int) -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["MNIST_EXPERIMENTS_DIR"] = folder
         with concurrent.futures.ProcessPoolExecutor(count) as pool:
-            for line in concurrent.futures.as_completed(
-                pool.submit(run, one) for one in range(count)
-            ):
+            started = [pool.submit(run, one) for one in range(count)]
+            for line in concurrent.futures.as_completed(started):
                 print(line.result(), flush=True)
                 status |= "FAILED" in line.result()
     return status

@@ -6,12 +6,11 @@ or another system, is added where this runs there, into the same folder.
 """
 
 from pathlib import Path
-import re
 import shutil
 import subprocess
 import sys
 
-from set_up import ROOT, this_python
+from set_up import ROOT, cpu_builds, this_python
 
 PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
 BUILD = ["hatchling", "editables"]  # what pip makes the editable installation of the package with
@@ -19,8 +18,7 @@ NOT_IN_IT = {".venv", "__pycache__", "my_lessons", "slides", "wheels"}
 
 
 def main(folder: Path) -> None:
-    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    cpu = [f"{name}+cpu" for name in re.findall(r"^torch(?:vision)?==[\d.]+", lock, re.M)]
+    cpu = cpu_builds()
     look = ["install", "--dry-run", "--no-deps", "--ignore-installed", "--quiet", *cpu]
     if subprocess.run([*PIP, *look], capture_output=True).returncode:
         cpu = []

@@ -11,7 +11,6 @@ import io
 import os
 from pathlib import Path
 import re
-import shutil
 import sys
 import tempfile
 
@@ -49,8 +48,8 @@ class KernelOfThisPython(AsyncKernelManager):
 
 
 def execute(notebook: NotebookNode, folder: Path) -> None:
-    """Run all cells in `folder`, and keep their outputs in `notebook`. A cell that fails without
-    the tag ``raises-exception`` ends the run with its traceback."""
+    """Run all cells in `folder`, and keep their outputs in `notebook`, each stream in one piece. A
+    cell that fails without the tag ``raises-exception`` ends the run with its traceback."""
     NotebookClient(
         notebook,
         kernel_manager_class=KernelOfThisPython,
@@ -58,42 +57,22 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         kernel_name="python3",
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
     ).execute()
 
 
 def strip(notebook: NotebookNode) -> None:
     """Remove from the notebook what changes from run to run without meaning anything."""
-    notebook.metadata = {
-        "kernelspec": {
-            "display_name": "Python 3 (ipykernel)",
-            "language": "python",
-            "name": "python3",
-        },
-        "language_info": {"name": "python"},
-    }
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = _merged(out for out in cell.outputs if WIDGET not in out.get("data", {}))
+            cell.outputs = [out for out in cell.outputs if WIDGET not in out.get("data", {})]
             for output in cell.outputs:
                 if output.output_type == "error":
                     output.traceback = [without_folders(line) for line in output.traceback]
-
-
-def _merged(outputs: Iterable[NotebookNode]) -> list[NotebookNode]:
-    """Join neighbouring pieces of one stream: where the kernel happened to cut it means nothing."""
-    merged: list[NotebookNode] = []
-    for output in outputs:
-        if (
-            merged
-            and output.output_type == "stream"
-            and output.get("name") == merged[-1].get("name")
-        ):
-            merged[-1].text += output.text
-        else:
-            merged.append(output)
-    return merged
 
 
 def without_folders(text: str) -> str:
@@ -116,20 +95,11 @@ def read(path: Path) -> NotebookNode:
 
 
 def save(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: under another name first, and then moved into its place."""
+    """Write a file whole or not at all. One that is there keeps its mode."""
+    from mnist_helpers.data import write_whole  # it imports torch, which not every tool needs
+
     path = path.resolve()
-    # Always the same name: what a run that was killed leaves behind is written over by the next.
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if path.exists():
-            shutil.copymode(path, beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_whole(path, content, path.stat().st_mode if path.exists() else 0o644)
 
 
 def thumbnail(picture: str) -> bytes:

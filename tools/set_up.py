@@ -69,8 +69,7 @@ def main() -> None:
     # With copies a second time, over links that `python -m venv` has made, it would fail.
     venv.create(HOME, with_pip=True, symlinks=sys.platform != "win32")
     if asked.torch == "cpu":
-        lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-        builds = [f"{name}+cpu" for name in re.findall(r"^torch(?:vision)?==[\d.]+", lock, re.M)]
+        builds = cpu_builds()
         install(*builds, otherwise=NO_CPU_BUILD.format(" and ".join(builds)))
     install("-r", "requirements.lock")
     install("--no-deps", "-e", ".")
@@ -79,6 +78,12 @@ def main() -> None:
     run("jupyterlab.labextensions", "disable", "--level=sys_prefix", extension)
     print("Ready. What is there:\n", flush=True)
     subprocess.run([PYTHON, "-m", "mnist_helpers"], cwd=ROOT, check=True)
+
+
+def cpu_builds() -> list[str]:
+    """Name PyTorch's builds without CUDA, of the lock's versions."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    return [f"{name}+cpu" for name in re.findall(r"^torch(?:vision)?==[\d.]+", lock, re.M)]
 
 
 def this_python() -> str:

@@ -53,16 +53,19 @@ class Recipe:
         return options.get("average", model)
 
 
-class _NormalisedCNN(CNN):
+class _Normalised:
     """Pixels get mean 0 and standard deviation 1 over MNIST's training set first (lesson 01)."""
 
     def forward(self, images: Tensor) -> Tensor:
         return super().forward((images - 0.1307) / 0.3081)
 
 
-class _NormalisedBatchNormCNN(BatchNormCNN):
-    def forward(self, images: Tensor) -> Tensor:
-        return super().forward((images - 0.1307) / 0.3081)
+class _NormalisedCNN(_Normalised, CNN):
+    pass
+
+
+class _NormalisedBatchNormCNN(_Normalised, BatchNormCNN):
+    pass
 
 
 _PLAIN = {"betas": (0.9, 0.999), "label_smoothing": 0}

@@ -14,6 +14,8 @@ from torchvision.transforms.functional import to_tensor
 
 from .strokes import BOX, _centered
 
+_Source = str | Path | bytes | memoryview
+_Grey, _Marked = Float32[np.ndarray, "H W"], Bool[np.ndarray, "H W"]
 _SIDE = 800  # pixels of the longer side, while the ink is looked for
 _NO_INK = "No ink was found. Write one digit with a dark pen, and leave paper on all its sides."
 
@@ -28,9 +30,9 @@ class _Photo(NamedTuple):
     image: Float32[Tensor, "1 28 28"]  # fitted and centred, as by `rasterize`
 
 
-def read_photo(source: str | Path | bytes | memoryview) -> _Photo:
+def read_photo(source: _Source) -> _Photo:
     """Find the digit in a photograph, a PNG or JPEG: the largest ink that does not touch the edge,
-    with the small pieces near it. ValueError says that there is none or several, or that the
+    with the small pieces near it. A ValueError says that there is none or several, or that the
     picture is damaged or too large."""
     grey = np.asarray(_grey(source), dtype=np.float32) / 255
     even = _evened(grey)
@@ -44,7 +46,7 @@ def read_photo(source: str | Path | bytes | memoryview) -> _Photo:
     return _Photo(*steps, _fitted(digit))
 
 
-def _grey(source: str | Path | bytes | memoryview) -> Image.Image:
+def _grey(source: _Source) -> Image.Image:
     """Return a picture upright, its longer side `_SIDE`; what is transparent is white."""
     content = Path(source).read_bytes() if isinstance(source, str | Path) else source
     try:
@@ -61,7 +63,7 @@ def _grey(source: str | Path | bytes | memoryview) -> Image.Image:
     return Image.alpha_composite(Image.new("RGBA", small.size, "white"), small).convert("L")
 
 
-def _evened(grey: Float32[np.ndarray, "H W"]) -> Float32[np.ndarray, "H W"]:
+def _evened(grey: _Grey) -> _Grey:
     """Return the picture, dark on light, divided by the paper's own brightness."""
     smooth = ndimage.gaussian_filter(grey, 1.5) + 0.02  # a share of nothing has no meaning
     # Ink is the smaller part, and so furthest from its neighbourhood.
@@ -74,7 +76,7 @@ def _evened(grey: Float32[np.ndarray, "H W"]) -> Float32[np.ndarray, "H W"]:
     return np.minimum(even / np.median(even), 1)
 
 
-def _digit(ink: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+def _digit(ink: _Marked) -> _Marked:
     for width in range(1, 16):
         # Lines from edge to edge are thinner than the pen: away with all that is so thin.
         labels, _ = ndimage.label(ndimage.grey_opening(ink, (width, width)), np.ones((3, 3)))
@@ -95,7 +97,7 @@ def _digit(ink: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
     return near[labels]
 
 
-def _fitted(digit: Bool[np.ndarray, "H W"]) -> Float32[Tensor, "1 28 28"]:
+def _fitted(digit: _Marked) -> Float32[Tensor, "1 28 28"]:
     # Of a stroke's pixels the mean distance to its edge is a quarter of its width, widened to two.
     width = 4 * ndimage.distance_transform_edt(digit)[digit].mean()
     more = max(0, np.ptp(np.nonzero(digit), axis=1).max() / BOX - width / 2)

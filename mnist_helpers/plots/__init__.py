@@ -3,7 +3,6 @@
 # ruff: noqa: F403
 from .answers import *
 from .curves import *
-from .graphs import *
 from .layers import *
 from .pictures import *
 from .style import BLUE  # noqa: F401

@@ -32,7 +32,8 @@ def _require_probabilities(probabilities: Float[Tensor, "*rows classes"]) -> Non
 def plot_predictions(
     images: Images, labels: _Labels, probabilities: _Rows, titles: Sequence[str] | None = None
 ) -> Figure:
-    """Draw digits beside their probabilities, the label's in blue, a more probable one orange."""
+    """Draw digits beside their probabilities, the label's in blue, a more probable one orange.
+    Logits in their place are a ValueError."""
     _require_probabilities(probabilities)
     rows = math.ceil(len(images) / 3)
     width, height = 73, 13 * rows + 1
@@ -73,12 +74,14 @@ def _judged(
 
 
 def plot_probabilities(images: Images, probabilities: _Rows, titles: Sequence[str]) -> Figure:
+    """Draw digits without labels as `plot_predictions` does. Logits are a ValueError."""
     return plot_predictions(images, probabilities.argmax(dim=1), probabilities, titles)
 
 
 @_styled
 def plot_watched(images: Images, labels: _Labels, probabilities: _Rows) -> Figure:
-    """Draw digits in a row, each above its bars as in `plot_predictions`, and quickly."""
+    """Draw digits in a row, each above its bars as in `plot_predictions`, and quickly. Logits are a
+    ValueError."""
     _require_probabilities(probabilities)
     count = len(images)
     alt = _read(labels, probabilities)
@@ -100,7 +103,7 @@ def plot_beliefs(
     images: Images, labels: _Labels, probabilities: Float[Tensor, "epochs N 10"]
 ) -> Figure:
     """Draw each digit beside its probabilities, dark for 1: a row for each class, a column for each
-    epoch."""
+    epoch. Logits are a ValueError."""
     _require_probabilities(probabilities)
     rows, epochs = math.ceil(len(images) / 3), len(probabilities)
     alt = f"Fields of probabilities, epoch by epoch. Last, {_read(labels, probabilities[-1])}"
@@ -121,7 +124,7 @@ def plot_beliefs(
 
 @_styled
 def plot_shifted_digit(image: Image, probabilities: Mapping[str, Float[Tensor, "10"]]) -> Figure:
-    """Draw a digit in [0, 1] beside each network's ten probabilities."""
+    """Draw a digit in [0, 1] beside each network's ten probabilities; logits are a ValueError."""
     _require_probabilities(torch.stack([*probabilities.values()]))
     count = len(probabilities)
     width, ratios = 4.4 + 3 * count, [1.5] + [1] * count
@@ -160,8 +163,8 @@ def plot_confusion(matrix: Int[Tensor, "classes classes"]) -> Figure:
                 look = {"color": GREY, "fontsize": 12}
             ax.text(answer, label, f"{times:,}", ha="center", va="center", **look)
     ax.axis("on")
-    ax.set(xticks=range(len(matrix)), xlabel="the network says")
-    ax.set(yticks=range(len(matrix)), ylabel="label")
+    digits = range(len(matrix))
+    ax.set(xticks=digits, yticks=digits, xlabel="the network says", ylabel="label")
     return figure
 
 

@@ -18,9 +18,9 @@ _LINES = ("-", "--", "-.", (0, (1, 1)), (0, (5, 1, 1, 1, 1, 1)))
 
 @_styled
 def _curves(
-    alt: str, curves: _Curves, height: float, x: Sequence = (), level: tuple = (), **axes
+    alt: str, curves: _Curves, height: float, x: Sequence = (), level: tuple = (), **labels
 ) -> Figure:
-    """Draw curves over `x`, with markers, or over the steps' numbers; `axes` as in ``ax.set``."""
+    """Draw curves from 0 up, over `x`, with markers, or over the steps' numbers."""
     figure, [ax] = _figure(alt, figsize=(10, height))
     looks = zip(itertools.cycle(_LINES), itertools.cycle("os^DvPX"), strict=False)
     for (name, values), (line, marker) in zip(curves.items(), looks, strict=False):
@@ -28,7 +28,7 @@ def _curves(
         ax.plot(x or range(len(values)), values, **look)
     if level:
         ax.axhline(level[1], label=level[0], **_DOTTED)
-    ax.set(**axes)
+    ax.set(**{"ylim": (0, None)} | ({"xticks": x} if x else {}) | labels)
     ax.legend(**{"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if level else {})
     return figure
 
@@ -36,30 +36,29 @@ def _curves(
 def plot_losses(losses: _Curves) -> Figure:
     """Draw the losses of trainings by batch, and ln 10, that of ten equal probabilities."""
     means = {name: _running_mean(values, 10) for name, values in losses.items()}
-    axes = {"xlabel": "batch", "ylabel": "loss (mean of 10 batches)", "ylim": (0, None)}
-    alt = "The losses of trainings, batch by batch"
-    return _curves(alt, means, 5, level=("ln 10", math.log(10)), **axes)
+    alt, level = "The losses of trainings, batch by batch", ("ln 10", math.log(10))
+    return _curves(alt, means, 5, (), level, xlabel="batch", ylabel="loss (mean of 10 batches)")
 
 
 def plot_rates(rates: _Curves) -> Figure:
     """Draw learning rates over the steps of a training."""
-    axes = {"xlabel": "step", "ylabel": "learning rate", "ylim": (0, None)}
-    return _curves("Learning rates, step by step", rates, 4, **axes)
+    alt = "Learning rates, step by step"
+    return _curves(alt, rates, 4, xlabel="step", ylabel="learning rate")
 
 
 def plot_shifts(shifts: Sequence[int], accuracies: _Curves) -> Figure:
     """Draw networks' accuracies in per cent on digits moved to the right by `shifts` pixels."""
-    axes = {"xlabel": "shift to the right, pixels", "ylabel": "accuracy, %", "ylim": (0, 103)}
+    labels = {"xlabel": "shift to the right, pixels", "ylabel": "accuracy, %", "ylim": (0, 103)}
     alt = "Networks' accuracies on digits moved to the right"
-    return _curves(alt, accuracies, 5.5, shifts, ("guessing", 10), xticks=shifts, **axes)
+    return _curves(alt, accuracies, 5.5, shifts, ("guessing", 10), **labels)
 
 
 def plot_speed_up(times_as_fast: _Curves) -> Figure:
     """Draw how many times as fast 1, 2, 3 … processes are, and the level of one."""
     processes = range(1, 1 + len(next(iter(times_as_fast.values()))))
-    axes = {"xlabel": "processes", "ylabel": "times as fast", "ylim": (0, None)}
     alt = "How many times as fast several processes are"
-    return _curves(alt, times_as_fast, 5, processes, ("one process", 1), xticks=processes, **axes)
+    labels = {"xlabel": "processes", "ylabel": "times as fast"}
+    return _curves(alt, times_as_fast, 5, processes, ("one process", 1), **labels)
 
 
 @_styled

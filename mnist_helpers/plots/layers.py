@@ -16,7 +16,7 @@ from torch import Tensor
 import torch.nn.functional as F
 
 from .pictures import _Batch, _grid, _signed, _write_values
-from .style import BLUE, GREY, ORANGE, Figure, Image, Place, _figure, _frame, _show, _styled
+from .style import BLUE, GREY, ORANGE, Figure, Image, _figure, _frame, _show, _styled
 
 
 @_styled
@@ -30,7 +30,7 @@ def plot_kernels(weight: Float[Tensor, "out_channels in_channels kH kW"]) -> Fig
 
 
 @_styled
-def plot_receptive_fields(image: Image, fields: Mapping[str, Any], unit: Place) -> Figure:
+def plot_receptive_fields(image: Image, fields: Mapping[str, Any], unit: tuple[int, int]) -> Figure:
     """Draw what a unit of each layer, the one centred next to the pixel `unit`, sees. `fields` are
     rows of `shapes.receptive_field`."""
     titles = [f"{name}\n{field.size}×{field.size}" for name, field in fields.items()]

@@ -18,7 +18,6 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#888888"
 Image = Real[Tensor, "1 H W"] | Real[Tensor, "H W"]
 _AnySize = Real[Tensor, "1 _ _"] | Real[Tensor, "_ _"]
 Images = Sequence[_AnySize] | Real[Tensor, "N 1 H W"] | Real[Tensor, "N H W"]
-Place = tuple[int, int]  # row, column
 
 _styled = plt.style.context("mnist_helpers.lessons")
 

@@ -51,16 +51,13 @@ def load_checkpoint(path: str | Path, model: nn.Module, optimizer: Optimizer | N
             f"{path} holds more than tensors and numbers, and nothing of it was loaded. Never load "
             "such a file from a stranger."
         ) from None
-    there, wanted = (
-        {name: list(tensor.shape) for name, tensor in weights.items()}
-        for weights in (content["model"], model.state_dict())
-    )
-    for name in [*wanted, *there]:
-        shapes = [weights.get(name, "absent") for weights in (there, wanted)]
-        if shapes[0] != shapes[1]:
+    both = content["model"], model.state_dict()
+    for name in both[1] | both[0]:
+        there, wanted = (list(one[name].shape) if name in one else "absent" for one in both)
+        if there != wanted:
             raise ValueError(
                 f"{path} was saved from {content['network']} and does not fit this "
-                f"{type(model).__name__}: {name} is {shapes[0]} in the file and {shapes[1]} in the "
+                f"{type(model).__name__}: {name} is {there} in the file and {wanted} in the "
                 "model. Make the network that was saved, then load."
             )
     if optimizer is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import itertools
 from statistics import fmean
 from time import perf_counter
+from typing import Any
 
 import ipywidgets
 from ipywidgets import Layout, VBox
@@ -15,9 +16,7 @@ from torchvision.datasets import MNIST
 
 from .. import insights, plots, shapes
 from ..batches import random_affine
-from .graph import step_through_graph  # noqa: F401
 from .pad import drawing_pad  # noqa: F401
-from .processes import processes_that_pay  # noqa: F401
 from .screen import Screen, connected, dropdown, one_at_a_time, slider
 
 _Images, _Labels, _Beliefs = Float[Tensor, "N 1 H W"], Int[Tensor, " N"], Float[Tensor, "N 10"]
@@ -171,6 +170,56 @@ def shifted_digit(models: Mapping[str, nn.Module], images: _Images, labels: _Lab
     return connected(show, [digit, right, down])
 
 
+def step_through_graph(last: Any) -> VBox:
+    """Step through what lesson 09's value `last` was made from."""
+    order = plots.in_order(last, [])
+    made = [one for one in order if one.parents]
+    step = slider("step", 0, 2 * len(made) + 1)
+
+    def show(_):
+        back = step.value - len(made) - 1
+        data = {one: one.data for one in order if one not in made[step.value :]}
+        gradients = {last: 1.0} if back >= 0 else {}
+        text = "given" if step.value == 0 else "backwards: the gradient of the end is 1"
+        if back < 0 < step.value:
+            one = made[step.value - 1]
+            data[one] = data.pop(one)  # the newest
+            numbers = ", ".join(f"{parent.data:.4g}" for parent in one.parents)
+            text = f"forwards: {one.name} of {numbers} is {one.data:.4g}"
+        for one in made[::-1][: max(0, back)]:
+            handed = one.backward(gradients[one])
+            for parent, gradient in zip(one.parents, handed, strict=True):
+                gradients[parent] = gradients.pop(parent, 0.0) + gradient
+            parts = [f"{g:.4g} to {to.name}" for to, g in zip(one.parents, handed, strict=True)]
+            text = (
+                f"backwards: {one.name} has {gradients[one]:.4g}, and hands on {', '.join(parts)}"
+            )
+        text = f"step {step.value} of {step.max}\n{text}"
+        return plots.plot_graph(last, data, gradients), text
+
+    return connected(show, [step])
+
+
+def processes_that_pay(gradient_bytes: int) -> VBox:
+    """Choose how long a step takes, how large the network is and how quick the wire, and see how
+    many times as fast 1 to 8 processes are."""
+    step, size = slider("a step, ms", 25, 400, least=1), slider("size, × this", 1, 400, least=1)
+    wire = slider("wire, Gbit/s", 1, 100, least=1)
+
+    def show(_):
+        sent = size.value * gradient_bytes
+        milliseconds = 1000 * sent / (wire.value * 1e9 / 8)
+        costs = [step.value / n + 2 * (n - 1) / n * milliseconds for n in range(1, 9)]
+        gains = [step.value / cost for cost in costs]
+        text = (
+            f"{sent:,} bytes of gradients; two processes spend {milliseconds:,.1f} ms a step on "
+            f"them\ntwo are {gains[1]:.2f} times as fast as one, eight {gains[7]:.2f} times"
+        )
+        return plots.plot_speed_up({"processes": gains}), text
+
+    return connected(show, [step, size, wire])
+
+
 class LiveLoss:
     """A loss curve that grows during a training of so many batches: show `widget`, and give `add`
     to `fit` as ``on_batch``. Drawing takes one per cent of the time, however slow it is."""
@@ -218,9 +267,8 @@ def _described_step(step: tuple) -> str:
     terms.append("sum".rjust(wide))
     table = [f"{term:<{wide}}  = {part:z6.2f}" for term, part in zip(terms, sums, strict=True)]
     told = [f"output[{step.row}, {step.column}]:", *table, ""]
-    for name, padded, out in zip(
-        ("height:", "width: "), step.image.shape, step.output.shape, strict=True
-    ):
+    sizes = zip(("height:", "width: "), step.image.shape, step.output.shape, strict=True)
+    for name, padded, out in sizes:
         size = f"{padded - 2 * step.padding} + 2 · {step.padding} − {len(step.kernel)}"
         told.append(f"{name} ({size}) // {step.stride} + 1 = {out}")
     return "\n".join(told)

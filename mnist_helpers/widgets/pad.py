@@ -1,6 +1,5 @@
 """A pad to draw digits on, and what a network makes of them."""
 
-import html
 import io
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from .. import insights, plots, shapes
 from ..drawing import rasterize
 from ..language import translated
 from ..plots.shown import img
-from .screen import dropdown, one_at_a_time
+from .screen import _lines, dropdown, one_at_a_time
 
 
 class Pad(anywidget.AnyWidget):
@@ -29,17 +28,13 @@ class Pad(anywidget.AnyWidget):
     _esm = Path(__file__).with_name("pad.js")
     size = traitlets.Int(280).tag(sync=True)  # in pixels of the page
     strokes = traitlets.List().tag(sync=True)
-    words = traitlets.List(traitlets.Unicode()).tag(sync=True)
-
-    @traitlets.default("words")
-    def _default_words(self) -> list[str]:
-        return list(map(translated, ["a pad to draw a digit on", "draw here", "undo", "clear"]))
+    words = traitlets.List(traitlets.Unicode()).tag(sync=True)  # on the pad and on its buttons
 
 
 def drawing_pad(model: nn.Module) -> VBox:
     """Draw a digit with the mouse, a finger or a pen, and see what the network gets and says; on
     request also the feature maps of its modules ``block_1``, ``block_2`` and so on."""
-    pad = Pad()
+    pad = Pad(words=[*map(translated, ["a pad to draw a digit on", "draw here", "undo", "clear"])])
     fitted = translated("fit and centre, as in MNIST")
     fit = ipywidgets.Checkbox(True, description=fitted, indent=False, layout={"width": "auto"})
     blocks = [name for name, _ in model.named_children() if name.startswith("block_")]
@@ -56,7 +51,7 @@ def drawing_pad(model: nn.Module) -> VBox:
         count = f"{len(strokes)} {'stroke' if len(strokes) == 1 else 'strokes'}"
         answer = f"the network says {digits[0]} ({sure:.0%}), then {digits[1]} ({second:.0%})"
         text = translated(f"{count}: {answer}" if strokes else "draw a digit")
-        says.value = _line(text)
+        says.value = _lines(text)
         picture.value = _pixels(image[0], text, width=7 * 28)
         bars.value = _bars(probabilities if strokes else None, pad.size)
         maps.value = "" if layer.value == "none" else _feature_maps(model, layer.value, image)
@@ -69,10 +64,6 @@ def drawing_pad(model: nn.Module) -> VBox:
     rows = [pad, picture, bars], [fit, layer]
     above, below = (ipywidgets.Box(parts, layout=row) for parts in rows)
     return VBox([says, above, below, maps])
-
-
-def _line(text: str) -> str:
-    return f'<pre style="font-size: 1.1em; line-height: 1.4">{html.escape(text)}</pre>'
 
 
 def _pixels(image: Float[Tensor, "H W"], text: str, width: int) -> str:
@@ -109,4 +100,4 @@ def _feature_maps(model: nn.Module, block: str, image: Float[Tensor, "1 28 28"])
     text = translated(text)
     maps = F.interpolate(maps[:16, None], scale_factor=84 // maps.shape[-1])
     grid = make_grid(maps, padding=4, pad_value=0.5, normalize=True, scale_each=True)
-    return f"{_line(text)}{_pixels(grid[0], text, grid.shape[-1])}"
+    return f"{_lines(text)}{_pixels(grid[0], text, grid.shape[-1])}"

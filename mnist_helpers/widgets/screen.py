@@ -48,8 +48,12 @@ class Screen:
         plt.close(picture)
         width = round(picture.get_figwidth() * picture.dpi)
         self.picture.value = img(buffer.getvalue(), text, width)
-        style = "font-size: 1.1em; line-height: 1.4; white-space: pre-wrap; word-break: normal"
-        self.text.value = f'<pre style="{style}">{html.escape(text)}</pre>'
+        self.text.value = _lines(text)
+
+
+def _lines(text: str) -> str:
+    style = "font-size: 1.1em; line-height: 1.4; white-space: pre-wrap; word-break: normal"
+    return f'<pre style="{style}">{html.escape(text)}</pre>'
 
 
 def connected(show: Callable, controls: Sequence[Widget], boxes: Sequence[Widget] = ()) -> VBox:

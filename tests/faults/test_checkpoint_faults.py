@@ -116,10 +116,25 @@ def test_a_killed_save_leaves_the_old_checkpoint(checkpoint):
     for call in ("fsync", "replace"):
         assert ended(forked(save, call)) < 0
         assert checkpoint.read_bytes() == before
-        assert sorted(os.listdir(checkpoint.parent)) == [".network.pt.part", "network.pt"]
+        left, kept = sorted(os.listdir(checkpoint.parent))
+        assert (left.startswith(".network.pt."), kept) == (True, "network.pt")
     save()
     assert list(checkpoint.parent.iterdir()) == [checkpoint]
     assert checkpoint.read_bytes() != before
+
+
+def test_of_two_saves_at_once_each_is_whole(checkpoint, monkeypatch):
+    def meanwhile(_):  # what the first save has written is not moved yet
+        monkeypatch.undo()
+        save_checkpoint(checkpoint, *trained(seed=2))
+        loaded.append(load_checkpoint(checkpoint, model))
+
+    model, loaded, first = linear(), [], trained(seed=1)
+    monkeypatch.setattr(os, "fsync", meanwhile)
+    save_checkpoint(checkpoint, *first, epoch=5)
+    loaded.append(load_checkpoint(checkpoint, model))
+    assert (loaded, weights(model)) == ([0, 5], weights(first[0]))
+    assert list(checkpoint.parent.iterdir()) == [checkpoint]
 
 
 @pytest.fixture

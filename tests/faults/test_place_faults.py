@@ -36,8 +36,9 @@ plots.plot_pixels(test_set[0][0], rows=slice(5, 11), columns=slice(15, 25))
 
 def make_repository(folder):
     (folder / "tools").mkdir(parents=True)
-    names = ["Makefile", "pyproject.toml", "requirements.lock", "requirements-test.lock"]
-    for name in [*names, "tools/run_notebooks.py", "tools/copy_lessons.py"]:
+    names = ["Makefile", "open_lessons.py", "pyproject.toml", "requirements.lock"]
+    tools = ["tools/run_notebooks.py", "tools/copy_lessons.py", "tools/set_up.py"]
+    for name in [*names, "requirements-test.lock", *tools]:
         shutil.copy(ROOT / name, folder / name)
     (folder / "tools/chinese_edition.py").touch()
     ignored = shutil.ignore_patterns("__pycache__", "archives")

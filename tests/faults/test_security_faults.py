@@ -15,6 +15,8 @@ import psutil
 import pytest
 from run_notebooks import ROOT
 
+import open_lessons
+
 # Each line runs what a file or a text holds, or writes where a file says.
 DANGERS = """\
 import os, pickle, subprocess, tarfile, numpy as np, torch
@@ -55,13 +57,12 @@ def status(address, **headers):
 def lab(tmp_path_factory):
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    command = dry_run("lab", "ARGS=--no-browser").splitlines()[-1].partition(" -m ")[2]
-    command = command.replace("my_lessons", "notebooks").split()
+    made = dry_run("lab", "ARGS=--no-browser").splitlines()[-1].partition("open_lessons.py ")[2]
+    own = open_lessons.command(*made.split())[1:]
+    command = [sys.executable, *(one.replace("my_lessons", "notebooks") for one in own)]
     home = str(tmp_path_factory.mktemp("security"))
     places = {"JUPYTER_CONFIG_DIR": home, "JUPYTER_RUNTIME_DIR": home}
-    with subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=ROOT, env=os.environ | places
-    ) as server:
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | places) as server:
         try:
             while not (found := list(list_running_servers(home))) or not status(found[0]["url"]):
                 assert server.poll() is None, "JupyterLab did not start"
