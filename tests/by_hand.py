@@ -44,6 +44,11 @@ def linear(seed=0):
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
 
 
+def learner(make=linear, seed=0, rate=0.01):
+    model = make(seed)
+    return model, torch.optim.Adam(model.parameters(), lr=rate)
+
+
 def weights(model):
     return {name: tensor.tolist() for name, tensor in model.state_dict().items()}
 

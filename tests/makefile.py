@@ -1,5 +1,3 @@
-"""What the Makefile's targets run."""
-
 import os
 import subprocess
 

@@ -1,4 +1,4 @@
-"""What the tests of the widgets share: they set values of controls, and read what is shown then."""
+"""The widgets without a browser: values of controls are set, and what is shown then is read."""
 
 import base64
 import html

@@ -1,5 +1,3 @@
-"""The drawing pad without a browser: strokes are set as the page sends them."""
-
 import gc
 import io
 
@@ -18,8 +16,6 @@ BAR = [[120, 140], [200, 140]]
 
 
 class Drawing:
-    """A drawing pad, and who draws on it."""
-
     def __init__(self, model):
         self.model, self.widget = model, widgets.drawing_pad(model)
         [self.pad] = parts(self.widget, Pad)
@@ -29,7 +25,6 @@ class Drawing:
             self.pad.strokes = [*self.pad.strokes, stroke]
 
     def shows(self, *strokes, canvas_size=None):
-        """Compare picture, text, bars and the large digit with those of these strokes."""
         image = rasterize(list(strokes), canvas_size=canvas_size)
         shares = predict_all(self.model, image[None])[0]
         (first, second), count = shares.topk(2).indices.tolist(), len(strokes)

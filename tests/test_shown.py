@@ -1,5 +1,3 @@
-"""How a notebook shows figures: once, at twice the pixels, with words."""
-
 import base64
 import io
 import re
@@ -65,7 +63,7 @@ def test_its_picture_has_twice_the_pixels_and_few_colours(cells):
     assert plain.mode == "P"
 
 
-def test_a_figure_with_margins_is_the_same_each_time_it_is_drawn() -> None:
+def test_a_figure_with_margins_is_the_same_each_time_it_is_drawn():
     figure = plots.plot_convolution_step(convolution_step(torch.eye(5), torch.ones(3, 3), 4))
     with plt.style.context("mnist_helpers.lessons"):
         first, second = (_drawn(figure, "png").tobytes() for _ in range(2))

@@ -12,7 +12,6 @@ import torch
 
 @pytest.fixture
 def first(tmp_path, monkeypatch):
-    """A first call, on few digits."""
     monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
     monkeypatch.setattr(trained, "load_datasets", lambda: (digits(60_000 // 250), None))
     monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(count // 250))

@@ -1,5 +1,3 @@
-"""The widgets without a browser: values of controls are set, and texts and figures looked at."""
-
 import gc
 import itertools
 from statistics import fmean
@@ -76,7 +74,7 @@ def test_each_control_has_a_name_and_changes_the_figure_with_its_text(make, monk
         else:
             part.value += 1 if part.value < part.max else -1
         assert pictures(widget) != before, name
-        assert found(widget, r'<img [^>]*alt="([^"]*)"') == [move(widget)], "read in its place"
+        assert found(widget, r'<img [^>]*alt="([^"]*)"') == [move(widget)]
     assert pictures(other) == beginning, "two widgets know nothing of each other"
     assert plt.get_fignums() == []
 
@@ -187,7 +185,7 @@ def test_a_known_kernel_fills_the_boxes_and_a_typed_number_makes_it_your_own(dra
     for name, kernel in reversed(kernels().items()):
         drawn.clear()
         move(widget, ("kernel", name))
-        assert len(drawn) == 1, "although it fills nine boxes"
+        assert len(drawn) == 1
         typed = [box.value for box in boxes]
         assert typed == pytest.approx(kernel.flatten().tolist(), abs=1e-4)
         # What is shown is the kernel itself, not the rounded numbers in the boxes.
@@ -264,7 +262,7 @@ def test_a_digit_is_moved_and_the_networks_answers_are_told(drawn):
         assert text == f"digit 1 is a 0; moved {words}\n{'; '.join(answers)}"
 
 
-def test_the_price_of_several_processes_is_told(drawn) -> None:
+def test_the_price_of_several_processes_is_told(drawn):
     moves = [("a step, ms", 40), ("size, × this", 5), ("wire, Gbit/s", 4)]
     # 5 MB at 500 MB a second; two send all of it, eight 14 / 8, each.
     assert move(MAKERS["processes_that_pay"](), *moves) == (

@@ -1,9 +1,5 @@
-"""Every lesson run once in JupyterLab, from top to bottom on all digits, as a learner would. Its
-saved outputs are compared with the ones in the repository, as nbval compares them; then its widgets
-are moved by keyboard.
-
-Where there is no browser, nbval runs the lessons by itself (conftest.py, at the root).
-"""
+"""Every lesson run once in JupyterLab, on all digits, as a learner would. Its outputs are compared
+as nbval compares them; where there is no browser, nbval runs the lessons (conftest.py)."""
 
 import re
 
@@ -35,13 +31,11 @@ WITHOUT_SLIDERS = {"LiveLoss", "drawing_pad"}
 
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem[:2])
 def desk(request, browser, lab):
-    """Open a lesson and run it; the tests below all look at that one run."""
     with running(browser, lab, request.param.name) as opened:
         yield opened
 
 
 def widgets(desk):
-    """Return the name of each widget that a lesson makes, and the output in which it stands."""
     code = "\n".join(cell.source for cell in desk.code_cells())
     names = re.findall(r"\bwidgets\.(\w+)\(", code)
     return [(name, desk.output_of(f"widgets.{name}")) for name in names]
@@ -71,7 +65,7 @@ def test_nothing_is_asked_of_any_other_computer(desk):
 
 
 def test_every_widget_shows_a_figure_with_its_text(desk):
-    assert widgets(desk), "every lesson has something to poke at"
+    assert widgets(desk)
     for _, output in widgets(desk):
         output.scroll_into_view_if_needed()
         picture = output.locator("img").first
@@ -102,7 +96,6 @@ def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk)
             press(place, "ArrowRight")
             press(place, "ArrowRight")
     desk.page.wait_for_timeout(3_000)
-    # The button slides the window.
     shown, play = place.locator(".widget-readout"), output.locator(".widget-play button").first
     place_before = shown.inner_text()
     play.click()
@@ -111,7 +104,6 @@ def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk)
         place_before = shown.inner_text()
     play.click()
     desk.page.wait_for_timeout(3_000)
-    # What the text says has to be what the sliders say.
     text = output.locator(TEXT).inner_text()
     row, column = map(int, re.search(r"output\[(\d+), (\d+)\]", text).groups())
     width = int(re.search(r"width: .* = (\d+)", text)[1])

@@ -1,5 +1,5 @@
-"""Each test has a copy of the repository, with one short lesson, and an environment of its own: a
-Python that finds this one's packages, and the copy of `mnist_helpers`."""
+"""Each test has a copy of the repository, with one short lesson, and a Python of its own, which
+finds this one's packages and the copy of `mnist_helpers`."""
 
 import json
 import os

@@ -6,7 +6,7 @@ import ipaddress
 import os
 import sys
 
-# Where among the arguments of each of Python's events the address of the other end stands.
+# Where the address stands among the arguments of each of Python's events.
 _PLACES = {
     "socket.connect": 1,
     "socket.sendto": 1,

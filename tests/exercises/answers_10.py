@@ -1,17 +1,11 @@
-"""Lesson 10's exercises: all-reduces that are right, wrong, and that wait for ever."""
-
-from mnist_helpers.exercises import judge
-from mnist_helpers.exercises.lesson_10 import _SECONDS
-import pytest
-import torch
 from torch.utils.data import DistributedSampler
 
 
-def ring(tensor, rank, count, send, receive, rounds=None, step=1):
+def ring(tensor, rank, count, send, receive, rounds=None):
     total, passed = tensor.clone(), tensor
     for _ in range(count - 1 if rounds is None else rounds):
-        send(passed, (rank + step) % count)
-        passed = receive((rank - step) % count)
+        send(passed, (rank + 1) % count)
+        passed = receive((rank - 1) % count)
         total += passed
     return total
 
@@ -77,15 +71,10 @@ def sampled_by_seed(digits, processes, rank, epochs):
 
 
 ANSWERS = [
-    ("10.1", torch.tensor(2.5), "Right. "),
-    ("10.2", (8_571, 4, 268), "Round up"),
     ("10.3", sampled_by_seed, "Right. "),
     ("10.3", lambda *case: sampled_by_seed(*case)[0], "has the shape"),
     ("10.4", (0.5, 0.67), "Right. "),
-    ("10.4", (0.5, 4), "left the sending out"),
-    ("10.4", (1000 * _SECONDS, 0.67), "is not 495.2"),
-    *[("10.5", right, "Right. ") for right in (ring, through_process_0, to_everybody)],
-    ("10.5", lambda *case: ring(*case, step=-1), "Right. "),
+    *[("10.5", right, "Right. ") for right in (through_process_0, to_everybody)],
     ("10.5", lambda tensor, *_: tensor, "returns its own numbers"),
     ("10.5", lambda *case: ring(*case) / case[2], "That is the mean"),
     ("10.5", lambda *case: ring(*case, rounds=1), "one neighbour's numbers"),
@@ -97,10 +86,3 @@ ANSWERS = [
     ("10.5", raising_in_process_1, "raises OSError: a cable"),
     ("10.5", failing_alone, "process 0 waits for 0, and for ever"),
 ]
-
-
-@pytest.mark.parametrize(("number", "answer", "said"), ANSWERS)
-def test_an_answer_is_told_what_is_right_or_off(number, answer, said):
-    verdict = judge(number, answer)
-    assert said in verdict.message
-    assert verdict.right == (said == "Right. ")
