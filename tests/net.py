@@ -38,7 +38,11 @@ def printed(outputs):
 
 def figures(outputs):
     found = [output.get("data", {}).get("image/png") for output in outputs]
-    return [Image.open(io.BytesIO(base64.b64decode(png))) for png in found if png]
+    return [picture(png) for png in found if png]
+
+
+def picture(png):
+    return Image.open(io.BytesIO(base64.b64decode(png)))
 
 
 def figure_differences(saved, fresh, varies):
@@ -63,7 +67,6 @@ def thumbnail(picture):
 
 
 def ink(picture):
-    """Return the share of a thumbnail that is not as its commonest grey."""
     greys = thumbnail(picture).astype(int)
     return float((np.abs(greys - np.bincount(greys.flat).argmax()) > 8).mean())
 

@@ -1,6 +1,4 @@
-"""`make bundle`'s folder sets up and runs lesson 01 without a network.
-
-A test may download nothing, so its wheels are packed anew from the environment that runs it; those
+"""A test may download nothing, so its wheels are packed anew from the environment that runs it; those
 of the largest packages only lead there. All else is real."""
 
 from importlib.metadata import distributions

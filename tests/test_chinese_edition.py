@@ -22,7 +22,6 @@ def text_cells(edition):
 
 
 def kept(text):
-    """Return what a rendering keeps."""
     code = sorted(re.findall(r"```.*?```|`[^`\n]+`", text, re.S))
     links = re.findall(r"\]\(([^)]+)|(?:href|src)=\"([^\"]+)", text)
     links = sorted(re.sub(r"^(?:\.\./|zh/)", "", "".join(link)) for link in links)

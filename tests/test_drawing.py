@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-tried = settings(max_examples=80, deadline=None, derandomize=True)
+tried = settings(max_examples=80)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 pen_widths, shifts = st.floats(0.1, 20), st.integers(-500, 500)
 

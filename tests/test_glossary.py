@@ -10,8 +10,8 @@ TERMS = {
     for terms, links in re.findall(r"^\| (\*\*.+\*\*) \| .+ \| (.+) \|$", GLOSSARY, re.M)
 }
 
-# The sections in the order of reading, folded text too, each by its address in JupyterLab. Headings
-# and the opening of a lesson are left out: they may name what is to come.
+# The sections in the order of reading, by their addresses. Headings and the opening of a lesson are
+# left out: they may name what is to come.
 SECTIONS = {
     f"{lesson.path.name}#{anchor}": " ".join(
         re.sub(r"Previous lesson:.*|\]\([^)]*\)", "]", text).split()
@@ -32,7 +32,7 @@ def mentions(terms, text):
 
 
 def used_before_explained(sections):
-    """Return the terms whose first mention is not explained where the glossary says."""
+    """Return the terms whose first mention does not stand, in italics, where the glossary says."""
     early = []
     for terms, links in TERMS.items():
         found = ((name, mentions(terms, text)) for name, text in sections.items())

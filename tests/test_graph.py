@@ -78,7 +78,7 @@ def test_the_steps_fill_in_a_number_and_then_a_gradient_at_a_time(drawn):
         "+ has 4, and hands on 4 to ×, 4 to b",
         "× has 4, and hands on 12 to w, 8 to x",
     ]
-    known = [[w, x, b], *[[w, x, b, product, unit, loss][:count] for count in range(4, 7)]]
+    known = [[w, x, b, product, unit, loss][:count] for count in range(3, 7)]
     for step, (data, gradients, figure) in enumerate(drawn):
         assert set(data) == set(known[min(step, 3)])
         assert data == {one: one.data for one in data}

@@ -2,14 +2,12 @@ import ast
 from importlib.util import resolve_name
 import json
 import os
-from pathlib import Path
 import subprocess
 import sys
 
-import mnist_helpers
 import pytest
+from run_notebooks import ROOT
 
-ROOT = Path(mnist_helpers.__file__).parents[1]
 # A module imports only what stands on a lower floor; the modules of a folder are one module here.
 FLOORS = [
     {"__init__"},

@@ -147,7 +147,7 @@ def test_lessons_and_cells_are_short(lesson):
     assert len(unfolded.split()) <= 3_600
     sources = [cell.source for cell in lesson.code_cells]
     lengths = [len(one.splitlines()) for one in sources if not one.startswith("class CNN")]
-    assert sorted(lengths)[len(lengths) // 2] <= 8, "the median cell"
+    assert sorted(lengths)[len(lengths) // 2] <= 8
     assert sum(length > 15 for length in lengths) <= 5
     assert max(lengths) <= 20
     imports = [line.startswith(("import", "from")) for line in sources[0].splitlines()]
@@ -209,7 +209,7 @@ def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson
             planned |= {*range(int(first), int(last or first) + 1)}
     headings = [cell.source for cell in lesson.cells if SPINE in tags(cell)]
     assert [int(re.match(r"## (\d+)\. ★ ", one)[1]) for one in headings] == sorted(planned)
-    assert lesson.prose.count("★") == len(headings) + 1, "the line that explains it"
+    assert lesson.prose.count("★") == len(headings) + 1
     told = "\n\nSections with a **★** are the short way through: 45 minutes. Run the cells"
     assert told in lesson.cells[0].source
 

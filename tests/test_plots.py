@@ -3,6 +3,7 @@ import math
 import pickle
 from types import SimpleNamespace
 
+from by_hand import generator
 from matplotlib.colors import same_color
 import matplotlib.pyplot as plt
 from matplotlib.text import Text
@@ -17,7 +18,7 @@ from torch import nn
 
 
 def seeded(*shape):
-    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
+    return torch.rand(shape, generator=generator(sum(shape)))
 
 
 IMAGES = seeded(5, 1, 28, 28)
@@ -254,7 +255,7 @@ def test_numbers_stand_where_they_belong():
         texts = drawn(name).axes[number].texts
         return {text.get_text(): getattr(text, "xy", text.get_position()) for text in texts}
 
-    assert places("confusion")["73"] == (3, 7), "row 7, column 3"
+    assert places("confusion")["73"] == (3, 7)
     assert places("pixels", 1)[f"{IMAGE[0, 7, 20]:.2f}"] == (20, 7)
     assert places("numbers", 1)[f"{seeded(2, 3)[0, 2] - 0.5:.3g}"] == (2, 0)
     assert places("spread")["1 below 20 %"] == (1.01, 2)

@@ -92,9 +92,9 @@ def test_no_page_shows_only_a_heading_a_call_or_folded_text(deck):
 
 def test_links_lead_to_the_neighbouring_decks(path, deck, folder):
     links = [tag["href"] for tag in deck.select(".jp-MarkdownCell a")]
+    decks = [f"{lesson.stem}.html" for lesson in LESSONS]
     place = LESSONS.index(path)
-    neighbours = LESSONS[max(0, place - 1) : place + 2]
-    assert {f"{other.stem}.html" for other in neighbours if other != path} <= set(links)
+    assert {*decks[max(0, place - 1) : place], *decks[place + 1 : place + 2]} <= set(links)
     for link in links:
         assert link.startswith("https://") or (folder / link).exists(), link
 
@@ -137,7 +137,6 @@ def test_what_a_page_shows_beside_its_cells(tmp_path):
         text("Ask the back row.", "notes"),
         text("Not for the wall.", "skip"),
     )
-    # A page that continues a section names it; folded text stays folded; pictures lie in the deck.
     assert [page.get("data-section") for page in pages(soup)] == [None, None, "1. view & more"]
     assert "It is 4." in soup.details.get_text()
     assert "On." not in soup.details.get_text()

@@ -1,7 +1,7 @@
 import functools
 from unittest.mock import Mock
 
-from by_hand import cycle, digits, weights
+from by_hand import cycle, digits, generator, weights
 from mnist_helpers.batches import TensorBatches, random_affine
 from mnist_helpers.drawing import drawn_digits, predict
 from mnist_helpers.models import CNN, WideCNN
@@ -11,12 +11,10 @@ import torch
 
 
 @pytest.fixture
-def first(tmp_path, monkeypatch):
+def first(tmp_path, monkeypatch, one_way_to_reckon):
     monkeypatch.setattr(trained, "data_root", lambda: tmp_path)
     monkeypatch.setattr(trained, "load_datasets", lambda: (digits(60_000 // 250), None))
     monkeypatch.setattr(trained, "drawn_digits", lambda count: drawn_digits(count // 250))
-    monkeypatch.setenv("MNIST_PRECISION", "float32")
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
     before = torch.get_rng_state()
     model = trained_cnn(progress=False)
     assert torch.equal(torch.get_rng_state(), before)
@@ -28,9 +26,8 @@ def test_the_recipe_is_what_pytorch_makes_of_it_by_hand(first):
     mnist, (images, labels) = digits(240), drawn_digits(24)
     images, labels = torch.cat([mnist.data, images]), torch.cat([mnist.targets, labels])
     batches = TensorBatches(images, labels, batch_size=128, shuffle=True, seed=0)
-    generator = torch.Generator().manual_seed(0)
     amounts = {"degrees": 10, "scale": 0.15, "shift": 2, "shear": 0.3}
-    changed = functools.partial(random_affine, generator=generator, **amounts)
+    changed = functools.partial(random_affine, generator=generator(), **amounts)
     pairs = [(changed(images), labels) for _ in range(3) for images, labels in batches]
     torch.manual_seed(0)
     by_hand = CNN()

@@ -8,7 +8,7 @@ import nbformat
 from playwright.sync_api import expect
 import psutil
 
-# How long to wait, in ms: training takes minutes, and several times as long on a busy machine.
+# How long to wait, in ms; a busy machine takes several times as long as an idle one.
 RUNNING, QUICK = 1_800_000, 60_000
 
 # Once in a process, and meant so by the library: the fonts that matplotlib has drawn with and
@@ -34,7 +34,6 @@ class Desk:
         self.held_before = self.kernel_holds()
 
     def reload(self):
-        """Save, and load the page again; the kernel goes on."""
         self._choose("File", "docmanager:save")
         self.page.wait_for_timeout(1_000)
         self.page.reload()

@@ -14,8 +14,7 @@ from run_notebooks import ROOT, lessons
 LESSONS = lessons()
 # A widget's text, and not what the cell prints.
 TEXT = ".widget-html-content pre"
-# Of each widget a slider that goes one step to the right, and what is told before and after. What
-# is told of the others test_widgets.py looks at; on the pad test_pad_in_the_browser.py draws.
+# Of each widget a slider that goes one step to the right, and what is told before and after.
 MOVES = {
     "leaf_through": ("number", "sample 0 is a", "sample 1 is a"),
     "convolution_in_slow_motion": ("window's place", "sum  =   2.98", "sum  =   1.29"),

@@ -60,11 +60,6 @@ def surest_with_numpy(logits):
     return np.unravel_index(probabilities.argmax(), probabilities.shape)
 
 
-def surest_with_tensors(logits):
-    best = logits.softmax(dim=1).max(dim=1)
-    return torch.stack([best.values.argmax(), best.indices[best.values.argmax()]])
-
-
 STRIDED = nn.Conv2d(1, 2, 3, stride=3)
 RELU_FIRST = nn.Sequential(nn.ReLU(), STRIDED, nn.Flatten(), nn.Linear(162, 10))
 AVERAGED = [nn.Conv2d(1, 9, 3), nn.ReLU(), nn.Conv2d(9, 10, 3), nn.AdaptiveAvgPool2d(1)]
@@ -72,7 +67,6 @@ WRONG_INPUT = nn.Sequential(nn.Conv2d(8, 8, 3), nn.MaxPool2d(4))
 ANSWERS = [
     ("3.2", nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(1, 8, 2, stride=2)), "Right. "),
     ("3.2", nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(7)), "Right. "),
-    ("3.4", surest_with_tensors, "Right. "),
     ("3.4", surest_with_numpy, "Right. "),
     ("3.5", small_cnn(nn.BatchNorm1d(10), nn.Dropout()), "Right. "),
     ("3.5", small_cnn(flatten=nn.Sequential(nn.Flatten(), nn.BatchNorm1d(392))), "Right. "),
