@@ -104,7 +104,7 @@ def test_recipes_and_seeds_can_be_chosen(run, log):
     assert {len(record["validation_accuracy"]) for record in records} == {5}
 
 
-@pytest.mark.parametrize("option", ["--seeds=0", "--json=no/rows.json"])
+@pytest.mark.parametrize("option", ["--seeds=0", "--seeds=-1", "--json=no/rows.json"])
 def test_what_would_fail_in_half_an_hour_is_refused_at_once(run, capsys, log, option):
     with pytest.raises(SystemExit, match="2"):
         run(option)

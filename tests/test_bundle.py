@@ -1,5 +1,5 @@
-"""A test may download nothing, so its wheels are packed anew from the environment that runs it; those
-of the largest packages only lead there. All else is real."""
+"""A test may download nothing, so its wheels are packed anew from the environment that runs it, and
+those of the largest packages only lead there. All else is real."""
 
 from importlib.metadata import distributions
 import os
