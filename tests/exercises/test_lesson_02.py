@@ -26,6 +26,7 @@ def in_two_lines(rows, columns):
 ANSWERS = [
     ("2.1", SHAPES, "Right. "),
     ("2.2", lambda photo: torch.stack([photo.movedim(2, 0)]), "Right. "),
+    ("2.2", lambda photo: photo.reshape(1, 3, 480, 640), "Photographs differ"),
     ("2.4", (IDENTITY.long(), torch.ones(3, 3) / 9), "Right. "),
     ("2.4", (IDENTITY.numpy(), BLUR.double().numpy()), "Right. "),
     ("2.4", (IDENTITY.long().numpy(), BLUR), "Right. "),
@@ -36,20 +37,12 @@ ANSWERS = [
     ("2.5", lambda *case: convolve_by_hand(*case)[None], "Right. "),
     ("2.5", lambda x, k, s, p: convolve_by_hand(x, k[:, : len(k)], s, p), "shape [7, 11] with"),
     ("2.5", lambda *case: convolve_by_hand(*case).abs(), "should have -0.1571"),
-    (
-        "2.1",
-        SHAPES | {"x[5]": [1, 1, 28, 28]},
-        "x[5] is not [1, 1, 28, 28]. A number as index drops",
-    ),
+    ("2.1", SHAPES | {"x[5]": [1, 1, 28, 28]}, "x[5] is not [1, 1, 28, 28]. A number as index"),
     ("2.1", SHAPES | {"x[5:6]": [1, 28, 28]}, "Only a number drops"),
     ("2.1", SHAPES | {"x[:, 0]": [64, 1, 28]}, "one by one"),
     ("2.1", SHAPES | {"x[5]": X[5]}, "it has to be a list of whole"),
     ("2.1", SHAPES | {"x[5]": [1.0, 28, 28]}, "An entry of your x[5] is 1.0, a float"),
-    (
-        "2.2",
-        lambda photo: photo.permute(2, 0, 1)[None].flip(1),
-        "bring the axes into the order C, H, W",
-    ),
+    ("2.2", lambda x: x.permute(2, 0, 1)[None].flip(1), "bring the axes into the order C, H, W"),
     ("2.3", (99, 3), "Hint: put the numbers into the formula of section 8"),
     ("2.4", (IDENTITY.roll(1, 0), BLUR), "Your identity is not right. Hint: at each place"),
     ("2.4", (IDENTITY, BLUR.long()), "cut off to 0"),
@@ -70,22 +63,12 @@ ANSWERS = [
     ("2.C", lambda image: image.mT[-1 - torch.arange(image.shape[1])].mT, "Right. "),
     ("2.C", lambda image: image.flip(1), "not `flip`"),
     ("2.C", lambda image: image[:, [3, 2, 1, 0]], "IndexError"),
-    (
-        "2.D",
-        lambda x, steps: torch.cat([x, x], 1)[:, -steps % x.shape[1] :][:, : x.shape[1]],
-        "Right. ",
-    ),
+    ("2.D", lambda x, n: torch.cat([x, x], 1)[:, -n % x.shape[1] :][:, : x.shape[1]], "Right. "),
     ("2.D", lambda image, steps: image[:, torch.arange(image.shape[1]) - steps], "IndexError"),
     ("2.D", lambda image, steps: torch.cat([image[:, -steps:], image[:, :-steps]], 1), "Compare"),
     ("2.D", lambda image, steps: image[:, (torch.arange(4) - steps) % 4], "IndexError"),
     ("2.E", lambda points, others: (points[:, None] - others).norm(dim=-1), "should have 5"),
-    (
-        "2.E",
-        lambda points, others: (
-            (points**2).sum(1, keepdim=True) - 2 * points @ others.T + (others**2).sum(1)
-        ),
-        "Right. ",
-    ),
+    ("2.E", lambda x, y: (x**2).sum(1)[:, None] - 2 * x @ y.T + (y**2).sum(1), "Right. "),
 ]
 
 
