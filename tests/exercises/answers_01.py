@@ -59,7 +59,7 @@ ANSWERS = [
     ("1.5", endless, "are 41. Does it use"),
     ("1.5", from_data(lambda pixels: pixels.unsqueeze(1) / 255), "Right. "),
     ("1.5", from_data(lambda pixels: pixels / 255), "your images are [3, 28, 28] up to"),
-    ("1.5", from_data(lambda pixels: pixels.unsqueeze(1)), "[3, 1, 28, 28] up to 39, and should"),
+    ("1.5", from_data(lambda pixels: pixels.unsqueeze(1)), "[3, 1, 28, 28] up to 38, and should"),
     ("1.5", loader(lambda targets, digits: torch.isin(targets, [*digits])), "takes tensors"),
     ("1.5", cut_short, "changes the data set"),
     ("1.5", lambda dataset, *given: dataset, "has to be a tensor; yours is"),

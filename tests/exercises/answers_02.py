@@ -19,6 +19,7 @@ def in_two_lines(rows, columns):
 
 ANSWERS = [
     ("2.1", SHAPES, "Right. "),
+    ("2.2", lambda photo: photo.reshape(1, 3, 480, 640), "Photographs differ"),
     ("2.4", (IDENTITY.long(), BLUR.double().numpy()), "Right. "),
     ("2.4", (IDENTITY.long().numpy(), BLUR.half()), "Right. "),
     ("2.5", lambda *case: convolve_by_hand(*case)[None, None], "Right. "),

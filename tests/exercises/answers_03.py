@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 
-def halving(pooling=4, channels=8, **settings):
+def halving(size=4, channels=8, pooling=nn.MaxPool2d, **settings):
     settings = {"kernel_size": 3, "padding": 1, **settings}
-    return nn.Sequential(nn.Conv2d(1, channels, **settings), nn.MaxPool2d(pooling))
+    return nn.Sequential(nn.Conv2d(1, channels, **settings), pooling(size))
 
 
 def made_anew(module, images):
@@ -67,6 +67,7 @@ WRONG_INPUT = nn.Sequential(nn.Conv2d(8, 8, 3), nn.MaxPool2d(4))
 ANSWERS = [
     ("3.2", nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(1, 8, 2, stride=2)), "Right. "),
     ("3.2", nn.Sequential(nn.Conv2d(1, 8, 1), nn.ReLU(), nn.AdaptiveMaxPool2d(7)), "Right. "),
+    ("3.2", halving(stride=4, pooling=lambda _: nn.AvgPool2d(3, 1, 1)), "Right. "),
     ("3.4", surest_with_numpy, "Right. "),
     ("3.5", small_cnn(nn.BatchNorm1d(10), nn.Dropout()), "Right. "),
     ("3.5", small_cnn(flatten=nn.Sequential(nn.Flatten(), nn.BatchNorm1d(392))), "Right. "),
@@ -79,6 +80,7 @@ ANSWERS = [
     ("3.2", halving((4, 2)), "becomes [2, 8, 7, 14], and has to become [2, 8, 7, 7]. Work"),
     ("3.2", nn.Conv2d(1, 8, 4, stride=4), "Of convolutions yours has 1, of poolings 0."),
     ("3.2", halving(1, stride=4), "over 1×1 pixel"),
+    ("3.2", halving(7, stride=4, pooling=nn.AdaptiveAvgPool2d), "over 1×1 pixel"),
     ("3.2", WRONG_INPUT, "A digit has one"),
     ("3.2", CNN, "Call it: CNN()"),
     ("3.2", torch.zeros(2, 8, 7, 7), "has to be an nn.Module"),

@@ -1,3 +1,4 @@
+import torch
 from torch.utils.data import DistributedSampler
 
 
@@ -26,35 +27,10 @@ def to_everybody(tensor, rank, count, send, receive):
     return sum(receive(other) for other in range(count))
 
 
-def not_handed_back(tensor, rank, count, send, receive):
-    total = through_process_0(tensor, rank, count, send, receive)
-    return tensor if rank else total
-
-
-def changing_its_own(tensor, rank, count, send, receive):
-    tensor += ring(tensor, rank, count, send, receive) - tensor
-    return tensor
-
-
-def receiving_first(tensor, rank, count, send, receive):
-    received = receive((rank - 1) % count)
-    send(tensor, (rank + 1) % count)
-    return tensor + received
-
-
-def without_a_remainder(tensor, rank, count, send, receive):
-    send(tensor, rank + 1)
-    return tensor + receive(rank - 1)
-
-
 def raising_in_process_1(tensor, rank, count, send, receive):
     if rank == 1:
         raise OSError("a cable")
     return ring(tensor, rank, count, send, receive)
-
-
-def failing_alone(tensor, rank, count, send, receive):
-    return ring(tensor, rank, count, send, receive) if count > 1 else receive(0)
 
 
 def sampled_by_seed(digits, processes, rank, epochs):
@@ -62,19 +38,31 @@ def sampled_by_seed(digits, processes, rank, epochs):
     return [list(sampler) for sampler in samplers]
 
 
+def lists_in(container):
+    return lambda *case: container(sampled_by_seed(*case))
+
+
 ANSWERS = [
     ("10.3", sampled_by_seed, "Right. "),
-    ("10.3", lambda *case: sampled_by_seed(*case)[0], "has the shape"),
+    *[("10.3", lists_in(container), "Right. ") for container in (tuple, iter, torch.tensor)],
+    ("10.3", lists_in(lambda lists: [*torch.tensor(lists)]), "Right. "),
+    ("10.3", lists_in(lambda lists: dict(enumerate(lists))), "Right. "),
+    ("10.3", lambda *_: [DistributedSampler(range(9), 2, 0)], "numbers alone"),
+    ("10.3", lambda n, p, rank, epochs: sampled_by_seed(n, rank, p, epochs), "`num_replicas` is"),
+    ("10.3", lists_in(lambda lists: lists[0]), "has the shape"),
     ("10.4", (0.5, 0.67), "Right. "),
     *[("10.5", right, "Right. ") for right in (through_process_0, to_everybody)],
     ("10.5", lambda tensor, *_: tensor, "returns its own numbers"),
     ("10.5", lambda *case: ring(*case) / case[2], "That is the mean"),
     ("10.5", lambda *case: ring(*case, rounds=1), "one neighbour's numbers"),
     ("10.5", lambda *case: ring(*case, sums=True), "You send sums on"),
-    ("10.5", not_handed_back, "Only process 0 has the sum"),
-    ("10.5", changing_its_own, "changes its own tensor"),
-    ("10.5", receiving_first, "for ever\nTo each `receive` belongs a `send`"),
-    ("10.5", without_a_remainder, "waits for -1, and for ever"),
+    ("10.5", lambda *case: [through_process_0(*case), case[0]][case[1] > 0], "Only process 0 has"),
+    ("10.5", lambda *case: case[0].copy_(ring(*case)), "changes its own tensor"),
+    # Nobody waits for what a process sends itself.
+    ("10.5", lambda *c: [ring(*c), c[3](c[0], 0)][0], "Not all that is sent is received"),
+    ("10.5", lambda *case: case[3](case[0], case[1]) or ring(*case), "Right. "),
+    ("10.5", lambda *c: c[4](1 - c[1]), "for ever\nTo each `receive` belongs a `send`"),
+    ("10.5", lambda x, r, _, send, get: send(x, r + 1) or get(r - 1), "waits for -1, and for ever"),
     ("10.5", raising_in_process_1, "raises OSError: a cable"),
-    ("10.5", failing_alone, "process 0 waits for 0, and for ever"),
+    ("10.5", lambda *c: ring(*c) if c[2] > 1 else c[4](0), "process 0 waits for 0, and for ever"),
 ]

@@ -37,20 +37,11 @@ def through_lists(logits, labels):
 steps, step_of = lesson_04._RIGHT_STEP, lesson_04._step_of
 
 
-def without_keepdim(logits, labels):
-    return (logits.exp() / logits.exp().sum(dim=1)).log().mean()
-
-
 def sample_by_sample(model, loader):
     right = [[] for _ in range(10)]
     for image, label in loader.dataset:
         right[label].append(float(model.eval()(image[None]).argmax() == label))
     return [*map(fmean, right)]
-
-
-def loss_after_the_step(model, images, labels, loss_function, optimizer):
-    steps(model, images, labels, loss_function, optimizer)
-    return loss_function(model(images), labels).item()
 
 
 def with_sgd_alone(model, images, labels, loss_function, optimizer):
@@ -70,14 +61,17 @@ ANSWERS += [
     ("4.3", through_lists, "Right. It agrees with PyTorch's."),
     ("4.3", F.cross_entropy, "Right. It agrees with PyTorch's. And it stays finite"),
     ("4.4", step_of("backward", "step", "zero_grad"), "Right. "),
+    ("4.5", lambda *case: dict([*enumerate(RIGHT["4.5"](*case))][::-1]), "Right. "),
+    ("4.1", (0.7, 4.61), "Nearly. Give two decimals"),
+    *[("4.1", (0.693, wrong), "neither p nor 1 − p") for wrong in (0.01, 0.99)],
     ("4.3", lambda x, y: F.cross_entropy(x, y, reduction="none"), "the mean of the digits"),
     *[("4.4", wrong, said) for said, wrong in lesson_04._WRONG_STEPS.items()],
     ("4.4", step_of("backward", "zero_grad", "step"), "Nothing moves"),
     ("4.4", step_of("zero_grad", "backward", "step", "step"), "each once"),
     ("4.4", lambda *case: torch.tensor(steps(*case)), "item()"),
-    ("4.4", loss_after_the_step, "the loss of this batch before the step"),
+    ("4.4", lambda *c: steps(*c) and c[3](c[0](c[1]), c[2]).item(), "this batch before the step"),
     ("4.4", with_sgd_alone, "with the loss_function and optimizer given"),
-    ("4.3", without_keepdim, "keepdim=True"),
+    ("4.3", lambda x, y: (x.exp() / x.exp().sum(dim=1)).log().mean(), "keepdim=True"),
     ("4.5", sample_by_sample, "Right. "),
     ("4.5", recording_gradients, "you guess why? One thing more: under torch.no_grad()"),
     ("4.5", lambda model, loader: torch.zeros(10), "accuracy_of_each_digit(model, loader) has"),
@@ -104,6 +98,8 @@ ANSWERS += [
     ("5.4", (1, 5.09375, 999.5), "bfloat16 has no 999.5"),
     ("5.4", (1, 5.102, 1000), "bfloat16 has no 5.102"),
     ("5.4", (1, 5.09, 1000), "5.09 is nearly right. Give all digits"),
+    ("5.4", (1, 5.125, 1000), "bfloat16 has 5.125, but another"),
+    ("5.4", (1, 163 / 32, 996), "bfloat16 has 996, but another"),
     ("5.5", timed, "Right. "),
     ("5.5", lambda *case: timed(*case, lambda: 0), "the difference to clock() now"),
 ]
@@ -112,11 +108,6 @@ ANSWERS += [
 def yielded(images, labels, size):
     for some, their_labels in zip(images.split(size), labels.split(size), strict=True):
         yield some.unsqueeze(1) / 255, their_labels
-
-
-def spoiling(images, labels, size):
-    images //= 2
-    return yielded(images, labels, size)
 
 
 def splitting(pick, seeded=True):
@@ -156,7 +147,7 @@ ANSWERS += [
     ("5.2", yielded, "Right. "),
     ("6.2", lambda *case: RIGHT["6.2"](*case) * (case[0] != 0.3 * case[1]), "at the turn"),
     ("5.2", lambda *case: [(x, case[1]) for x, _ in yielded(*case)], "[0][1] has the shape [10]"),
-    ("5.2", spoiling, "your function changes what it is given"),
+    ("5.2", lambda x, *more: yielded(x.floor_divide_(2), *more), "changes what it is given"),
     ("5.2", lambda *case: [(x, y.flip(0)) for x, y in yielded(*case)], "[10], 4)[0][1] has 6 at"),
     ("6.3", lambda y, s: (1 - s) * F.one_hot(y) + s / 10, "F.one_hot(labels, 10)"),
     ("6.4", lambda x, *by: RIGHT["6.4"](x, *[max(0, one) for one in by]), "Negative shifts move"),
@@ -225,9 +216,10 @@ def occluded_by_loops(images, row, column, size, inside):
     return result
 
 
-def error_without_one(confidences, correct, bins):
-    below = confidences < 1
-    return RIGHT["8.5"](confidences[below], correct[below], bins) * below.float().mean()
+def error_of(inside):
+    return lambda c, correct, bins: sum(
+        (correct.float() - c)[inside(bins * c, part)].sum().abs() / len(c) for part in range(bins)
+    )
 
 
 ANSWERS += [
@@ -240,7 +232,10 @@ ANSWERS += [
     ("8.4", lambda image: image[0] * torch.arange(image.shape[1]), "their own axis"),
     ("8.4", lambda image: image[0, 0, 0, 0], "image[0] has two"),
     ("8.5", lambda *case: 1 / 0, "Leave out"),
-    ("8.5", error_without_one, "exactly 1 belongs to the last part"),
+    ("8.5", error_of(lambda c, part: c.floor() == part), "exactly 1 belongs to the last part"),
+    ("8.5", error_of(lambda c, part: c.ceil() == part + 1), "Right. "),
+    ("8.5", error_of(lambda c, part: (c >= part) & (c <= part + 1)), "but on a border"),
+    ("8.5", error_of(lambda c, part: (c - 1e-4 * (c > 1.99)).long() == part), "but on a border"),
 ]
 
 
@@ -294,8 +289,10 @@ def test_an_answer_made_of_the_digits_is_told_what_it_is():
         ("1.2", test_set.targets == 5, "whether it is a 5"),
         ("1.3", (0.076, (labels == 0).float().mean()), "how frequent the digit 0 is"),
         ("1.3", (pixels.mean(), 0.173), "the mean over all digits"),
+        ("1.3", (pixels[labels == 1].mean() / 255, 0.173), "divided by 255 twice"),
         ("1.4", threes.mean(dim=0).round(decimals=2), "Right. "),
-        ("1.4", (test_set.data[test_set.targets == 3] / 255).mean(dim=0), "of all threes, d"),
+        ("1.4", threes.mean(dim=0) / 255, "divided by 255 once?"),
+        ("1.4", (test_set.data[test_set.targets == 3] / 255).mean(dim=0), "of all threes?"),
         ("1.4", threes.mean(dim=0, keepdim=True), "The shape is [1, 28, 28]"),
         ("1.4", 255 * threes.mean(dim=0), "divide by 255"),
         ("1.4", pixels.mean(dim=0), "the mean of all digits"),
@@ -331,6 +328,7 @@ def test_a_puzzle_is_drawn_beside_what_is_wanted(monkeypatch):
 @pytest.mark.parametrize(
     ("exercise", "module"),
     [
+        ("3.2", nn.Sequential(nn.Conv2d(1, 8, 4, stride=4), nn.AvgPool2d(1))),
         ("3.5", small_cnn(nn.BatchNorm1d(10))),
         ("3.5", small_cnn(nn.Softmax(dim=1))),
         ("7.4", halving_block(1, 8)),
@@ -343,7 +341,7 @@ def test_a_learners_module_stays_as_it_was(exercise, module, training, random_nu
     def block(*channels):
         return module if channels == (1, 8) else halving_block(*channels)
 
-    judge(exercise, module if exercise == "3.5" else block)
+    judge(exercise, block if exercise == "7.4" else module)
     assert {part.training for part in module.modules()} == {training}
     assert not any(part._forward_hooks for part in module.modules())
     assert all(weight.grad is None for weight in module.parameters())
