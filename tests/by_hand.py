@@ -28,20 +28,24 @@ def batches(count=300, batch_size=64, start=0, **options):
 def network(seed=0):
     torch.manual_seed(seed)
     return nn.Sequential(
-        nn.Conv2d(1, 4, kernel_size=5, stride=2),
-        nn.BatchNorm2d(4),
-        nn.ReLU(),
-        nn.Conv2d(4, 8, kernel_size=3, stride=2),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Dropout(0.1),
-        nn.Linear(8 * 5 * 5, 10),
+        *(nn.Conv2d(1, 4, kernel_size=5, stride=2), nn.BatchNorm2d(4), nn.ReLU()),
+        *(nn.Conv2d(4, 8, kernel_size=3, stride=2), nn.ReLU()),
+        *(nn.Flatten(), nn.Dropout(0.1), nn.Linear(8 * 5 * 5, 10)),
     )
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
 
 
 def linear(seed=0):
     torch.manual_seed(seed)
     return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+
+def learner(make=linear, seed=0, rate=0.01):
+    model = make(seed)
+    return model, torch.optim.Adam(model.parameters(), lr=rate)
 
 
 def weights(model):

@@ -1,9 +1,11 @@
-"""What the Makefile's targets run."""
-
 import os
+import shutil
 import subprocess
 
+import pytest
 from run_notebooks import ROOT
+
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
 
 def make(*arguments, folder=ROOT, **variables):

@@ -1,5 +1,5 @@
 """What a lesson's fresh outputs are held to: text to nbval's comparison, a figure to its look, and
-a text that differs from one machine to the next to the size of its numbers."""
+what differs between machines to the size of its numbers."""
 
 import base64
 import io
@@ -14,7 +14,6 @@ NUMBER = re.compile(r"[+-]?\d[\d,]*(?:\.\d+)?%?")
 
 
 def differences(session, path, fresh):
-    """Return where the code cells of a run differ from the ones saved in a lesson's file."""
     lesson = IPyNbFile.from_parent(session, path=path)
     found = []
     for item, cell in zip(lesson.collect(), fresh, strict=True):
@@ -32,14 +31,18 @@ def differences(session, path, fresh):
 
 
 def printed(outputs):
-    """Return what a cell printed, with warnings and errors, and without tqdm's bar."""
+    """Return what a cell printed, warnings and errors too, without tqdm's bar."""
     texts = [output.get("text") or output.get("evalue", "") for output in outputs]
     return "".join(text for text in texts if "batch/s" not in text)
 
 
 def figures(outputs):
     found = [output.get("data", {}).get("image/png") for output in outputs]
-    return [Image.open(io.BytesIO(base64.b64decode(png))) for png in found if png]
+    return [picture(png) for png in found if png]
+
+
+def picture(png):
+    return Image.open(io.BytesIO(base64.b64decode(png)))
 
 
 def figure_differences(saved, fresh, varies):
@@ -64,14 +67,12 @@ def thumbnail(picture):
 
 
 def ink(picture):
-    """Return the share of a thumbnail that is not as its commonest grey."""
     greys = thumbnail(picture).astype(int)
     return float((np.abs(greys - np.bincount(greys.flat).argmax()) > 8).mean())
 
 
 def loose_differences(saved, fresh):
-    """Compare line by line what a cell printed. The words are alike but for one line, which may
-    name this machine's device, and the numbers are near."""
+    """Compare what a cell printed, line by line; one may name this machine's device."""
     lines = list(zip(saved.splitlines(), fresh.splitlines(), strict=False))
     other = [pair for pair in lines if words(pair[0]) != words(pair[1])]
     if len(other) > 1 or len(saved.splitlines()) != len(fresh.splitlines()):
@@ -90,8 +91,7 @@ def words(line):
 
 
 def near(saved, fresh):
-    """Percentages above 95 differ by a point, others, shares of the time among them, by fifteen or
-    a factor of four; other numbers by ten, or a factor of ten."""
+    """Percentages above 95 are accuracies; others may be shares of the time."""
     a, b = (abs(float(text.replace(",", "").rstrip("%"))) for text in (saved, fresh))
     if "%" in saved and a > 95:
         return abs(a - b) <= 1

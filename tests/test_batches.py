@@ -1,15 +1,11 @@
 import math
 
-from by_hand import digits
+from by_hand import digits, generator
 import jaxtyping
 from mnist_helpers.batches import TensorBatches, random_affine, split_indices
 import pytest
 import torch
 from torch.utils.data import DataLoader
-
-
-def generator(seed=0):
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("size", [(), (35,), (71,)])
@@ -29,8 +25,8 @@ def test_the_batches_are_a_loaders_and_can_be_changed(size):
 
 
 @pytest.mark.parametrize("seed", [(), (3,)])
-def test_each_shuffled_pass_is_the_next_order_of_the_seed(seed):
-    few, orders, before = digits(70), generator(*seed), torch.get_rng_state()
+def test_each_shuffled_pass_is_the_next_order_of_the_seed(seed, random_numbers_stay):
+    few, orders = digits(70), generator(*seed)
     batches = TensorBatches(few.data, few.targets, 8, True, *seed)
     next(iter(batches))  # a pass that is broken off is one too
     torch.randperm(70, generator=orders)
@@ -39,7 +35,6 @@ def test_each_shuffled_pass_is_the_next_order_of_the_seed(seed):
         images, labels = (torch.cat(parts) for parts in zip(*one, strict=True))
         assert torch.equal(images, few.data[order].unsqueeze(1) / 255)
         assert torch.equal(labels, few.targets[order])
-    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_images_that_are_not_uint8_are_refused(monkeypatch):
@@ -49,13 +44,11 @@ def test_images_that_are_not_uint8_are_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("seed", [(), (3,)])
-def test_a_split_is_the_order_of_the_seed_cut_in_two(seed):
-    before = torch.get_rng_state()
+def test_a_split_is_the_order_of_the_seed_cut_in_two(seed, random_numbers_stay):
     train, held_out = split_indices(100, 30, *seed)
     order = torch.randperm(100, generator=generator(*seed))
     assert torch.equal(held_out, order[:30])
     assert torch.equal(train, order[30:])
-    assert torch.equal(torch.get_rng_state(), before)
 
 
 def blobs(x, y):
@@ -69,14 +62,13 @@ def blobs(x, y):
 @pytest.mark.parametrize(
     "given", [{}, {"shear": 0.3}, {"degrees": 30, "scale": 0.2, "shift": 2.5, "shear": -0.2}]
 )
-def test_what_lay_at_a_place_goes_where_the_numbers_drawn_say(given, place):
+def test_what_lay_at_a_place_goes_where_the_numbers_drawn_say(given, place, random_numbers_stay):
     amounts = {"degrees": 10, "scale": 0.1, "shift": 2, "shear": 0, **given}
-    ours, theirs, before = generator(5), generator(5), torch.get_rng_state()
+    ours, theirs = generator(5), generator(5)
     images = random_affine(blobs(*place), generator=ours, **given)
     turn, *stretch, right, down = 2 * torch.rand(5, 100, generator=theirs) - 1
     slant = 2 * torch.rand(100, generator=theirs) - 1 if amounts["shear"] else 0
     assert torch.equal(ours.get_state(), theirs.get_state())
-    assert torch.equal(torch.get_rng_state(), before)
     # Backwards, from where it is (its centre) to where it was: slanted, stretched, turned, moved.
     shares = images / images.sum(dim=(1, 2, 3), keepdim=True)
     x, y = (shares.sum(dim=axes) @ (torch.arange(28) - 13.5) for axes in [(1, 2), (1, 3)])

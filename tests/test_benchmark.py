@@ -5,7 +5,7 @@ import sys
 import time
 from types import SimpleNamespace
 
-from by_hand import batches, digits, steps, weights
+from by_hand import batches, digits, generator, steps, weights
 from mnist_helpers.batches import random_affine, split_indices
 from mnist_helpers.benchmark import __main__ as program
 from mnist_helpers.benchmark import load_results
@@ -20,10 +20,7 @@ from torchvision.datasets import MNIST
 NAMES = ["classic", "fast", "fast99", "fast995", "best", "speedrun", "loading"]
 
 
-@pytest.fixture(autouse=True)
-def one_way_to_reckon(monkeypatch):
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
-    monkeypatch.setenv("MNIST_PRECISION", "float32")
+pytestmark = pytest.mark.usefixtures("one_way_to_reckon")
 
 
 @pytest.fixture
@@ -202,8 +199,7 @@ def test_a_recipe_of_one_cycle_is_fit_one_cycle():
     options = {"betas": (0.6, 0.8), "label_smoothing": 0.2}
     torch.manual_seed(5)
     model = BatchNormCNN()
-    mean, generator = averaged(model), torch.Generator().manual_seed(5)
-    augment = partial(random_affine, **amounts, generator=generator)
+    mean, augment = averaged(model), partial(random_affine, **amounts, generator=generator(5))
     few = batches(40, batch_size=8, shuffle=True, seed=5)
     fit_one_cycle(model, few, 2.5, 0.03, **options, augment=augment, average=mean)
     options |= {"augment": amounts, "batch_size": 8, "learning_rate": 0.03}

@@ -1,7 +1,5 @@
-"""`make bundle`'s folder sets up and runs lesson 01 without a network.
-
-A test may download nothing, so its wheels are packed anew from the environment that runs it; those
-of torch, of what it brings for CUDA, and of the next largest only lead there. All else is real."""
+"""A test may download nothing, so its wheels are packed anew from the environment that runs it, and
+those of the largest packages only lead there. All else is real."""
 
 from importlib.metadata import distributions
 import os

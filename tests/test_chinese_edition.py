@@ -1,5 +1,3 @@
-"""The Chinese edition: the English one's code and outputs, and a rendering of each cell of text."""
-
 import copy
 import re
 
@@ -7,6 +5,7 @@ from chinese_edition import CHINESE, COPIED, out_of_date, rendered
 import nbformat
 import pytest
 from run_notebooks import ROOT, START_PAGE, lessons
+from test_lessons import Lesson
 
 LESSONS = [START_PAGE, *lessons()]
 TERM = re.compile(r"^\| ([^|]+) \| [^|]+ \| (.+) \|$", re.M)
@@ -23,7 +22,6 @@ def text_cells(edition):
 
 
 def kept(text):
-    """Return what a rendering keeps: code, links, signs, and numbers."""
     code = sorted(re.findall(r"```.*?```|`[^`\n]+`", text, re.S))
     links = re.findall(r"\]\(([^)]+)|(?:href|src)=\"([^\"]+)", text)
     links = sorted(re.sub(r"^(?:\.\./|zh/)", "", "".join(link)) for link in links)
@@ -63,8 +61,7 @@ def test_the_glossary_has_each_term_with_the_english_word_and_leads_to_its_secti
         TERM.findall((folder / "GLOSSARY.md").read_text(encoding="utf-8"))[2:]
         for folder in (CHINESE, ROOT / "notebooks")
     )
-    assert len(rows) == len(english)
-    notebooks = {path.name: nbformat.read(CHINESE / path.name, as_version=4) for path in LESSONS}
+    sections = {path.name: Lesson(CHINESE / path.name).by_anchor for path in LESSONS}
     for (term, links), (name, places) in zip(rows, english, strict=True):
         words = re.findall(r"\*\*(.+?)\*\*", term)
         word = re.search(r"\*\*`?(.+?)`?\*\*", name)[1]
@@ -72,11 +69,6 @@ def test_the_glossary_has_each_term_with_the_english_word_and_leads_to_its_secti
         found = re.findall(r"\]\(([^#)]+)#([^)]+)\)", links)
         assert [file for file, _ in found] == re.findall(r"\]\(([^#)]+)#", places)
         for place, (file, anchor) in enumerate(found):
-            text = "\n".join(cell.source for cell in text_cells(notebooks[file]))
-            sections = {
-                title.replace(" ", "-"): part
-                for title, part in re.findall(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", text, re.M | re.S)
-            }
-            section = sections.get(anchor, "")
+            section = sections[file].get(anchor, "")
             assert any(one.strip("`") in section for one in words), (term, anchor)
             assert place or word.lower() in section.lower(), f"{term} stands without {word}"

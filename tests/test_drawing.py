@@ -1,6 +1,3 @@
-"""From pen strokes to a picture as MNIST's makers made it, and digits drawn at random."""
-
-import hashlib
 import math
 
 from hypothesis import given, settings
@@ -11,11 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-tried = settings(max_examples=80, deadline=None, derandomize=True)
+tried = settings(max_examples=80)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 pen_widths, shifts = st.floats(0.1, 20), st.integers(-500, 500)
 
-# A two, and a dot to its right.
 TWO = [[(10, 25), (30, 5), (65, 4), (85, 25), (70, 50), (8, 90), (92, 97)], [(99, 40)]]
 
 
@@ -74,7 +70,7 @@ def test_on_a_canvas_strokes_stay_where_and_as_small_as_they_are(strokes, right,
     expected = rasterize(strokes, canvas_size=(28, 28)).roll((down, right), dims=(1, 2))
     assert torch.equal(rasterize(moved, canvas_size=(28, 28)), expected)
     wide = rasterize([[(50, 25)]], canvas_size=(100, 50))
-    assert centres(wide)[0].tolist() == pytest.approx([6.5, 13.5], abs=0.1), "not distorted"
+    assert centres(wide)[0].tolist() == pytest.approx([6.5, 13.5], abs=0.1)
     far, near = (rasterize([[(50, 50), (x, 50)]], canvas_size=(100, 100)) for x in (1e12, 1e3))
     assert torch.equal(far, near)
 
@@ -117,6 +113,8 @@ def test_a_prediction_is_the_softmax_of_the_logits_of_the_picture():
 def test_seeded_digits_are_those_that_the_lessons_networks_saw():
     # So many that every form is among them.
     images, labels = drawn_digits(400, seed=3)
-    digest = hashlib.sha256(images.numpy().tobytes()).hexdigest()
-    assert digest.startswith("4c35ba25401bbc14")
+    # Of each digit, not to the bit: processors round differently.
+    ink = images.reshape(40, 10, 784).float().mean(dim=(0, 2))
+    saw = [45.34, 25.63, 34.01, 36.86, 33.14, 33.88, 38.2, 31.23, 47.73, 37.16]
+    assert ink.tolist() == pytest.approx(saw, abs=0.05)
     assert labels.tolist() == [number % 10 for number in range(400)]

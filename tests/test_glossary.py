@@ -1,5 +1,3 @@
-"""The glossary: each term is explained where a learner first meets it."""
-
 import re
 
 from run_notebooks import ROOT
@@ -12,14 +10,14 @@ TERMS = {
     for terms, links in re.findall(r"^\| (\*\*.+\*\*) \| .+ \| (.+) \|$", GLOSSARY, re.M)
 }
 
-# The sections in the order of reading, folded text too, each by its address in JupyterLab. Headings
-# and the opening of a lesson are left out: they may name what is to come.
+# The sections in the order of reading, by their addresses. Headings and the opening of a lesson are
+# left out: they may name what is to come.
 SECTIONS = {
-    f"{lesson.path.name}#{title.replace(' ', '-')}": " ".join(
+    f"{lesson.path.name}#{anchor}": " ".join(
         re.sub(r"Previous lesson:.*|\]\([^)]*\)", "]", text).split()
     )
     for lesson in LESSONS
-    for title, text in lesson.sections.items()
+    for anchor, text in lesson.by_anchor.items()
 }
 
 
@@ -34,8 +32,7 @@ def mentions(terms, text):
 
 
 def used_before_explained(sections):
-    """Return the terms whose first mention is not in italics, or code, in the section that the
-    glossary names first."""
+    """Return the terms whose first mention does not stand, in italics, where the glossary says."""
     early = []
     for terms, links in TERMS.items():
         found = ((name, mentions(terms, text)) for name, text in sections.items())

@@ -1,5 +1,3 @@
-"""The graph of lesson 09's values: how it is drawn, and stepped through."""
-
 from matplotlib.colors import same_color
 from matplotlib.patches import Rectangle
 import matplotlib.pyplot as plt
@@ -10,7 +8,7 @@ import pytest
 
 
 class Value:
-    def __init__(self, data, name, parents=(), backward=lambda grad: (), grad=0.0):
+    def __init__(self, data, name, parents=(), backward=None, grad=0.0):
         self.data, self.name, self.parents, self.backward = data, name, parents, backward
         self.grad = grad
 
@@ -24,7 +22,6 @@ ORDER = [w, x, product, b, unit, loss]
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """What is handed to `plot_graph`, and its figure."""
     calls, draw = [], plots.plot_graph
 
     def note(last, data, gradients):
@@ -40,7 +37,6 @@ def boxes(figure):
 
 
 def framed(figure):
-    """The numbers, in the order of the boxes, of those with a frame."""
     return [n for n, box in enumerate(boxes(figure)) if same_color(box.get_edgecolor(), ORANGE)]
 
 
@@ -82,7 +78,7 @@ def test_the_steps_fill_in_a_number_and_then_a_gradient_at_a_time(drawn):
         "+ has 4, and hands on 4 to ×, 4 to b",
         "× has 4, and hands on 12 to w, 8 to x",
     ]
-    known = [[w, x, b], *[[w, x, b, product, unit, loss][:count] for count in range(4, 7)]]
+    known = [[w, x, b, product, unit, loss][:count] for count in range(3, 7)]
     for step, (data, gradients, figure) in enumerate(drawn):
         assert set(data) == set(known[min(step, 3)])
         assert data == {one: one.data for one in data}
@@ -92,4 +88,4 @@ def test_the_steps_fill_in_a_number_and_then_a_gradient_at_a_time(drawn):
         assert figure.alt.count("gradient") == len(gradients)
     assert move(widget, ("step", 1)).endswith("is 6")
     assert plt.get_fignums() == []
-    assert [one.grad for one in ORDER] == [12, 8, 4, 4, 4, 1], "the values keep their own"
+    assert [one.grad for one in ORDER] == [12, 8, 4, 4, 4, 1]

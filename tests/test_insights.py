@@ -80,7 +80,6 @@ def test_all_images_get_their_probabilities_in_order_in_evaluation_mode():
 
 
 def brightness_finder(padding=0):
-    """Two channels that answer to the sum of a 3×3 window, and to its negative."""
     convolution = nn.Conv2d(1, 2, kernel_size=3, padding=padding, bias=False)
     convolution.weight.data = torch.tensor([1.0, -1.0]).repeat_interleave(9).reshape(2, 1, 3, 3)
     return convolution
@@ -102,7 +101,7 @@ def test_the_strongest_place_of_each_image_is_found_the_strongest_first():
     assert [tuple(place.patch) for place in found] == [(*place[1:3], 3, 3) for place in found]
     assert len(found) == 9
     assert sizes[-3:] == [500, 500, 203]
-    assert model[2].training, "the model is left in its mode"
+    assert model[2].training
     assert [place.index for place in insights.top_patches(model, "0", 1, images, count=2)] == [0, 1]
 
 
@@ -146,7 +145,7 @@ def test_the_components_are_those_of_the_full_decomposition(samples, size, compo
     assert torch.allclose(found.points.double(), points, atol=2e-3)
     assert torch.allclose(found.shares.double(), shares, atol=1e-5)
     torch.manual_seed(1)
-    assert torch.equal(insights.pca(features, components).points, found.points), "whatever the seed"
+    assert torch.equal(insights.pca(features, components).points, found.points)
 
 
 def test_each_digit_is_in_the_bin_of_its_confidence():

@@ -30,6 +30,7 @@ class Lesson:
         self.prose = "\n\n".join(texts)
         parts = re.findall(r"^## ([^\n]*)\n(.*?)(?=^## |\Z)", self.prose, flags=re.M | re.S)
         self.sections = dict(parts)
+        self.by_anchor = {title.replace(" ", "-"): part for title, part in parts}
 
     def exercises(self):
         """Yield of each its number, its cell, what that gives to `check`, and the solution."""
@@ -75,7 +76,7 @@ def test_what_is_saved_is_of_one_run_and_holds_nothing_of_the_machine(lesson):
         for text in output_texts(cell):
             assert not MACHINE_PATH.search(text), cell.source
             assert str(ROOT) not in text
-            assert "\x1b" not in re.sub(r"\x1b\[[\d;]*m", "", text), "a broken colour code"
+            assert "\x1b" not in re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
 def test_few_outputs_are_ignored_and_each_is_followed_by_one_that_is_compared(lesson):
@@ -98,8 +99,7 @@ def test_a_saved_traceback_names_files_without_the_folders_that_lead_to_them():
 
 
 def definitions(source):
-    """Return the functions and classes of a module or cell as comparable text: without docstrings
-    and type hints."""
+    """Return functions and classes as comparable text, without docstrings and type hints."""
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, (ast.arg, ast.FunctionDef)):
@@ -147,7 +147,7 @@ def test_lessons_and_cells_are_short(lesson):
     assert len(unfolded.split()) <= 3_600
     sources = [cell.source for cell in lesson.code_cells]
     lengths = [len(one.splitlines()) for one in sources if not one.startswith("class CNN")]
-    assert sorted(lengths)[len(lengths) // 2] <= 8, "the median cell"
+    assert sorted(lengths)[len(lengths) // 2] <= 8
     assert sum(length > 15 for length in lengths) <= 5
     assert max(lengths) <= 20
     imports = [line.startswith(("import", "from")) for line in sources[0].splitlines()]
@@ -186,7 +186,6 @@ def test_each_exercise_is_graded_has_a_checker_and_a_cell_that_says_that_it_wait
     assert numbers == [one for one in _EXERCISES if one.startswith(f"{lesson.number}.")]
     assert len(numbers) == lesson.prose.count("<summary>Solution</summary>")
     assert 3 <= sum(number[-1].isdigit() for number in numbers) <= 5, "beside puzzles"
-    # All but the largest stand where the section ends that they practise.
     assert len(graded.findall(lesson.sections["Your turn"])) == 1
     for number, cell, _, _ in lesson.exercises():
         assert [output.text for output in cell.outputs] == [judge(number, ...).message + "\n"]
@@ -197,7 +196,7 @@ def test_every_section_and_every_page_of_the_slides_starts_a_cell(lesson):
         page = cell.metadata.get("slideshow", {}).get("slide_type")
         assert page in {"slide", "subslide", "fragment", "notes", "skip", "-"}, cell.source
         if cell.cell_type == "markdown":
-            assert "\n## " not in cell.source, "a section starts in the middle of a cell"
+            assert "\n## " not in cell.source
             assert (page == "slide") == cell.source.startswith("#"), cell.source
 
 
@@ -210,7 +209,7 @@ def test_the_sections_of_a_45_minute_walk_are_those_of_the_teachers_table(lesson
             planned |= {*range(int(first), int(last or first) + 1)}
     headings = [cell.source for cell in lesson.cells if SPINE in tags(cell)]
     assert [int(re.match(r"## (\d+)\. ★ ", one)[1]) for one in headings] == sorted(planned)
-    assert lesson.prose.count("★") == len(headings) + 1, "the line that explains it"
+    assert lesson.prose.count("★") == len(headings) + 1
     told = "\n\nSections with a **★** are the short way through: 45 minutes. Run the cells"
     assert told in lesson.cells[0].source
 
@@ -249,7 +248,6 @@ def test_every_solution_is_right_and_runs_with_what_the_lesson_defines(lesson):
 
 
 def names_rebound(source):
-    """Return what some code reads and binds anew: run twice, it goes on from its own result."""
     return set.intersection(*names_wanted_and_bound(source))
 
 
@@ -272,7 +270,7 @@ def test_links_lead_to_files_and_to_the_neighbouring_lessons(lesson):
         assert (lesson.path.parent / link).is_file(), link
     around = LESSONS[max(0, lesson.number - 2) : lesson.number + 1]
     assert {other.path.name for other in around if other is not lesson} <= set(links)
-    assert not re.search(r"!\[\s*\]", lesson.prose), "an image without a text that describes it"
+    assert not re.search(r"!\[\s*\]", lesson.prose)
 
 
 def test_every_figure_is_followed_by_words_of_its_own_that_say_what_to_see(lesson):

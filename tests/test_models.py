@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 POOL, NORM = "MaxPool2d", "BatchNorm2d"
-LAYERS = {  # as `written` writes them
+LAYERS = {  # of a convolution: channels, kernel, padding and, above 1, its stride
     CNN: f"1>16k3p1 ReLU {POOL} 16>16k3p1 ReLU 16>32k3p1 ReLU 32>32k3p1 ReLU {POOL} "
     "32>64k3p1 ReLU 64>64k3p1 ReLU Flatten 3136>10",
     WideCNN: f"1>16k5p2 ReLU {POOL} 16>32k5p2 ReLU 32>32k5p2 ReLU 32>32k5p2 ReLU 32>64k5p2 ReLU "
@@ -26,7 +26,6 @@ def leaves(model):
 
 
 def written(model):
-    """A model's layers: of a convolution its channels, kernel, padding and, above 1, its stride."""
     words = []
     for layer in leaves(model):
         word = type(layer).__name__
@@ -47,15 +46,10 @@ def test_a_network_is_the_layers_that_it_says_and_nothing_else(network, last):
     parameters = list(model.parameters())
     count = sum(parameter.numel() for parameter in parameters)
     assert f"{count:,} parameters" in network.__doc__
-    # A seed stands for the same network as ever.
+    # The seed's network is the same as ever.
     assert parameters[-1][0].item() == pytest.approx(last, abs=1e-6)
     # The outputs are logits: no softmax, and no tanh.
     assert torch.equal(model(images), nn.Sequential(*leaves(model))(images))
-
-
-def test_the_parts_keep_their_names_for_old_checkpoints():
-    names = ["block_1", "block_2", "block_3", "output"]
-    assert [name for name, _ in CNN().named_children()] == names
 
 
 @pytest.mark.parametrize("hidden_sizes", [(), (7,), [30, 20, 11]])

@@ -1,5 +1,3 @@
-"""The net catches what it is there for."""
-
 import io
 
 import matplotlib.pyplot as plt

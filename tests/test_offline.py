@@ -1,5 +1,3 @@
-"""The guard that every test runs under (offline/sitecustomize.py, and conftest.py)."""
-
 import os
 import socket
 import subprocess

@@ -1,7 +1,4 @@
-"""The drawing pad without a browser: strokes are set as the page sends them."""
-
 import gc
-import io
 
 from mnist_helpers import plots, widgets
 from mnist_helpers.drawing import rasterize
@@ -9,7 +6,7 @@ from mnist_helpers.insights import predict_all
 from mnist_helpers.models import CNN
 from mnist_helpers.widgets.pad import Pad
 from moving import controls, found, move, parts, pictures
-from PIL import Image
+from net import picture
 import pytest
 import torch
 
@@ -18,8 +15,6 @@ BAR = [[120, 140], [200, 140]]
 
 
 class Drawing:
-    """A drawing pad, and who draws on it."""
-
     def __init__(self, model):
         self.model, self.widget = model, widgets.drawing_pad(model)
         [self.pad] = parts(self.widget, Pad)
@@ -29,7 +24,6 @@ class Drawing:
             self.pad.strokes = [*self.pad.strokes, stroke]
 
     def shows(self, *strokes, canvas_size=None):
-        """Compare picture, text, bars and the large digit with those of these strokes."""
         image = rasterize(list(strokes), canvas_size=canvas_size)
         shares = predict_all(self.model, image[None])[0]
         (first, second), count = shares.topk(2).indices.tolist(), len(strokes)
@@ -42,7 +36,7 @@ class Drawing:
         assert len(found(self.widget, f"background: {plots.BLUE}")) == bool(strokes)
         assert found(self.widget, r"sans-serif; [^>]*>(\d?)<") == [str(first) * bool(strokes)]
         assert len(found(self.widget, r"<span>\d+%</span>")) == 10 * bool(strokes)
-        shown = Image.open(io.BytesIO(pictures(self.widget)[0]))
+        shown = picture(pictures(self.widget)[0])
         assert list(shown.tobytes()) == (255 * image[0]).round().flatten().tolist()
 
 
@@ -71,7 +65,7 @@ def test_the_box_shows_the_pad_as_it_is_and_feature_maps_follow_each_stroke(draw
     silent = (maps.amax(dim=(1, 2)) == 0).sum()
     told = f"block_2: 32 feature maps of 7×7; {silent} of them are zero all over; the first 16"
     assert found(drawing.widget, r"<pre[^>]*>(block[^<]*)</pre>") == [told]
-    shown = Image.open(io.BytesIO(pictures(drawing.widget)[1]))
+    shown = picture(pictures(drawing.widget)[1])
     # Two rows of eight, each map 84 pixels wide, with 4 of grey around.
     assert (shown.size, shown.getpixel((0, 0))) == ((8 * 88 + 4, 2 * 88 + 4), 128)
     tiles = torch.tensor(list(shown.tobytes())).reshape(shown.height, shown.width)

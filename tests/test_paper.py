@@ -1,5 +1,3 @@
-"""A digit on paper: photographs made from pen strokes, pages of plain lines, and damaged files."""
-
 import io
 
 from mnist_helpers.drawing import read_photo

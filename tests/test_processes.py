@@ -1,5 +1,3 @@
-"""torchrun as the lesson on several processes starts it, here with scripts that go wrong."""
-
 import ipaddress
 import os
 import signal

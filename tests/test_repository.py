@@ -1,5 +1,3 @@
-"""The files around the package: the lock, conda's file, the Makefile, the README, CI's script."""
-
 import ast
 import itertools
 import os
@@ -10,7 +8,7 @@ import sys
 import tomllib
 import zipfile
 
-from makefile import dry_run, make
+from makefile import dry_run, make, needs_make
 from mnist_helpers.benchmark import load_results
 from mnist_helpers.benchmark.__main__ import _fraction as fraction
 from packaging.requirements import Requirement
@@ -46,7 +44,7 @@ def test_the_lock_pins_one_exact_version_of_all_that_the_package_asks_for():
     extras = PROJECT["optional-dependencies"].values()
     for line in itertools.chain(PROJECT["dependencies"], *extras):
         wanted = Requirement(line)
-        assert [bound.operator for bound in wanted.specifier] == [">="], "and no upper bound"
+        assert [bound.operator for bound in wanted.specifier] == [">="]
         assert wanted.specifier.contains(pins[wanted.name]), line
 
 
@@ -77,24 +75,24 @@ def test_a_readme_names_only_what_is_there_and_every_lesson(name):
     links = [link for link in links if not link.startswith(("https://", "../../actions/"))]
     assert {f"notebooks/{edition}{path.name}" for path in lessons()} <= set(links)
     assert [link for link in links if not (ROOT / link).exists()] == []
-    assert not re.search(r"!\[\s*\]", text), "an image without a text that describes it"
+    assert not re.search(r"!\[\s*\]", text)
     for module in re.findall(r"python -m (mnist_helpers[\w.]*)", text):
         assert (ROOT / module.replace(".", "/") / "__main__.py").is_file(), module
 
 
-@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@needs_make
 def test_make_passes_the_port_and_the_arguments_on():
     made = dry_run("lab", "PORT=8899", "ARGS=--no-browser").splitlines()[-1].split()
     assert made[1:] == ["open_lessons.py", "--port=8899", "--no-browser"]
     lab = " ".join(open_lessons.command(*made[2:]))
     assert lab.endswith(" --port=8899 --no-browser")
     assert ("--allow-root" in lab) == (hasattr(os, "geteuid") and os.geteuid() == 0)
-    assert "--ip" not in lab, "Jupyter's own default, the loopback, is the safe one"
     test = dry_run("test", "ARGS=tests/test_shapes.py").splitlines()[-1]
     assert re.search(r"-m pytest .*--dist loadscope .* tests/test_shapes.py$", test)
 
 
-@pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="it needs a shell and make")
+@needs_make
+@pytest.mark.skipif(os.name == "nt", reason="it needs a shell")
 @pytest.mark.parametrize(
     ("failing", "installs", "end"),
     [

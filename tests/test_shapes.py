@@ -48,14 +48,13 @@ def test_a_step_is_what_pytorch_computes_there(kernel_size, stride, padding, dat
     assert step.total == pytest.approx(expected[step.row, step.column].item(), abs=1e-5)
     assert step.scale == pytest.approx(expected.abs().max().item())
     assert (step.stride, step.padding) == (stride, padding)
-    # Filled up to this place, and no further.
     expected.view(-1)[place + 1 :] = torch.nan
     torch.testing.assert_close(step.output, expected, equal_nan=True)
 
 
 @st.composite
 def layers(draw, channels, widening):
-    """One layer that takes that many channels, and puts out as many, or more if `widening`."""
+    """One layer that puts out as many channels as it takes, or more if `widening`."""
     geometry, yes = draw(geometries), draw(st.booleans())
     groups = draw(st.sampled_from([1, channels]))
     wide = groups * draw(st.integers(1, 2)) if widening else channels
@@ -68,7 +67,7 @@ def layers(draw, channels, widening):
 
 @st.composite
 def stacks(draw, widening=True):
-    """Up to five layers, one after the other, and the shape of an input, which need not fit."""
+    """Up to five layers, and the shape of an input, which need not fit."""
     first = draw(st.integers(1, 3)) if widening else 1
     stack, count = [], first
     for _ in range(draw(st.integers(1, 5))):
@@ -86,7 +85,7 @@ def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training):
     try:
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             _, *expected = accumulate(model, lambda x, layer: layer(x.clone()), initial=images)
-    except (RuntimeError, ValueError):  # one of them refuses
+    except (RuntimeError, ValueError):
         expected = None
     model.train(training)
     model[0].train(not training)
@@ -108,7 +107,6 @@ def test_tables_are_of_the_layers_one_after_the_other(drawn, count, training):
             title = f"{name} {type(layer).__name__}"
             assert rows.pop(0) == (title, tuple(right.shape[1:]), parameters)
         assert outputs == rows == []
-    # The model is as it was.
     assert [module.training for module in model.modules()] == modes
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
@@ -219,10 +217,7 @@ def test_a_unit_that_is_opened_up_sums_up_to_what_its_layer_puts_out(model):
             told = (step.window * step.kernel).sum().item() + step.bias
             assert told == pytest.approx(step.total, abs=1e-5)
             top, left = (9 + corner for corner in step.corner)
-            around = F.pad(view.input, (9,) * 4)[:, top:, left:]
-            assert torch.equal(
-                around[:, : step.window.shape[1], : step.window.shape[2]], step.window
-            )
-            field = view.field
-            seen = field.patch(*unit[1:]) if field else (0, 0, 28, 28)
-            assert step.patch == seen
+            _, height, width = step.window.shape
+            around = F.pad(view.input, (9,) * 4)[:, top : top + height, left : left + width]
+            assert torch.equal(around, step.window)
+            assert step.patch == (view.field.patch(*unit[1:]) if view.field else (0, 0, 28, 28))

@@ -1,7 +1,3 @@
-"""How a notebook shows figures: once, at twice the pixels, with words."""
-
-import base64
-import io
 import re
 
 import matplotlib.pyplot as plt
@@ -9,7 +5,7 @@ from mnist_helpers import plots
 from mnist_helpers.plots.shown import _drawn
 from mnist_helpers.shapes import convolution_step
 from nbformat.v4 import new_code_cell, new_notebook
-from PIL import Image
+from net import picture
 import pytest
 from run_notebooks import execute
 import torch
@@ -57,15 +53,13 @@ def test_a_figure_is_shown_once_wherever_the_call_stands(cells):
 def test_its_picture_has_twice_the_pixels_and_few_colours(cells):
     [data] = figures(cells[1])
     width, source = re.search(r'width="(\d+)".*base64,([^"]+)', data["text/html"]).groups()
-    sharp, plain = (
-        Image.open(io.BytesIO(base64.b64decode(text))) for text in (source, data["image/png"])
-    )
+    sharp, plain = picture(source), picture(data["image/png"])
     assert sharp.width == pytest.approx(2 * int(width), abs=1)
     assert plain.width == pytest.approx(int(width), rel=0.01)
     assert plain.mode == "P"
 
 
-def test_a_figure_with_margins_is_the_same_each_time_it_is_drawn() -> None:
+def test_a_figure_with_margins_is_the_same_each_time_it_is_drawn():
     figure = plots.plot_convolution_step(convolution_step(torch.eye(5), torch.ones(3, 3), 4))
     with plt.style.context("mnist_helpers.lessons"):
         first, second = (_drawn(figure, "png").tobytes() for _ in range(2))

@@ -1,5 +1,3 @@
-"""The decks of slides: each holds its whole lesson. What they load a browser says (browser/)."""
-
 import ast
 import re
 
@@ -60,7 +58,7 @@ def test_every_code_cell_is_in_the_deck_with_its_output_unless_it_is_an_exercise
                 text = tag.select_one("[data-mime-type$=stderr]").get_text()
                 assert f"{output.ename}: {output.evalue}" in text
                 assert "---> " in text, "the arrow at the learner's own line"
-                assert not re.search("File |%tb", text), "a library's lines"
+                assert not re.search("File |%tb", text)
             assert output.get("text", "").strip() in tag.get_text()
 
 
@@ -94,9 +92,9 @@ def test_no_page_shows_only_a_heading_a_call_or_folded_text(deck):
 
 def test_links_lead_to_the_neighbouring_decks(path, deck, folder):
     links = [tag["href"] for tag in deck.select(".jp-MarkdownCell a")]
+    decks = [f"{lesson.stem}.html" for lesson in LESSONS]
     place = LESSONS.index(path)
-    neighbours = LESSONS[max(0, place - 1) : place + 2]
-    assert {f"{other.stem}.html" for other in neighbours if other != path} <= set(links)
+    assert {*decks[max(0, place - 1) : place], *decks[place + 1 : place + 2]} <= set(links)
     for link in links:
         assert link.startswith("https://") or (folder / link).exists(), link
 
@@ -111,7 +109,6 @@ def code(source, *outputs, slide_type="-", count=1):
 
 
 def build(folder, *cells):
-    """Return the deck of a notebook of a title and these cells."""
     path = folder / "05_trial.ipynb"
     nbformat.write(new_notebook(cells=[text("# 05 Trial", "slide"), *cells]), path)
     main([path], folder)
@@ -140,7 +137,6 @@ def test_what_a_page_shows_beside_its_cells(tmp_path):
         text("Ask the back row.", "notes"),
         text("Not for the wall.", "skip"),
     )
-    # A page that continues a section names it; folded text stays folded; pictures lie in the deck.
     assert [page.get("data-section") for page in pages(soup)] == [None, None, "1. view & more"]
     assert "It is 4." in soup.details.get_text()
     assert "On." not in soup.details.get_text()

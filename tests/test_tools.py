@@ -1,5 +1,3 @@
-"""What measures; and a learner's copies."""
-
 from copy_lessons import copy_lessons
 import load
 import pen_digits

@@ -1,5 +1,3 @@
-"""What an error shows in a notebook."""
-
 from IPython.core.interactiveshell import InteractiveShell
 import pytest
 

@@ -1,7 +1,7 @@
 import functools
 import sys
 
-from by_hand import cycle, digits, weights
+from by_hand import cycle, digits, generator, weights
 from mnist_helpers.batches import TensorBatches, random_affine
 from mnist_helpers.data import load_datasets
 from mnist_helpers.drawing import drawn_digits, predict
@@ -50,9 +50,8 @@ def test_its_recipe_is_what_pytorch_makes_of_it_by_hand(tmp_path, monkeypatch):
     images, labels = drawn_digits(24)
     images, labels = torch.cat([few.data, images]), torch.cat([few.targets, labels])
     batches = TensorBatches(images, labels, batch_size=128, shuffle=True, seed=0)
-    generator = torch.Generator().manual_seed(0)
     amounts = {"degrees": 10, "scale": 0.15, "shift": 2, "shear": 0.3}
-    changed = functools.partial(random_affine, generator=generator, **amounts)
+    changed = functools.partial(random_affine, generator=generator(), **amounts)
     pairs = [(changed(images), labels) for _ in range(3) for images, labels in batches]
     torch.manual_seed(0)
     by_hand = CNN()

@@ -1,6 +1,6 @@
 import math
 
-from by_hand import batches, digits, linear, network, steps, weights
+from by_hand import batches, digits, learner, linear, network, steps, weights
 from mnist_helpers.models import CNN, WideCNN
 from mnist_helpers.training import History, evaluate, fit, load_checkpoint, save_checkpoint
 import pytest
@@ -12,11 +12,10 @@ from torch.utils.data import DataLoader
 
 
 def trained(**watching):
-    model = network()
+    model, optimizer = learner(network)
     for parameter in model.parameters():
         parameter.grad = torch.ones_like(parameter)  # what is there from before must not count
     loader = DataLoader(digits(), batch_size=64, shuffle=True)
-    optimizer = Adam(model.parameters(), lr=0.01)
     return fit(model, loader, optimizer, 3, batches(200, start=300), **watching), model
 
 
@@ -27,8 +26,7 @@ def result():
 
 def test_a_training_is_what_pytorch_makes_of_it_by_hand(result):
     history, model = result
-    by_hand = network()
-    optimizer = Adam(by_hand.parameters(), lr=0.01)
+    by_hand, optimizer = learner(network)
     loader = DataLoader(digits(), batch_size=64, shuffle=True)
     [(images, labels)] = batches(200, batch_size=200, start=300)
     expected = History()
@@ -109,14 +107,9 @@ def test_a_learning_rate_that_is_too_high_is_named(count, where):
     assert history == History()
 
 
-def started(seed=0, rate=0.01):
-    model = network(seed)
-    return model, Adam(model.parameters(), lr=rate)
-
-
 @pytest.mark.parametrize("device", ["cpu", "cuda:0"])
 def test_a_loaded_training_goes_on_as_if_it_had_never_stopped(tmp_path, monkeypatch, device):
-    path, saved = tmp_path / "network.pt", started()
+    path, saved = tmp_path / "network.pt", learner(network)
     steps(saved[0], batches(), saved[1])
     with monkeypatch.context() as patch:
         # What torch writes beside each tensor: where it lies.
@@ -124,7 +117,7 @@ def test_a_loaded_training_goes_on_as_if_it_had_never_stopped(tmp_path, monkeypa
         save_checkpoint(str(path), *saved, epoch=7)
     assert device.encode() in path.read_bytes()
     # Another learning rate, and no moments yet: both have to come from the file.
-    resumed, alone = started(seed=1, rate=0.5), network(seed=1)
+    resumed, alone = learner(network, seed=1, rate=0.5), network(seed=1)
     assert load_checkpoint(str(path), *resumed) == load_checkpoint(path, alone) == 7
     assert weights(resumed[0]) == weights(alone) == weights(saved[0])
     for model, optimizer in (saved, resumed):
@@ -159,7 +152,7 @@ def test_an_optimizer_that_does_not_fit_leaves_the_model_as_it_was(tmp_path):
     model = network(seed=1)
     before = weights(model)
     groups = [{"params": model[0].parameters()}, {"params": model[1].parameters()}]
-    save_checkpoint(tmp_path / "Adam.pt", *started())
+    save_checkpoint(tmp_path / "Adam.pt", *learner(network))
     with pytest.raises(ValueError, match="was saved with Adam and does not fit this SGD"):
         load_checkpoint(tmp_path / "Adam.pt", model, SGD(model.parameters(), lr=1))
     with pytest.raises(ValueError, match="parameter group"):

@@ -4,7 +4,7 @@
 a reference, `Free` for what only a function can judge. `Given` is what a learner gives.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import copy
 from dataclasses import dataclass, field
 from functools import partial
@@ -41,6 +41,18 @@ def refuse(complaints: Mapping[str, Any]) -> None:
     for message, holds in complaints.items():
         if holds:
             raise _NotYet(message)
+
+
+def _in_tensor(value: object) -> object:
+    """Make one tensor of a list, tuple, dictionary or iterator, of numbers or rows."""
+    if isinstance(value, Mapping):
+        value = [value[key] for key in sorted(value)]
+    if not isinstance(value, (list, tuple, Iterator)):
+        return value
+    try:
+        return torch.as_tensor(np.array([np.asarray(one) for one in value]))
+    except (TypeError, ValueError):
+        raise _NotYet("It has to hold numbers alone, in rows of one length.") from None
 
 
 def same(one: object, other: object, tolerance: float = 1e-5) -> bool:
@@ -102,9 +114,8 @@ class Given:
         except Exception as error:  # a learner's code can raise anything, and is to be told so
             tip = "Make such a call in a cell of its own to see the whole traceback."
             tip = next((tip for part, tip in self.advice.items() if part in str(error)), tip)
-            first_line = (str(error).strip() or "no message").splitlines()[0]
-            raised = f"raises {type(error).__name__}: {first_line}"
-            raise _NotYet(f"{self.what} {raised}\n{tip}") from error
+            line = (str(error).strip() or "no message").splitlines()[0]
+            raise _NotYet(f"{self.what} raises {type(error).__name__}: {line}\n{tip}") from error
         tip = self.advice.get("None", "Does it end with `return`?")
         refuse({f"{self.what} returns None. {tip}": result is None})
         return Given(result, f"What {self.what} returns").finished()
@@ -241,8 +252,7 @@ class Values(_Exercise):
         raise _NotYet(f"{passed}Your {names[first]} is not {other}. Hint: {self.hint}")
 
 
-_CHANGES = "your function changes what it is given"
-_COPY = "Work on a copy, by `clone()` or `list()`."
+_CHANGES = "your function changes what it is given. Work on a copy, by `clone()` or `list()`"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +266,7 @@ class Code(_Exercise):
     praise: str
     cases: Sequence[tuple]
     right: Callable
-    mistakes: Mapping[str, Callable]
+    mistakes: Mapping[str, Callable] = field(default_factory=dict)
     clue: str = ""  # what the result has to be, where the hint does not say it
     later: Mapping[str, Sequence[tuple]] = field(default_factory=dict)
     advice: Mapping[str, str] = field(default_factory=dict)  # as that of `Given`
@@ -267,7 +277,7 @@ class Code(_Exercise):
         changed = False
         for passed, cases in {"": self.cases, **self.later}.items():
             changed |= self._judge_cases(answer, cases, passed and f"{passed} ")
-        refuse({f"What you return is right, but {_CHANGES}. {_COPY}": changed})
+        refuse({f"What you return is right, but {_CHANGES}.": changed})
         return self.praise + self.remark(answer)
 
     def _judge_cases(self, function: object, cases: Sequence[tuple], passed: str) -> bool:
@@ -297,7 +307,7 @@ class Code(_Exercise):
         first = fits.index(False)
         said = f"{passed}{self._call_with(cases[first])}{_difference(given[first], rights[first])}"
         said += "" if passed else f" {self.clue or f'Hint: {self.hint}'}"
-        raise _NotYet(said + f" And {_CHANGES}. {_COPY}" * changed)
+        raise _NotYet(said + f" And {_CHANGES}." * changed)
 
     def _call_with(self, case: tuple) -> str:
         """Return the call with a case: larger tensors by name and shape, objects by name."""

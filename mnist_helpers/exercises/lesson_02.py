@@ -1,10 +1,9 @@
 """The exercises of lesson 02."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 import contextlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 import dis
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from .engine import Code, Values, _random, refuse, same
 EXERCISES = {}
 
 
-def _wrong_shapes(code: str, right: list[int]) -> dict[str, Any]:
+def _wrong_shapes(code: str, right: list[int]) -> dict:
     given = f"The shape of {code} is not {{}}."
     return {
         f"{given} A number as index drops its axis.": lambda shape: len(shape) > len(right),
@@ -33,10 +32,9 @@ _SHAPES = {
 }
 
 EXERCISES["2.1"] = Values(
-    hint="start from [64, 1, 28, 28] and take the axes one by one: a number drops its axis, a "
-    "colon or a slice keeps it.",
-    praise="Each number took an axis away, the colon left its axis as it was, and the slice kept "
-    "an axis of length 1.",
+    hint="take the axes of [64, 1, 28, 28] one by one: a number drops its axis, a colon or a slice "
+    "keeps it.",
+    praise="Each number took its axis away, the colon and the slice kept theirs.",
     right=_SHAPES,
     mistakes=[_wrong_shapes(code, shape) for code, shape in _SHAPES.items()],
 )
@@ -62,11 +60,12 @@ EXERCISES["2.2"] = Code(
         "The batch axis is missing. `unsqueeze(0)` adds it in front.": lambda x: x.permute(2, 0, 1),
         "You added the batch axis, but the channels still come last.": lambda x: x.unsqueeze(0),
     },
+    advice={"invalid for input": "Photographs differ in height and width. And take `permute`."},
 )
 
 EXERCISES["2.3"] = Values(
     hint="put the numbers into the formula of section 8. For the second question the output has "
-    "to be 28 again. Your answer is a pair, (output size, padding).",
+    "to be 28 again.",
     praise="At stride 1 an odd kernel keeps the size with a padding of (kernel size − 1) / 2: 1 "
     "for 3, 2 for 5.",
     right={"output size": 14, "padding": 3},
@@ -86,9 +85,7 @@ _IDENTITY = F.one_hot(torch.tensor(4), 9).reshape(3, 3).float()
 _BLUR = torch.full((3, 3), 1 / 9)
 
 EXERCISES["2.4"] = Values(
-    hint="at each place the window's nine pixels are multiplied by the kernel's nine numbers and "
-    "added up. How much should each pixel count? Your answer is a pair, (identity, blur), each "
-    "[3, 3].",
+    hint="at each place each pixel counts as much as its number in the kernel. How much should it?",
     praise="Each sums to 1, but for rounding, so neither makes the picture brighter or darker. So "
     "does 2 · identity − blur, to sharpen.",
     right={"identity": _IDENTITY, "blur": _BLUR},
@@ -103,8 +100,8 @@ EXERCISES["2.4"] = Values(
             "Your blur adds nine pixels up. The mean needs a division.": torch.ones(3, 3),
             "All are 0: as a whole number 1/9 is cut off to 0.": torch.zeros(3, 3),
             "You left the pixel itself out: it is one of the nine.": (1 - _IDENTITY) / 8,
-            "It is nearly right, but rounded. Let Python divide, `1 / 9`.": (
-                lambda kernel: same(kernel, _BLUR, 0.01)
+            "It is nearly right, but rounded. Let Python divide, `1 / 9`.": lambda blur: same(
+                blur, _BLUR, 0.01
             ),
         },
     ],
@@ -117,33 +114,28 @@ def _conv2d(image: Tensor, kernel: Tensor, stride: int = 1, padding: int = 0) ->
 
 EXERCISES["2.5"] = Code(
     call="convolve_by_hand(image, kernel, stride, padding)",
-    hint="start from the code of `convolve`. F.pad(image, (left, right, top, bottom)) puts zeros "
-    "around; the window of output pixel [row, column] starts at row · stride, column · stride; the "
-    "output's size follows the formula.",
+    hint="start from `convolve`, and pad first. The window of output pixel [row, column] starts at "
+    "row · stride, column · stride; the output's size follows the formula.",
     praise="It agrees with F.conv2d on five settings. You have written the heart of a "
     "convolutional network.",
     cases=[
         # Numbers on both sides of 0; kernels higher than wide, and wider than high.
-        (_random(height, width) - 0.5, _random(*kernel) - 0.5, stride, padding)
-        for height, width, kernel, stride, padding in [
-            (5, 6, (3, 3), 1, 0),
-            (6, 5, (3, 3), 2, 1),
-            (7, 9, (2, 2), 3, 0),
-            (4, 8, (2, 4), 1, 2),
-            (9, 7, (5, 3), 2, 2),
+        (_random(*size) - 0.5, _random(*kernel) - 0.5, stride, padding)
+        for size, kernel, stride, padding in [
+            ((5, 6), (3, 3), 1, 0),
+            ((6, 5), (3, 3), 2, 1),
+            ((7, 9), (2, 2), 3, 0),
+            ((4, 8), (2, 4), 1, 2),
+            ((9, 7), (5, 3), 2, 2),
         ]
     ],
     right=_conv2d,
     mistakes={
         "Stride and padding make no difference yet.": lambda x, kernel, *_: _conv2d(x, kernel),
-        "The padding makes no difference yet. `F.pad(image, (padding,) * 4)` puts the border of "
-        "zeros around.": lambda x, kernel, stride, _: _conv2d(x, kernel, stride),
-        "The stride makes no difference yet: the window moves by 1 each time.": (
-            lambda x, kernel, _, padding: _conv2d(x, kernel, 1, padding)
-        ),
-        "You flipped the kernel, as mathematicians do. In deep learning it is used as it is.": (
-            lambda x, kernel, *settings: _conv2d(x, kernel.flip(0, 1), *settings)
-        ),
+        "The padding makes no difference yet: `F.pad(image, (padding,) * 4)` adds the "
+        "zeros.": lambda x, kernel, stride, _: _conv2d(x, kernel, stride),
+        "The stride makes no difference yet.": lambda x, k, _, padding: _conv2d(x, k, 1, padding),
+        "You flipped the kernel. Use it as it is.": lambda x, k, *s: _conv2d(x, k.flip(0, 1), *s),
         "Only the first row is filled: does `return` stand inside the outer loop?": (
             lambda *case: F.pad(_conv2d(*case)[:1], (0, 0, 0, len(_conv2d(*case)) - 1))
         ),
@@ -151,8 +143,8 @@ EXERCISES["2.5"] = Code(
     tidy=lambda x: x.view(x.shape[-2:]) if isinstance(x, Tensor) and {*x.shape[:-2]} <= {1} else x,
     advice={
         "zeros()": "A size has to be a whole number: divide with `//`.",
-        "must match": "A window is cut off. Is the size that of the formula? Height and width can "
-        "differ: use each length for its own axis.",
+        "must match": "A window is cut off. Is the size that of the formula? Each axis has a "
+        "length of its own.",
     },
 )
 
@@ -164,7 +156,6 @@ _READY_MADE = ("view", "reshape", "outer", "one_hot", "flip", "fliplr", "roll", 
 class _Puzzle(Code):
     """Asks for a function of one expression, after Sasha Rush's Tensor Puzzles (2022)."""
 
-    mistakes: Mapping[str, Callable] = field(default_factory=dict)
     clue: str = "Compare the two pictures."
     tidy: Callable = lambda result: result.float() if isinstance(result, Tensor) else result
 

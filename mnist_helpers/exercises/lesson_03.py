@@ -15,6 +15,8 @@ EXERCISES["3.1"] = Values(
     right={"number of parameters": 64 * (32 * 25 + 1)},
     mistakes=[
         {
+            "That is one output channel. There are 64.": 32 * 25 + 1,
+            "A channel has one bias, for all its 32×5×5 weights.": 64 * 32 * (25 + 1),
             "You left out the biases, one for each output channel.": 64 * 32 * 25,
             "Each kernel is a block of 32×5×5 numbers, for all input channels.": 64 * (25 + 1),
             "There are 64 biases, as out_channels comes second, and is 64.": 32 * (64 * 25 + 1),
@@ -25,7 +27,7 @@ EXERCISES["3.1"] = Values(
 
 
 def _judge_halving(answer: object) -> str:
-    module = Given(answer).module()
+    module, alike = Given(answer).module(), []
     layers = list(module.modules())
     convolutions = sum(isinstance(layer, nn.Conv2d) for layer in layers)
     poolings = [layer for layer in layers if type(layer).__module__ == nn.MaxPool2d.__module__]
@@ -33,7 +35,10 @@ def _judge_halving(answer: object) -> str:
     found = f"{wanted} Of convolutions yours has {convolutions}, of poolings {len(poolings)}."
     refuse({found: (convolutions, len(poolings)) != (1, 1)})
     idle = getattr(poolings[0], "kernel_size", None) in (1, (1, 1))
-    refuse({"A pooling over 1×1 pixel sums nothing up. Give it a larger kernel.": idle})
+    with poolings[0].register_forward_hook(lambda _, x, y: alike.append(same(*x, y))):
+        _output(module, _random(2, 1, 28, 28))
+    nothing = "A pooling over 1×1 pixel sums nothing up. Let it make the picture smaller."
+    refuse({nothing: idle or all(alike)})
     for count in (2, 1, 5):
         shape, right = list(_output(module, _random(count, 1, 28, 28)).shape), [count, 8, 7, 7]
         becomes = f"[{count}, 1, 28, 28] becomes {shape}, and has to become {right}."
@@ -71,15 +76,15 @@ def _output(module: nn.Module, images: Tensor) -> Tensor:
 
 EXERCISES["3.2"] = Free(
     hint="28 to 7 is a quarter. The convolution sets the channels; which settings of the two make "
-    "the picture smaller? Print the shape after each.",
+    "the picture smaller?",
     judge=_judge_halving,
 )
 
 EXERCISES["3.3"] = Values(
     hint="which C×H×W arrives at flatten, when nothing halves the picture? For the receptive "
     "field use the two rules of section 7; the jump stays 1.",
-    praise="More than five times the parameters, and each unit sees only 13×13 pixels: "
-    "poolings make a network smaller and let it see further.",
+    praise="More than five times the parameters, and each unit sees only 13×13 pixels. With "
+    "poolings a smaller network sees further.",
     right={"in_features": 64 * 28 * 28, "parameters": 573_562, "receptive_field": 13},
     mistakes=[
         {
@@ -100,14 +105,14 @@ EXERCISES["3.3"] = Values(
 )
 
 
-def _surest(logits: Tensor, dim: int = 1) -> tuple[int, int]:
+def _surest(logits: Tensor, dim: int = 1) -> tuple:
     return divmod(logits.softmax(dim).argmax().item(), logits.shape[1])
 
 
 EXERCISES["3.4"] = Code(
     call="surest(logits)",
-    hint="first make probabilities, each digit by itself. Then find the largest of each row, and "
-    "the row with the largest of these. Return a pair, (index in the batch, answer).",
+    hint="first make probabilities of each row. Then find the largest of each, and the row with "
+    "the largest of these.",
     praise="Softmax over the classes, then the largest of all: its row is the digit, its column "
     "the answer.",
     cases=[
@@ -121,17 +126,12 @@ EXERCISES["3.4"] = Code(
     right=_surest,
     mistakes={
         "You looked for the largest logit. It may stand among others as large: compare "
-        "probabilities.": lambda logits: divmod(logits.argmax().item(), logits.shape[1]),
-        "Your softmax runs over the batch, dim=0. It has to run over the classes.": (
-            lambda logits: _surest(logits, dim=0)
-        ),
-        "Both numbers are right, in the wrong order.": lambda logits: _surest(logits)[::-1],
-        "The first number is a probability. In which row does it stand?": (
-            lambda logits: (logits.softmax(dim=1).max().item(), _surest(logits)[1])
-        ),
-        "The second number is its probability. Where in its row does that stand?": (
-            lambda logits: (_surest(logits)[0], logits.softmax(dim=1).max().item())
-        ),
+        "probabilities.": lambda x: divmod(x.argmax().item(), x.shape[1]),
+        "Softmax has to run over the classes, not over the batch.": lambda x: _surest(x, dim=0),
+        "Both numbers are right, in the wrong order.": lambda x: _surest(x)[::-1],
+        "In which row does that probability stand?": lambda x: (x.softmax(1).max(), _surest(x)[1]),
+        "Which column has that probability?": lambda x: (_surest(x)[0], x.softmax(1).max()),
+        "Take the answer from its own row.": lambda x: (_surest(x)[0], x[0].argmax().item()),
     },
 )
 
@@ -179,8 +179,8 @@ def _judge_parts(module: nn.Module) -> None:
     refuse(
         {
             f"Never used: {', '.join(unused)}. `forward` leaves that layer out.": unused,
-            "The same batch gets other logits when it comes a second time. Does `forward` make a "
-            "layer, with new random weights? Make it in `__init__`. (And `F.dropout` needs "
+            "The same batch gets other logits a second time. Does `forward` make a layer? Make it "
+            "in `__init__`. (And `F.dropout` needs "
             "`training=self.training`.)": not same(logits, _output(module, images)),
             "Something stands behind the last layer that bends its numbers: a softmax, a ReLU, a "
             "sigmoid? The loss does its own softmax.": bent,
@@ -201,6 +201,6 @@ def _is_affine(module: nn.Module) -> bool:
 
 EXERCISES["3.5"] = Free(
     hint="one or two blocks of convolution, ReLU and pooling with few channels, then flatten and a "
-    "linear layer. Its inputs decide its size, so pool before it. `forward` returns the logits.",
+    "linear layer. Its inputs decide its size, so pool before it.",
     judge=_judge_network,
 )

@@ -4,7 +4,6 @@ from collections.abc import Callable
 import contextlib
 import math
 from statistics import fmean
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,25 +11,28 @@ import torch.nn.functional as F
 from torch.utils.data import TensorDataset
 
 from ..insights import confusion_matrix
-from .engine import Code, Free, Given, Values, _random, refuse, same
+from .engine import Code, Free, Given, Values, _in_tensor, _random, refuse, same
 
 EXERCISES = {}
 
 
-def _wrong_losses(probability: float) -> dict[str, Any]:
+def _wrong_losses(p: float) -> dict:
     return {
-        "The sign is missing: ln p is negative where p is below 1.": math.log(probability),
-        "That is the logarithm to base 10. Take ln.": -math.log10(probability),
-        "The loss is neither p nor 1 − p, but −ln p.": 1 - probability,
+        "The sign is missing: ln p is negative where p is below 1.": math.log(p),
+        "That is the logarithm to base 10. Take ln.": -math.log10(p),
+        "That is the logarithm to base 2. Take ln.": -math.log2(p),
+        "p is a share, not per cent.": -math.log(100 * p),
+        "The loss is neither p nor 1 − p, but −ln p.": lambda x: same(min(x, 1 - x), min(p, 1 - p)),
+        "Nearly. Give two decimals.": lambda loss: abs(loss + math.log(p)) < 0.06,
     }
 
 
 EXERCISES["4.1"] = Values(
-    right={f"loss at {probability}": -math.log(probability) for probability in (0.5, 0.01)},
+    right={f"loss at {p}": -math.log(p) for p in (0.5, 0.01)},
     tolerance=0.006,
     hint="minus the natural logarithm of the probability, `-math.log(0.5)`.",
     praise="A hesitant answer costs little, a confident wrong one nearly seven times as much.",
-    mistakes=[_wrong_losses(probability) for probability in (0.5, 0.01)],
+    mistakes=[_wrong_losses(0.5), _wrong_losses(0.01)],
 )
 
 EXERCISES["4.2"] = Code(
@@ -39,13 +41,14 @@ EXERCISES["4.2"] = Code(
     "how many do you divide in the end?",
     praise="In the test loop of section 7 the last 16 digits would otherwise count four times.",
     cases=[([2.0, 5.0], [2, 1]), ([1.0, 2.0, 6.0], [64, 64, 32]), ([0.5], [7])],
-    right=lambda losses, sizes: fmean(losses, weights=sizes),
+    right=lambda losses, sizes: fmean(losses, sizes),
     mistakes={
-        "Weigh each loss by the size of its batch.": lambda losses, sizes: fmean(losses),
-        "Divide by the number of digits, not of batches.": (
-            lambda losses, sizes: fmean(losses, weights=sizes) * fmean(sizes)
-        ),
-        "Multiply each loss by its batch's size.": lambda losses, sizes: sum(losses) / sum(sizes),
+        "Weigh each loss by the size of its batch.": lambda losses, _: fmean(losses),
+        "Divide by the number of digits, not of batches.": lambda x, n: fmean(x, n) * fmean(n),
+        "Batches differ in size. Divide by the sum.": lambda x, n: fmean(x, n) * fmean(n) / n[0],
+        "That is the sum. Divide by the number of digits.": lambda x, n: fmean(x, n) * sum(n),
+        "Multiply each loss by its batch's size.": lambda x, n: sum(x) / sum(n),
+        "Is the `return` inside the loop? It belongs after it.": lambda x, n: x[0] * n[0] / sum(n),
     },
 )
 
@@ -72,13 +75,11 @@ EXERCISES["4.3"] = Code(
     right=lambda x, y: F.cross_entropy(x, y).item(),
     mistakes={
         "Take the mean of the digits' losses.": (
-            lambda x, y: F.cross_entropy(x, y, reduction="none").squeeze()
+            lambda *xy: F.cross_entropy(*xy, reduction="none").squeeze()
         ),
         "The loss is minus the logarithm.": lambda x, y: -F.cross_entropy(x, y),
         "Take the mean, not the sum.": lambda x, y: F.cross_entropy(x, y, reduction="sum"),
-        "Divide each row by its own sum, not by the batch's: dim=1.": (
-            lambda x, y: F.nll_loss(x - x.exp().sum().log(), y)
-        ),
+        "Divide a row by its own sum: dim=1.": lambda x, y: F.nll_loss(x - x.logsumexp((0, 1)), y),
         "The logarithm is missing.": lambda x, y: F.nll_loss(x.softmax(dim=1), y),
         "From row i take labels[i] alone.": lambda x, y: -x.log_softmax(dim=1)[:, y].mean(),
     },
@@ -88,7 +89,7 @@ EXERCISES["4.3"] = Code(
 def _step_of(*order: str) -> Callable:
     """Return a step that computes the loss and then does the rest in this order."""
 
-    def step(model, images, labels, loss_function, optimizer) -> float:
+    def step(model, images, labels, loss_function, optimizer):
         loss = loss_function(model(images), labels)
         for part in order:
             getattr(loss if part == "backward" else optimizer, part)()
@@ -105,7 +106,7 @@ _WRONG_STEPS = {
 }
 
 
-def _trained(step: Callable) -> tuple[list[float], Tensor]:
+def _trained(step: Callable) -> tuple:
     """Return the losses of three steps, and the weights at their end."""
     model = nn.Sequential(nn.Flatten(), nn.Linear(4, 3, bias=False))
     nn.init.eye_(model[1].weight)
@@ -151,7 +152,7 @@ class _Loader(list):
     dataset: TensorDataset  # as a `DataLoader` has it
 
 
-def _model_and_loader(count: int, batch_size: int) -> tuple[nn.Module, _Loader]:
+def _model_and_loader(count: int, batch_size: int) -> tuple:
     """Return a model that answers with an image's largest pixel, in training mode always with 0."""
     labels = (10 * _random(count)).long()
     images = (_random(count, 10) + 0.5 * F.one_hot(labels, 10)).reshape(count, 1, 2, 5)
@@ -165,7 +166,7 @@ def _of_counts(formula: Callable, training: bool = False) -> Callable:
     """`formula` takes how often each label (row) was answered with each digit (column)."""
 
     @torch.no_grad()
-    def by_digit(model: nn.Module, loader: _Loader) -> Tensor:
+    def by_digit(model, loader):
         answers = model.train(training)(loader.dataset.data).argmax(dim=1)
         return formula(confusion_matrix(loader.dataset.targets, answers).float())
 
@@ -193,18 +194,14 @@ EXERCISES["4.5"] = Code(
     remark=_remark_on_recorded_gradients,
     advice={"must match": "In a batch without a 9 `bincount` is shorter: minlength=10."},
     cases=[_model_and_loader(count, size) for count, size in ((60, 7), (61, 20), (62, 64))],
-    tidy=lambda given: torch.tensor(given).float() if isinstance(given, (list, tuple)) else given,
+    tidy=_in_tensor,
     right=_of_counts(_accuracies),
     mistakes={
         "Still in training mode: call model.eval() first.": _of_counts(_accuracies, training=True),
-        "You divide by the number of all.": _of_counts(lambda counts: counts.diag() / counts.sum()),
-        "Divide by how often a digit is the label, not the answer.": (
-            _of_counts(lambda counts: counts.diag() / counts.sum(dim=0))
-        ),
-        "All ten are the accuracy over all digits.": (
-            _of_counts(lambda counts: (counts.trace() / counts.sum()).expand(10))
-        ),
+        "You divide by the number of all.": _of_counts(lambda n: n.diag() / n.sum()),
+        "Divide by counts of labels, not of answers.": _of_counts(lambda n: n.diag() / n.sum(0)),
+        "Each is over all digits, not one.": _of_counts(lambda n: n.trace() / n.sum() + 0 * n[0]),
         "Those are counts. Divide by how many there are of each.": _of_counts(Tensor.diag),
-        "Those are per cent, not shares.": _of_counts(lambda counts: 100 * _accuracies(counts)),
+        "Those are per cent, not shares.": _of_counts(lambda n: 100 * _accuracies(n)),
     },
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from statistics import fmean, median
+from statistics import fmean, median, median_high, median_low
 
 from ..batches import TensorBatches
 from .engine import Code, Given, Values, _random
@@ -10,7 +10,7 @@ from .engine import Code, Given, Values, _random
 EXERCISES = {}
 
 
-def _wrong_factors(time: float) -> dict[str, float]:
+def _wrong_factors(time: float) -> dict:
     return {
         f"{time} is the new time. How many times does it go into the old one, 1?": time,
         f"{2 - time} adds what is saved to the speed. Divide the old time by the new.": 2 - time,
@@ -74,11 +74,13 @@ EXERCISES["5.3"] = Code(
         "Those are the usual layout's strides.": lambda n, c, h, w: (c * h * w, h * w, w, 1),
         "Return them in the order N, C, H, W.": lambda n, c, h, w: (h * w * c, w * c, c, 1),
         "A row holds `width` pixels, not `height`.": lambda n, c, h, w: (h * w * c, 1, h * c, c),
+        "Count numbers, not bytes.": lambda n, c, h, w: (4 * h * w * c, 4, 4 * w * c, 4 * c),
         "Height and width are exchanged.": lambda n, c, h, w: (h * w * c, 1, c, w * c),
         "A row holds all channels of its pixels.": lambda n, c, h, w: (h * w * c, 1, w, c),
     },
 )
 
+_NEARER = "bfloat16 has {}, but another of its numbers lies nearer."
 EXERCISES["5.4"] = Values(
     right={"1.003": 1.0, "5.1": 163 / 32, "999": 1000.0},
     hint="from 1 to 2 its numbers lie 1/128 apart; above each power of 2 it is twice as much. "
@@ -92,8 +94,12 @@ EXERCISES["5.4"] = Values(
         {
             "{} is nearly right. Give all digits.": lambda value: abs(value - 163 / 32) < 0.006,
             "bfloat16 has no {}: from 4 to 8 its numbers lie 1/32 apart.": lambda x: 32 * x % 1,
+            _NEARER: ...,
         },
-        {"bfloat16 has no {}: from 512 to 1,024 its numbers lie 4 apart.": lambda x: x % 4},
+        {
+            "bfloat16 has no {}: from 512 to 1,024 its numbers lie 4 apart.": lambda x: x % 4,
+            _NEARER: ...,
+        },
     ],
 )
 
@@ -114,7 +120,7 @@ class _Machine:
 def _times(of: Callable, warm_up: bool = True) -> Callable:
     """Return a measurement: what `of` makes of the times."""
 
-    def median_seconds(run: Callable, clock: Callable, repeats: int) -> float:
+    def median_seconds(run, clock, repeats):
         ticks = [clock()]
         for _ in range(repeats + warm_up):
             run()
@@ -144,11 +150,7 @@ EXERCISES["5.5"] = Code(
         "The warm-up is counted.": lambda *case: _times(median, False)(*case[:2], case[2] + 1),
         "Time `repeats` runs after the warm-up.": _times(lambda times: median(times[1:]), False),
         "That is the mean. Take the median.": _times(fmean),
-        "Of four it is the mean of the middle two. `torch.median` takes the lower.": (
-            _times(lambda times: sorted(times)[(len(times) - 1) // 2])
-        ),
-        "Of an even number take the mean of the middle two.": (
-            _times(lambda times: sorted(times)[len(times) // 2])
-        ),
+        "Of four it is the mean of two. `torch.median` takes the lower.": _times(median_low),
+        "Of an even number take the mean of the middle two.": _times(median_high),
     },
 )

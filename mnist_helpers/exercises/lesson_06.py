@@ -1,8 +1,6 @@
 """The exercises of lesson 06."""
 
 from collections.abc import Callable
-from functools import partial
-import math
 from statistics import fmean, pvariance, variance
 
 import torch
@@ -16,28 +14,20 @@ EXERCISES = {}
 
 def _judge_split(answer: object) -> str:
     index, splits, before = torch.tensor([0]), [], torch.get_rng_state()
-    for count, validation, seed in ((20, 5, 0), (20, 5, 1), (60, 20, 2), (30, 18, 3)):
-        call = f"split({count}, {validation}, seed={seed})"
-        train, chosen = Given(answer, call).call(count, validation, seed).like((index, index))
-        again, _ = Given(answer, call).call(count, validation, seed).like((index, index))
-        sizes, wanted = [len(train), len(chosen)], [count - validation, validation]
-        numbers, kept = list(range(count)), chosen.tolist()
+    for count, n, seed in ((20, 5, 0), (20, 5, 1), (60, 20, 2), (30, 18, 3)):
+        call = f"split({count}, {n}, seed={seed})"
+        train, chosen = Given(answer, call).call(count, n, seed).like((index, index))
+        again, _ = Given(answer, call).call(count, n, seed).like((index, index))
+        numbers, learned, kept = list(range(count)), train.tolist(), chosen.tolist()
+        sizes = [len(learned), len(kept)]
         refuse(
             {
-                f"{call} returns {sizes[0]} and {sizes[1]} numbers. First come the {wanted[0]} to "
-                f"train on, then the {validation} to choose by.": sizes != wanted,
-                "Some numbers are in both: a network would be judged on digits that it has seen.": (
-                    set(train.tolist()) & set(kept)
-                ),
-                f"The numbers have to be those from 0 to {count - 1}, each once.": (
-                    sorted([*train.tolist(), *kept]) != numbers
-                ),
-                "Yours takes the numbers in order.": (
-                    kept in (numbers[:validation], numbers[-validation:])
-                ),
-                f"Two calls of {call} give two splits. Make the generator from the seed.": (
-                    not again.equal(train)
-                ),
+                f"{call} returns {sizes[0]} and {sizes[1]} numbers. First come the {count - n} to "
+                f"train on, then the {n} to choose by.": sizes != [count - n, n],
+                "Some numbers are in both: the network has seen them.": {*learned} & {*kept},
+                f"The numbers are 0 to {count - 1}, each once.": sorted(learned + kept) != numbers,
+                "Yours takes the numbers in order.": kept in (numbers[:n], numbers[-n:]),
+                f"Two calls of {call} give two splits. Use the seed.": not again.equal(train),
             }
         )
         splits.append(train)
@@ -58,7 +48,7 @@ def _one_cycle(
 ) -> Callable:
     """Return a schedule; `rise` and `fall` are in peaks, of the share that is done, or left."""
 
-    def learning_rate(step: int, steps: int, peak: float) -> float:
+    def learning_rate(step, steps, peak):
         turn = 0.3 * steps
         return peak * (rise(step / turn) if step < turn else fall((steps - step) / (steps - turn)))
 
@@ -67,8 +57,8 @@ def _one_cycle(
 
 EXERCISES["6.2"] = Code(
     call="learning_rate(step, steps, peak)",
-    hint="up to step 0.3 × steps the share of the way up is step / (0.3 × steps), and the way goes "
-    "from peak / 10 to `peak`. After that (steps − step) / (0.7 × steps) goes from 1 down to 0.",
+    hint="up to 0.3 × steps the share of the way from peak / 10 to `peak` is step / (0.3 × steps). "
+    "After that (steps − step) / (0.7 × steps) goes from 1 down to 0.",
     praise="Low while the network is raw, high in between, and 0 at the end.",
     cases=[
         (steps * part // 20, steps, peak)
@@ -93,23 +83,17 @@ def _of_ones(formula: Callable) -> Callable:
     return lambda labels, smoothing: formula(F.one_hot(labels, 10).float(), smoothing)
 
 
-_FIRST_LABELS = torch.tensor([5, 0, 4, 1, 9, 2, 1, 3, 1, 4])  # of the training set
-
 EXERCISES["6.3"] = Code(
     call="smoothed_targets(labels, smoothing)",
     hint="start from one-hot rows, F.one_hot(labels, 10), which sum to 1. What do you multiply "
     "them by, and what do you add to all ten, so that they still do?",
     praise="With them cross_entropy(logits, targets) is cross_entropy with `label_smoothing`.",
-    cases=[(_FIRST_LABELS[:n], s) for n, s in ((4, 0.1), (10, 0.4), (1, 0.25), (3, 0.0))],
+    cases=[((10 * _random(n)).long(), s) for n, s in ((4, 0.1), (10, 0.4), (1, 0.25), (3, 0.0))],
     right=_of_ones(lambda ones, s: (1 - s) * ones + s / 10),
     mistakes={
         "In yours `smoothing` makes no difference.": _of_ones(lambda ones, s: ones),
-        "In yours the other nine share s. In PyTorch all ten do.": (
-            _of_ones(lambda ones, s: (1 - s) * ones + s / 9 * (1 - ones))
-        ),
-        "Your rows sum to less than 1. All ten get s / 10.": _of_ones(
-            lambda ones, s: (1 - s) * ones + s / 10 * (1 - ones)
-        ),
+        "All ten share s, not the other nine.": _of_ones(lambda x, s: x - s * x + s / 9 * (1 - x)),
+        "Rows sum to less than 1. All get s / 10.": _of_ones(lambda x, s: x - 1.1 * s * x + s / 10),
         "Your right class is still 1.": _of_ones(lambda ones, s: ones + s / 10 * (1 - ones)),
         "Your rows sum to 1 + s. First multiply by 1 − s.": _of_ones(lambda ones, s: ones + s / 10),
         "Your rows sum to 1 − s. Add s / 10 to all ten.": _of_ones(lambda ones, s: (1 - s) * ones),
@@ -121,7 +105,7 @@ def _moved(images: Tensor, down: int, right: int) -> Tensor:
     return F.pad(images, (right, -right, down, -down))  # a negative padding crops
 
 
-def _shifts(*moves: tuple[int, int]) -> list[tuple[Tensor, int, int]]:
+def _shifts(*moves: tuple[int, int]) -> list:
     # No pixel is black before, so that black ones are those that came in.
     pictures = 0.1 + _random(2, 1, 6, 9), 0.1 + _random(3, 1, 7, 5)
     return [(images, *move) for images in pictures for move in moves]
@@ -129,8 +113,8 @@ def _shifts(*moves: tuple[int, int]) -> list[tuple[Tensor, int, int]]:
 
 EXERCISES["6.4"] = Code(
     call="shifted(images, down, right)",
-    hint="what F.pad adds on one side it has to take away on the other. To move by `right`, add "
-    "that many columns on the left; on the right give -right.",
+    hint="what F.pad adds on one side it has to take away on the other: `right` columns on the "
+    "left, and -right on the right.",
     praise="A digit a few pixels further on is, for a network, a new picture.",
     cases=_shifts((1, 2), (3, 1), (2, 4)),
     right=_moved,
@@ -153,16 +137,17 @@ EXERCISES["6.4"] = Code(
 )
 
 
-def _compared(
-    first: list[float],
-    second: list[float],
-    spread: Callable = variance,
-    error: Callable = lambda v1, n1, v2, n2: math.sqrt(v1 / n1 + v2 / n2),
-) -> tuple[float, float]:
-    """Return the difference and its error, which `error` takes from both variances and lengths."""
-    spreads = spread(first), len(first), spread(second), len(second)
-    return fmean(second) - fmean(first), error(*spreads)
+def _with(
+    error: Callable = lambda v, m, w, n: (v / m + w / n) ** 0.5, spread: Callable = variance
+) -> Callable:
+    """Return a comparison, whose `error` is made of both lists' variances and lengths."""
+    return lambda first, second: (
+        fmean(second) - fmean(first),
+        error(spread(first), len(first), spread(second), len(second)),
+    )
 
+
+_compared = _with()
 
 EXERCISES["6.5"] = Code(
     call="difference(first, second)",
@@ -178,14 +163,10 @@ EXERCISES["6.5"] = Code(
     mistakes={
         "The difference comes first.": lambda *lists: _compared(*lists)[::-1],
         "The sign is wrong: it is second − first.": lambda first, second: _compared(second, first),
-        "Your standard deviation divides by n, not n − 1.": partial(_compared, spread=pvariance),
-        "That is the spread of single runs: divide by n.": (
-            partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 + v2))
-        ),
-        "Add the squares of the two standard errors.": (
-            partial(_compared, error=lambda v1, n1, v2, n2: math.sqrt(v1 / n1) + math.sqrt(v2 / n2))
-        ),
-        "Take the square root.": partial(_compared, error=lambda v1, n1, v2, n2: v1 / n1 + v2 / n2),
+        "Your standard deviation divides by n, not n − 1.": _with(spread=pvariance),
+        "That is the spread of single runs: divide by n.": _with(lambda v, m, w, n: (v + w) ** 0.5),
+        "Add the errors' squares.": _with(lambda v, m, w, n: (v / m) ** 0.5 + (w / n) ** 0.5),
+        "Take the square root.": _with(lambda v, m, w, n: v / m + w / n),
     },
     advice={
         "could not be broadcast": "The lists may differ in length: take the mean of each first.",

@@ -28,14 +28,15 @@ EXERCISES["7.1"] = Code(
 )
 
 EXERCISES["7.2"] = Values(
-    hint="a Linear layer has a weight for each pair of an input and an output: 28 × 28 inputs, 16 "
-    "× 28 × 28 outputs. A convolution has one kernel for each of the 16 maps.",
+    hint="a Linear layer has a weight for each pair of 28 × 28 inputs and 16 × 28 × 28 outputs. A "
+    "convolution has one kernel for each of the 16 maps.",
     praise="68,000 times as many weights, and 87 times the multiply-adds. A convolution looks near "
     "each place only, with the same weights everywhere.",
     right={"count for Linear": 784 * 16 * 784, "count for the convolution": 16 * 9},
     mistakes=[
         {
             "You counted the biases.": 785 * 16 * 784,
+            "That is for one map. There are 16.": 784 * 784,
             "That is the number of outputs. Each has a weight for each of 784 inputs.": 16 * 784,
             "{} is not the number of inputs × the number of outputs.": ...,
         },
@@ -64,10 +65,9 @@ EXERCISES["7.3"] = Code(
         "Yours makes no difference. Return the tensor that indexing makes.": lambda x, order: x,
         "That is the inverse: index right of `=`.": lambda x, order: _reordered(x, order.argsort()),
         "The axes are missing: `.reshape(images.shape)`.": lambda x, order: x.flatten(1)[:, order],
+        "The channels are missing: `.reshape(images.shape)`.": lambda x, i: _reordered(x, i)[:, 0],
         "Flatten each image by itself: start_dim=1.": lambda images, order: images.flatten()[order],
-        "Only the first image is permuted: [:, order].": (
-            lambda images, order: torch.cat([_reordered(images[:1], order), images[1:]])
-        ),
+        "Permute all images: [:, order].": lambda x, i: torch.cat([_reordered(x[:1], i), x[1:]]),
     },
     advice={"out of bounds": "H and W are two axes. images.flatten(start_dim=1) has 784 columns."},
 )
@@ -88,10 +88,10 @@ def _judge_halving(answer: object) -> str:
 
 def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) -> None:
     pooled = any("Pool" in type(layer).__name__ for layer in block.modules())
-    refuse({"Leave the pooling out: with stride=2 the convolution halves.": pooled})
     found = [layer for layer in block.modules() if isinstance(layer, nn.Conv2d)]
-    wanted = "Give it one, not in a plain list."
-    refuse({f"PyTorch finds {len(found)} convolutions in it. {wanted}": len(found) != 1})
+    wanted = f"PyTorch finds {len(found)} convolutions in it. Give it one, not in a plain list."
+    halves = "Leave the pooling out: with stride=2 the convolution halves."
+    refuse({halves: pooled, wanted: len(found) != 1})
     kernel_size, stride, seen = found[0].kernel_size, found[0].stride, []
     found[0].register_forward_hook(
         lambda layer, given, output: seen.append((given[0], output.detach().clone()))
@@ -99,12 +99,11 @@ def _judge_block(block: nn.Module, images: Tensor, size: list[int], shown: str) 
     advice = {"channels, but got": "in_channels comes first, then out_channels. Hand both on."}
     output = Given(block, f"the module of {shown}", advice).call(images).tensor()
     given, convolved = seen[0] if seen else (images, output)
+    other = (kernel_size, stride) != ((3, 3), (2, 2))
     refuse(
         {
             "Your convolution is never used.": not seen,
-            f"The kernel is {kernel_size}, the stride {stride}. Make it 3×3, stride=2.": (
-                (kernel_size, stride) != ((3, 3), (2, 2))
-            ),
+            f"The kernel is {kernel_size}, the stride {stride}. Make it 3×3, stride=2.": other,
             f"With {shown}, {list(images.shape)} becomes {list(output.shape)}, and has to become "
             f"{size}. Which padding makes 14 of 28?": list(output.shape) != size,
             "There is a ReLU before the convolution. It belongs after it.": given.min() >= 0,
@@ -121,41 +120,42 @@ EXERCISES["7.4"] = Free(
 )
 
 
-def _best(losses: list, patience: int, tie: bool = False, last: bool = False) -> int:
-    """Return the best epoch, or the `last` one; with `tie` an equal loss is taken for a better."""
-    best, lowest = 0, math.inf
+def _best(losses: list, patience: int, wrongly: str = "") -> int:
+    """Return the best epoch, or what comes of a mistake."""
+    best, lowest, waited = 0, math.inf, 0
     for epoch, loss in enumerate(losses, start=1):
-        if loss < lowest or (tie and loss == lowest):
-            best, lowest = epoch, loss
-        elif epoch - best >= patience:
+        waited += 1
+        if loss < lowest or (wrongly == "ties" and loss == lowest):
+            best, lowest, waited = epoch, loss, waited - 1 if wrongly == "in all" else 0
+        lowest = loss if wrongly == "before" else lowest
+        if waited >= patience:
             break
-    return epoch if last else best
+    return epoch if wrongly == "end" else best
 
 
 EXERCISES["7.5"] = Code(
     call="best_epoch(validation_losses, patience)",
-    hint="go through the losses with `enumerate(validation_losses, start=1)` and keep the lowest "
-    "so far and its epoch. Leave the loop when the epoch is `patience` epochs after the best one; "
-    "return the best after the loop.",
+    hint="go through `enumerate(validation_losses, start=1)` and keep the lowest so far and its "
+    "epoch. Leave the loop when that is `patience` epochs ago.",
     praise="Copy the parameters at each new lowest loss: at the stop it is too late.",
     cases=[
         ([0.9, 0.5, 0.6, 0.7, 0.8, 0.4], 2),
         ([0.9, 0.6, 0.7, 0.5, 0.6, 0.55, 0.3], 2),
-        ([0.8, 0.6, 0.7, 0.4, 0.9], 1),
+        ([0.6, 0.7, 0.4, 0.9], 1),
         ([0.9, 0.8, 0.85, 0.7, 0.75, 0.6, 0.65], 2),
-        ([0.7, 0.5, 0.6, 0.55, 0.4, 0.45, 0.5, 0.6, 0.3], 3),
+        ([0.7, 0.5, 0.6, 0.4, 0.45, 0.5, 0.6, 0.3], 3),
         ([0.5, 0.5, 0.5, 0.2], 2),
         ([0.9, 0.7, 0.5], 3),
     ],
     right=_best,
     mistakes={
-        "Training stops there. Give the best epoch.": lambda losses, n: _best(losses, n, last=True),
-        "That is the lowest of all. What comes after the stop is not seen.": (
-            lambda losses, patience: losses.index(min(losses)) + 1
-        ),
+        "Training stops there. Give the best epoch.": lambda *case: _best(*case, "end"),
+        "That is the lowest of all. End at the stop.": lambda x, _: x.index(min(x)) + 1,
         "Yours is too patient by one: `>=`, not `>`.": lambda losses, n: _best(losses, n + 1),
         "Yours waits one epoch less than it should.": lambda losses, n: _best(losses, n - 1),
-        "A tie is no improvement: `<`, not `<=`.": lambda losses, n: _best(losses, n, tie=True),
+        "A tie is no improvement: `<`, not `<=`.": lambda *case: _best(*case, "ties"),
+        "Compare with the lowest so far, not the last.": lambda *case: _best(*case, "before"),
+        "You count in all, not in a row. Begin anew.": lambda *case: _best(*case, "in all"),
         "Yours counts the epochs from 0. Count from 1.": lambda *case: _best(*case) - 1,
     },
     advice={"None": "Return the best epoch after the loop, too."},

@@ -29,9 +29,8 @@ EXERCISES["8.1"] = Code(
     right=confusion_matrix,
     mistakes={
         "The row is the label, the column what the network says.": _counts(lambda matrix: matrix.T),
-        "Each pair is counted once at most: `matrix[labels, predictions] += 1` does not add up.": (
-            _counts(lambda matrix: matrix.clamp(max=1))
-        ),
+        "`m[labels, predictions] += 1` counts each pair once.": _counts(lambda x: x.clamp(max=1)),
+        "`m[labels][predictions]` is a copy. Index once, `m[i, j]`.": _counts(torch.zeros_like),
         "Right answers go on the diagonal.": _counts(lambda matrix: matrix - matrix.diag().diag()),
         "The mistakes belong beside the diagonal.": _counts(lambda matrix: matrix.diag().diag()),
         "Give counts, not shares.": _counts(lambda matrix: matrix / matrix.sum()),
@@ -59,8 +58,7 @@ def _surest(probabilities: Tensor) -> Tensor:
 EXERCISES["8.2"] = Code(
     call="most_confident_mistakes(probabilities, labels, count)",
     hint="probabilities.max(dim=1) gives confidence and answer of each digit. Find the mistakes "
-    "with `nonzero().flatten()`, sort them by their confidence, and take the first `count`: a "
-    "slice may reach beyond the end.",
+    "with `nonzero().flatten()`, and sort them by confidence. A slice may reach beyond the end.",
     praise="Look at them: some are labelled wrongly or could be either digit, others you read at "
     "once.",
     cases=[(*_misread(40, 20), 5), (*_misread(30, 12), 3), (*_misread(50, 30), 8)],
@@ -73,9 +71,7 @@ EXERCISES["8.2"] = Code(
     mistakes={
         "Yours holds digits that are read rightly too.": lambda p, _, count: _surest(p)[:count],
         "The surest comes first.": lambda p, y, n: confident_mistakes(p, y, 99).flip(0)[:n],
-        "Your indices count among the mistakes only. Index these with yours.": (
-            lambda p, labels, count: _surest(p[_wrong(p, labels)])[:count]
-        ),
+        "Index the mistakes with these places.": lambda p, y, n: _surest(p[_wrong(p, y)])[:n],
         "Sort by the probability of the answer, not of the label.": (
             lambda p, y, n: torch.tensor(sorted(_wrong(p, y), key=lambda i: p[i, y[i]]))[:n]
         ),
@@ -93,7 +89,7 @@ def _occluded(images: Tensor, row: int, column: int, size: int) -> Tensor:
     return covered
 
 
-def _squares(*squares: tuple[int, int, int]) -> list[tuple]:
+def _squares(*squares: tuple[int, int, int]) -> list:
     """Return cases of grey pixels: black and white ones come from the learner's function."""
     return [(0.1 + 0.8 * _random(2, 1, 9, 12), *square) for square in squares]
 
@@ -102,8 +98,8 @@ EXERCISES["8.3"] = Code(
     call="occluded(images, row, column, size)",
     hint="a slice that ends beyond the edge stops at the edge, but one that begins at -2 begins at "
     "the last row but one. What does max(row, 0) do?",
-    praise="Move the square across a digit, and note how far the probability of its label falls: "
-    "that map shows which strokes the answer hangs on.",
+    praise="Move the square, and note how far the probability of the label falls: that map shows "
+    "which strokes the answer hangs on.",
     cases=_squares((2, 4, 3), (1, 3, 2), (3, 1, 4), (4, 2, 2)),
     later={
         "Right inside the picture. At the bottom and on the right the edge cuts a square off.": (
@@ -116,12 +112,8 @@ EXERCISES["8.3"] = Code(
     right=_occluded,
     mistakes={
         "Rows and columns are exchanged.": lambda x, row, column, n: _occluded(x, column, row, n),
-        "Your square is a pixel too large. [row : row + size] has `size`.": (
-            lambda x, row, column, size: _occluded(x, row, column, size + 1)
-        ),
-        "[row, column] is your square's middle, not its corner.": (
-            lambda x, row, column, size: _occluded(x, row - size // 2, column - size // 2, size)
-        ),
+        "Too large by 1: [i : i + size] is enough.": lambda x, i, j, n: _occluded(x, i, j, n + 1),
+        "[row, column] is the corner.": lambda x, i, j, n: _occluded(x, i - n // 2, j - n // 2, n),
         "Your square is white.": lambda x, *square: x.masked_fill(_occluded(x, *square) == 0, 1),
         "Nothing is covered.": lambda images, *_: images,
     },
@@ -141,17 +133,15 @@ _center_of_mass = _center_of(lambda pixels, places: (pixels * places).sum() / pi
 
 EXERCISES["8.4"] = Code(
     call="center_of_mass(image)",
-    hint="a weighted mean is the sum of value × weight, divided by the sum of the weights. Here "
-    "the pixels are the weights, the row numbers, torch.arange(H)[:, None], the values.",
+    hint="divide the sum of value × weight by the sum of the weights: the pixels are the weights, "
+    "the row numbers, torch.arange(H)[:, None], the values.",
     praise="MNIST's makers moved every digit until this point lay in the middle. One of your own "
     "has to be moved there, too.",
     cases=[((_random(1, *size) - 0.5).clamp(min=0),) for size in ((6, 9), (28, 28), (7, 5))],
     right=_center_of_mass,
     mistakes={
         "The row comes first, which counts along H.": lambda image: _center_of_mass(image)[::-1],
-        "Divide by the sum of the pixels, not by their number.": (
-            _center_of(lambda pixels, places: (pixels * places).mean())
-        ),
+        "Divide by the pixels' sum, not their number.": _center_of(lambda x, n: (x * n).mean()),
         "Divide by image.sum().": _center_of(lambda pixels, places: (pixels * places).sum()),
         "Weigh each pixel by its value.": lambda image: _center_of_mass((image > 0).float()),
         "Do not round: keep the fraction.": lambda image: tuple(map(round, _center_of_mass(image))),
@@ -172,7 +162,7 @@ _CORRECT = _random(70) < torch.where(_PART % 2 == 0, 0.9, 0.3)
 def _of_parts(formula: Callable) -> Callable:
     """`formula` takes the filled parts' shares of the digits, and accuracy − confidence in each."""
 
-    def error(confidences: Tensor, correct: Tensor, bins: int) -> float:
+    def error(confidences, correct, bins):
         numbers = (confidences * bins).ceil()
         parts = [numbers == number for number in numbers.unique()]
         shares = torch.stack([part.double().mean() for part in parts])
@@ -197,21 +187,19 @@ EXERCISES["8.5"] = Code(
     later={
         "Right so far, but a confidence of exactly 1 belongs to the last part.": [
             (torch.tensor([1.0, 1.0, 0.9, 0.6]), torch.tensor([True, False, True, True]), 4)
-        ]
+        ],
+        "Right but on a border, which belongs to the part below it: `>` there, and `<=`.": [
+            (torch.tensor([0.5, 0.6, 0.9, 0.3]), torch.tensor([True, False, True, False]), 2)
+        ],
     },
     right=_calibration_error,
     mistakes={
         "Weigh each part by its share.": _of_parts(lambda shares, gaps: gaps.abs().mean()),
-        "Your differences keep their signs, and cancel. Take abs() in each part.": (
-            _of_parts(lambda shares, gaps: (shares * gaps).sum())
-        ),
+        "Weigh the differences that you add up.": _of_parts(lambda shares, gaps: gaps.abs().sum()),
+        "Differences cancel: abs() in each part.": _of_parts(lambda s, gaps: (s * gaps).sum()),
         "That is the largest. Take the mean.": _of_parts(lambda shares, gaps: gaps.abs().max()),
-        "Take the means over a part first, then the difference.": (
-            lambda confidences, correct, bins: (correct.float() - confidences).abs().mean()
-        ),
-        "Accuracy is the share of the right ones.": (
-            lambda confidences, correct, bins: _calibration_error(confidences, ~correct, bins)
-        ),
+        "First take the means over a part.": lambda x, y, _: (y.float() - x).abs().mean(),
+        "Accuracy is the share of the right ones.": lambda x, y, n: _calibration_error(x, ~y, n),
     },
     advice={
         "division by zero": "Leave out a part without digits.",

@@ -39,7 +39,7 @@ def _whole(*shape: int) -> Tensor:
     return (8 * numbers).trunc() + numbers.sign()
 
 
-def _leaky(of_negative: Callable[[float], float]) -> Callable:
+def _leaky(of_negative: Callable) -> Callable:
     """Return a backward that multiplies the gradient by something where the input is below 0."""
     return lambda x, grad, slope: torch.where(x > 0, grad, grad * of_negative(slope))
 
@@ -47,7 +47,7 @@ def _leaky(of_negative: Callable[[float], float]) -> Callable:
 EXERCISES["9.2"] = Code(
     call="leaky_relu_backward(x, grad, slope)",
     hint="where x is above 0 the output changes as x does, elsewhere `slope` times as much. "
-    "torch.where(condition, a, b) takes from `a` where the condition holds, else from `b`.",
+    "torch.where(condition, a, b) takes from `a` where that holds, else from `b`.",
     praise="Some gradient gets through even below 0, and so such a unit cannot die.",
     cases=[(_whole(3, 4), _whole(4, 3).T, 0.25), (_whole(2, 3, 5), _whole(2, 5, 3).mT, 0.5)],
     right=_leaky(lambda slope: slope),
@@ -57,6 +57,7 @@ EXERCISES["9.2"] = Code(
         "Ask where x is above 0, not grad.": lambda x, grad, slope: F.leaky_relu(grad, slope),
         "Multiply by the gradient.": lambda x, grad, slope: torch.where(x > 0, 1.0, slope),
         "That is the way forward.": lambda x, grad, slope: F.leaky_relu(x, slope),
+        "The two sides are exchanged.": lambda x, grad, s: torch.where(x > 0, s * grad, grad),
     },
 )
 
@@ -64,7 +65,7 @@ EXERCISES["9.2"] = Code(
 def _mended(early: bool = False, open_relu: bool = False, axes: int = 0) -> Callable:
     """Return a backward in which, `early`, x gets its gradient before that went through ReLU."""
 
-    def back(x: Tensor, weight: Tensor, output: Tensor, grad: Tensor) -> tuple:
+    def back(x, weight, output, grad):
         through = grad if open_relu else grad * (output > 0)
         return (grad if early else through) @ weight, through.T @ x, through.sum(dim=axes)
 
@@ -110,12 +111,14 @@ EXERCISES["9.4"] = Code(
         "Divide by the number of pixels.": _in_windows,
         "A window has size × size pixels, not `size`.": lambda g, size: _in_windows(g, size) / size,
         "`repeat` tiles. Take `repeat_interleave`.": lambda g, n: g.repeat(1, 1, n, n) / n**2,
+        "Repeat the columns too, with dim=3.": lambda g, n: g.repeat_interleave(n, dim=2) / n**2,
+        "Without `dim` all become one row.": lambda g, n: g.repeat_interleave(n**2) / n**2,
         "Each gets a share, not the first alone.": lambda g, n: _in_windows(g, n, 1) / n**2,
     },
 )
 
 
-def _rows(formula: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Callable:
+def _rows(formula: Callable) -> Callable:
     """`formula` takes the probabilities, the gradient, and the gradient's sum of each row."""
     return lambda z, grad: formula(z.softmax(dim=1), grad, grad.sum(dim=1, keepdim=True))
 
@@ -132,6 +135,7 @@ EXERCISES["9.5"] = Code(
         "Each row has a sum of its own: dim=1.": _rows(lambda p, grad, _: grad - p * grad.sum()),
         "What comes from −ln Σ eᶻ is subtracted.": _rows(lambda p, grad, sums: grad + p * sums),
         "A logit is in all outputs: sum over the row.": _rows(lambda p, grad, _: grad - p * grad),
+        "Multiply p by the sum of the row's `grad`.": _rows(lambda p, grad, _: grad - p),
         "That is softmax's. Here a logarithm follows.": (
             _rows(lambda p, grad, _: p * (grad - (grad * p).sum(dim=1, keepdim=True)))
         ),

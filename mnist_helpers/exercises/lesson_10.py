@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DistributedSampler
 
-from .engine import Code, Free, Given, Values, refuse, same
+from .engine import Code, Free, Given, Values, _in_tensor, refuse, same
 
 EXERCISES = {}
 
@@ -24,6 +24,7 @@ EXERCISES["10.1"] = Values(
             "You added up gradient × size. Divide by 64.": 160.0,
             "Divide by the 64 digits, not by the two parts.": 80.0,
             "Multiply each gradient by the size of its part before you add up.": 0.09375,
+            "You added them up. Weigh each by its share of the 64 digits.": 6.0,
             "The weights are exchanged: the larger part counts for more.": 3.5,
         }
     ],
@@ -35,8 +36,12 @@ EXERCISES["10.2"] = Values(
     praise="All take their steps together: 268, in place of 1,875 with one process.",
     mistakes=[
         {"With 8,571 each, three digits are left out. Round up.": 8_571},
-        {"Three are left over. How many more make one for each of seven?": 3},
         {
+            "Three are left over. How many more make one for each of seven?": 3,
+            "So many are dealt. How many more is that than there are?": 60_004,
+        },
+        {
+            "That is of all seven. They take their steps together.": 1_876,
             "The last batch is smaller, and counts.": 267,
             "That is one process alone.": 1_875,
         },
@@ -44,8 +49,8 @@ EXERCISES["10.2"] = Values(
 )
 
 
-def _orders(number: Callable[[int], int] = lambda epoch: epoch, shuffle: bool = True) -> Callable:
-    def orders(digits: int, processes: int, rank: int, epochs: int) -> Tensor:
+def _orders(number: Callable = lambda epoch: epoch, shuffle: bool = True) -> Callable:
+    def orders(digits, processes, rank, epochs):
         sampler = DistributedSampler(range(digits), processes, rank, shuffle)
         return torch.tensor([sampler.set_epoch(number(n)) or [*sampler] for n in range(epochs)])
 
@@ -57,20 +62,19 @@ EXERCISES["10.3"] = Code(
     hint="the sampler does not count epochs. Which of its methods tells it, and when?",
     praise="Without that line nothing fails, and every epoch has the order of the first.",
     cases=[(12, 2, 0, 3), (9, 2, 1, 4), (10, 3, 2, 2)],
-    tidy=lambda result: torch.tensor(result) if isinstance(result, list) else result,
+    tidy=_in_tensor,
     right=_orders(),
     mistakes={
         "Each epoch has the same order: the sampler is not told the epoch.": _orders(lambda _: 0),
-        "The sampler is told too late: its second order is its first.": (
-            _orders(lambda epoch: max(0, epoch - 1))
-        ),
+        "Tell the sampler the epoch before, not after.": _orders(lambda n: max(0, n - 1)),
+        "Yours counts the epochs from 1. Count from 0.": _orders(lambda epoch: epoch + 1),
+        "Is the `return` inside the loop? It belongs after it.": lambda *case: _orders()(*case)[:1],
         "Nothing is shuffled.": _orders(shuffle=False),
-        "Those are all digits. Give the sampler `processes` and `rank`.": (
-            lambda digits, _, rank, epochs: _orders()(digits, 1, 0, epochs)
-        ),
+        "Those are all: hand on `processes` and `rank`.": lambda n, p, r, e: _orders()(n, 1, 0, e),
         "That is process 0's share.": lambda *case: _orders()(*case[:2], 0, case[3]),
     },
     clue="Give a list for each epoch, of what `list(sampler)` is then.",
+    advice={"Invalid rank": "`num_replicas` is `processes`, and comes before `rank`."},
 )
 
 _SECONDS = 2 * 3 / 4 * 41_264_800 / 125e6
@@ -83,10 +87,12 @@ EXERCISES["10.4"] = Values(
     mistakes=[
         {
             "That is the gradients once. Each process sends 2 × 3 quarters of them.": 0.330,
+            "That adds up only. Handing out takes as much again.": _SECONDS / 2,
             "Each of the 2 × 3 pieces is a quarter of the gradients.": 4 * _SECONDS,
         },
         {
             "You left the sending out.": 4.0,
+            "A step takes each of four 0.1 s, and the sending.": 0.4 / (0.4 + _SECONDS),
             "Divide the time of one by that of four.": (0.1 + _SECONDS) / 0.4,
         },
     ],
@@ -104,8 +110,10 @@ def _sums(processes: int) -> Tensor:
 def _in_processes(function: object, processes: int) -> Tensor:
     """Return what each of several threads, in place of processes, makes of its row."""
     boxes, rows = defaultdict(SimpleQueue), _own(processes)
-    pair = "To each `receive` belongs a `send`, made before that process waits."
-    advice = {"for ever": f"{pair} After the last comes 0: (rank + 1) % processes."}
+    advice = {
+        "for ever": "To each `receive` belongs a `send`, made before that process waits. After the "
+        "last comes 0: (rank + 1) % processes."
+    }
 
     def run(rank: int) -> Tensor:
         def receive(source: int) -> Tensor:
@@ -125,7 +133,13 @@ def _in_processes(function: object, processes: int) -> Tensor:
         for thread in as_completed(threads):
             thread.result()  # raises what failed first, and not who waited for that one
     changed = not same(rows, _own(processes))
-    refuse({"Your function changes its own tensor. Begin with a copy.": changed})
+    unread = any(a != b and not box.empty() for (a, b), box in boxes.items())
+    refuse(
+        {
+            "Your function changes its own tensor. Begin with a copy.": changed,
+            "Not all that is sent is received: the next call will take it for its own.": unread,
+        }
+    )
     return torch.stack([thread.result() for thread in threads])
 
 
@@ -133,7 +147,7 @@ _ALL_REDUCE = Code(
     call="in_processes(processes)",
     hint="begin with a copy. Then processes − 1 times: send on, first your own, later what came "
     "in last; receive from the one before, and add that to the copy.",
-    praise="Each sends the whole tensor n − 1 times. A real ring cuts it into n pieces.",
+    praise="In a ring each sends the whole tensor n − 1 times. A real one cuts it into n pieces.",
     cases=[(2,), (3,), (5,), (1,)],
     right=_sums,
     mistakes={
@@ -149,8 +163,6 @@ _ALL_REDUCE = Code(
 )
 
 
-def _judge_all_reduce(answer: object) -> str:
-    return _ALL_REDUCE.judge(partial(_in_processes, answer))
-
-
-EXERCISES["10.5"] = Free(hint=_ALL_REDUCE.hint, judge=_judge_all_reduce)
+EXERCISES["10.5"] = Free(
+    hint=_ALL_REDUCE.hint, judge=lambda answer: _ALL_REDUCE.judge(partial(_in_processes, answer))
+)

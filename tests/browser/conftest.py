@@ -1,5 +1,3 @@
-"""A real JupyterLab on copies of the lessons, and a real browser to look at it with."""
-
 import os
 import shutil
 
@@ -20,7 +18,6 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args):
-    """Start the system's Chromium; without one skip, or fail where one has to be."""
     found = find_browser()
     if found is None:
         stop = pytest.fail if os.environ.get("BROWSER_REQUIRED") else pytest.skip
@@ -29,8 +26,7 @@ def browser_type_launch_args(browser_type_launch_args):
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory, browser):
-    """Started after the browser: without one there is nothing to start it for."""
+def lab(tmp_path_factory, browser):  # without a browser there is nothing to start it for
     home = tmp_path_factory.mktemp("lab")
     folder = home / "a folder" / "notebooks"
     shutil.copytree(ROOT / "notebooks", folder, ignore=shutil.ignore_patterns("*.pt", ".*"))

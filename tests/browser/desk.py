@@ -1,5 +1,3 @@
-"""JupyterLab on copies of the lessons, and one of them open in a browser."""
-
 import ast
 import contextlib
 from pathlib import Path
@@ -10,7 +8,7 @@ import nbformat
 from playwright.sync_api import expect
 import psutil
 
-# How long to wait, in ms: training takes minutes, and several times as long on a busy machine.
+# How long to wait, in ms; a busy machine takes several times as long as an idle one.
 RUNNING, QUICK = 1_800_000, 60_000
 
 # Once in a process, and meant so by the library: the fonts that matplotlib has drawn with and
@@ -23,8 +21,6 @@ KEPT = re.compile(
 
 
 class Desk:
-    """A notebook of the lab's folder that is open in JupyterLab, and its kernel."""
-
     def __init__(self, page, lab, name):
         self.page, self.lab, self.name = page, lab, name
         self.panel = page.locator(".jp-NotebookPanel")
@@ -38,7 +34,6 @@ class Desk:
         self.held_before = self.kernel_holds()
 
     def reload(self):
-        """Save, and load the page again; the kernel goes on."""
         self._choose("File", "docmanager:save")
         self.page.wait_for_timeout(1_000)
         self.page.reload()
@@ -60,7 +55,6 @@ class Desk:
         self.page.locator(f'.lm-Menu-item[data-command="{command}"]').click()
 
     def run_all(self):
-        """Clear all outputs, choose *Run All Cells*, wait until every cell has run, and save."""
         prompts, ran = self.panel.locator(".jp-CodeCell .jp-InputPrompt"), re.compile(r"\d")
         self._choose("Edit", "editmenu:clear-all")
         expect(prompts.filter(has_text=ran)).to_have_count(0, timeout=QUICK)
@@ -78,17 +72,14 @@ class Desk:
             self._choose("File", "docmanager:save")
 
     def code_cells(self):
-        """Return the code cells as they were saved."""
         cells = nbformat.read(self.lab.folder / self.name, as_version=4).cells
         return [cell for cell in cells if cell.cell_type == "code"]
 
     def output_of(self, code):
-        """Return the output of the first cell that holds some code, as one sees it."""
         editor = self.page.locator(".jp-InputArea-editor", has_text=code)
         return self.page.locator(".jp-CodeCell").filter(has=editor).first.locator(".jp-OutputArea")
 
     def kernel_holds(self):
-        """Return what the kernel holds: threads, processes and open files."""
         file = self.lab.runtime / f"kernel-{self.session['kernel']['id']}.json"
         client = BlockingKernelClient(connection_file=str(file))
         client.load_connection_file()
@@ -106,7 +97,7 @@ class Desk:
         return {one for one in held if not KEPT.fullmatch(one)}
 
     def peak(self):
-        """Return the most memory in bytes that the kernel had resident, or without Linux has."""
+        """Return the most bytes that the kernel had resident, or without Linux has."""
         status = Path(f"/proc/{self.process.pid}/status")
         if not status.exists():
             return self.process.memory_info().rss
@@ -116,7 +107,6 @@ class Desk:
 
 @contextlib.contextmanager
 def running(browser, lab, name):
-    """Open a notebook on a page of its own, and run it from top to bottom."""
     context = browser.new_context(
         viewport={"width": 1280, "height": 800},
         extra_http_headers={"Authorization": f"token {lab.token}"},

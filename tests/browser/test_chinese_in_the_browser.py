@@ -1,5 +1,3 @@
-"""A Chinese lesson in JupyterLab: it runs as the English one does, and answers in Chinese."""
-
 from desk import running
 import nbformat
 from playwright.sync_api import expect

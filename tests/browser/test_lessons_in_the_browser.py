@@ -1,9 +1,5 @@
-"""Every lesson run once in JupyterLab, from top to bottom on all digits, as a learner would. Its
-saved outputs are compared with the ones in the repository, as nbval compares them; then its widgets
-are moved by keyboard.
-
-Where there is no browser, nbval runs the lessons by itself (conftest.py, at the root).
-"""
+"""Every lesson run once in JupyterLab, on all digits, as a learner would. Its outputs are compared
+as nbval compares them; where there is no browser, nbval runs the lessons (conftest.py)."""
 
 import re
 
@@ -18,8 +14,7 @@ from run_notebooks import ROOT, lessons
 LESSONS = lessons()
 # A widget's text, and not what the cell prints.
 TEXT = ".widget-html-content pre"
-# Of each widget a slider that goes one step to the right, and what is told before and after. What
-# is told of the others test_widgets.py looks at; on the pad test_pad_in_the_browser.py draws.
+# Of each widget a slider that goes one step to the right, and what is told before and after.
 MOVES = {
     "leaf_through": ("number", "sample 0 is a", "sample 1 is a"),
     "convolution_in_slow_motion": ("window's place", "sum  =   2.98", "sum  =   1.29"),
@@ -35,13 +30,11 @@ WITHOUT_SLIDERS = {"LiveLoss", "drawing_pad"}
 
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem[:2])
 def desk(request, browser, lab):
-    """Open a lesson and run it; the tests below all look at that one run."""
     with running(browser, lab, request.param.name) as opened:
         yield opened
 
 
 def widgets(desk):
-    """Return the name of each widget that a lesson makes, and the output in which it stands."""
     code = "\n".join(cell.source for cell in desk.code_cells())
     names = re.findall(r"\bwidgets\.(\w+)\(", code)
     return [(name, desk.output_of(f"widgets.{name}")) for name in names]
@@ -71,7 +64,7 @@ def test_nothing_is_asked_of_any_other_computer(desk):
 
 
 def test_every_widget_shows_a_figure_with_its_text(desk):
-    assert widgets(desk), "every lesson has something to poke at"
+    assert widgets(desk)
     for _, output in widgets(desk):
         output.scroll_into_view_if_needed()
         picture = output.locator("img").first
@@ -102,7 +95,6 @@ def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk)
             press(place, "ArrowRight")
             press(place, "ArrowRight")
     desk.page.wait_for_timeout(3_000)
-    # The button slides the window.
     shown, play = place.locator(".widget-readout"), output.locator(".widget-play button").first
     place_before = shown.inner_text()
     play.click()
@@ -111,7 +103,6 @@ def test_no_move_is_lost_when_sliders_move_faster_than_the_figure_is_drawn(desk)
         place_before = shown.inner_text()
     play.click()
     desk.page.wait_for_timeout(3_000)
-    # What the text says has to be what the sliders say.
     text = output.locator(TEXT).inner_text()
     row, column = map(int, re.search(r"output\[(\d+), (\d+)\]", text).groups())
     width = int(re.search(r"width: .* = (\d+)", text)[1])

@@ -1,5 +1,3 @@
-"""The start page's pad in a real JupyterLab, drawn on with a mouse's events."""
-
 import re
 
 from desk import QUICK, running
@@ -26,8 +24,6 @@ WHITE = """pad => {
 
 
 class Pad:
-    """A drawing pad, and what stands beside it."""
-
     def __init__(self, desk):
         self.desk, self.page, self.output = desk, desk.page, desk.output_of("drawing_pad")
         self.text = self.output.locator(".widget-html-content pre").first
@@ -36,12 +32,11 @@ class Pad:
         expect(self.canvas).to_be_visible(timeout=QUICK)
 
     def move(self, x, y, steps=4):
-        """Move the mouse to a place that is given as shares of the pad."""
+        """Move the mouse; places and sizes are shares of the pad."""
         left, top, width, height = (self.box[key] for key in ("x", "y", "width", "height"))
         self.page.mouse.move(left + width * x, top + height * y, steps=steps)
 
     def draw(self, strokes, size, corner, steps=4):
-        """Draw strokes with the size of the box and its corner's x and y as shares of the pad."""
         for stroke in strokes.split("/"):
             for number, point in enumerate(stroke.split(",")):
                 x, y = (corner + size * int(part) / 100 for part in point.split())
@@ -89,7 +84,6 @@ def test_each_digit_is_read_large_at_the_top_left_and_small_at_the_bottom_right(
 
 def test_no_stroke_of_many_is_lost_undo_takes_the_last_and_clear_takes_all(pad):
     empty = pad.picture.get_attribute("src")
-    # They come faster than the network reads.
     strokes = [f"{x} 5, {x + 3} 50, {x} 95" for x in range(0, 100, 5)]
     pad.draw("/".join(strokes), 0.9, 0.05, steps=1)
     pad.says("20 strokes")
@@ -120,7 +114,7 @@ def test_the_bars_follow_while_the_pen_is_down_and_its_stroke_ends_at_the_edge(p
 def test_what_was_drawn_is_there_when_the_page_is_opened_again_and_more_can_be_drawn(pad):
     pad.draw("90 90", 1, 0)
     pad.says("1 stroke")
-    assert pad.canvas.evaluate(WHITE) > 0, "a dot is seen, too"
+    assert pad.canvas.evaluate(WHITE) > 0
     pad.clear()
     pad.draw(DIGITS[7], 0.75, 0.1)
     pad.says("2 strokes")
@@ -147,7 +141,7 @@ def test_all_of_it_is_on_the_screen_at_once(pad):
     expect(maps).to_have_attribute("alt", re.compile("block_1: 16 feature maps"), timeout=QUICK)
     pad.text.evaluate("text => text.scrollIntoView()")
     boxes = [part.bounding_box() for part in (pad.canvas, pad.picture)]
-    assert abs(boxes[0]["y"] - boxes[1]["y"]) < 1, "their tops are aligned"
+    assert abs(boxes[0]["y"] - boxes[1]["y"]) < 1
     for part in (pad.text, pad.canvas, pad.picture, maps, pad.output.get_by_text("9", exact=True)):
         box = part.bounding_box()
         assert box["x"] + box["width"] < width - 40

@@ -1,5 +1,3 @@
-"""A deck in a real browser: every page holds what it shows, and loads what lies beside it."""
-
 from build_slides import main
 import pytest
 from run_notebooks import lessons

@@ -39,7 +39,7 @@ def forked(work, name="", count=1):
 
 
 def ended(process):
-    """Wait for a process, and return its exit status: less than 0 where a signal killed it."""
+    """Return the exit status of a process: less than 0 where a signal killed it."""
     process.join(60)
     return process.exitcode
 

@@ -4,7 +4,7 @@ import os
 import pickle
 import random
 
-from by_hand import batches, linear, steps, weights
+from by_hand import batches, learner, linear, steps, weights
 from dying import ended, forked, needs_fork, read_only
 from mnist_helpers.training import load_checkpoint, save_checkpoint
 import nbformat
@@ -14,8 +14,7 @@ import torch
 
 
 def trained(seed=0):
-    model = linear(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    model, optimizer = learner(seed=seed)
     steps(model, batches(8), optimizer)
     return model, optimizer
 

@@ -34,7 +34,7 @@ def files_in(root):
 
 
 def is_whole(root, expected=MNIST_FILES):
-    """Whether the files, and nothing else, lie there. Looked at without the package's help."""
+    """Whether these files alone lie there, looked at without the package's help."""
     found = files_in(root).items()
     return {name: hashlib.sha256(one.read_bytes()).hexdigest() for name, one in found} == expected
 

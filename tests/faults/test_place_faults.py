@@ -1,5 +1,5 @@
-"""Each test has a copy of the repository, with one short lesson, and an environment of its own: a
-Python that finds this one's packages, and the copy of `mnist_helpers`."""
+"""Each test has a copy of the repository, with one short lesson, and a Python of its own, which
+finds this one's packages and the copy of `mnist_helpers`."""
 
 import json
 import os
@@ -11,6 +11,7 @@ import sysconfig
 import venv
 
 from dying import read_only
+from makefile import needs_make
 import matplotlib
 import nbformat
 from net import figures
@@ -19,7 +20,7 @@ from run_notebooks import ROOT
 
 pytestmark = [
     pytest.mark.skipif(os.name == "nt", reason="the environment is laid out as on Linux"),
-    pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed"),
+    needs_make,
 ]
 
 LESSON = """

@@ -1,14 +1,8 @@
 from unittest.mock import DEFAULT, Mock
 
-from by_hand import batches, linear, steps, weights
+from by_hand import batches, learner, steps, weights
 from mnist_helpers.training import History, TrainingInterrupted, fit
 import pytest
-import torch
-
-
-def learner():
-    model = linear()
-    return model, torch.optim.Adam(model.parameters(), lr=0.01)
 
 
 def interrupt_at(count):

@@ -1,5 +1,3 @@
-"""A class of eight on a real JupyterHub with its real proxy."""
-
 from concurrent.futures import ThreadPoolExecutor
 import os
 from pathlib import Path

@@ -1,19 +1,13 @@
-"""Every Python that the tests start imports this by its name: conftest.py puts this folder into
-the path. It refuses connections to other computers, and notes each in the file that
-``$MNIST_CONNECTIONS`` names, because a library may pass over the refusal in silence."""
+"""Every Python that the tests start imports this by its name (conftest.py). It refuses connections
+to other computers, and notes each, because a library may pass over the refusal in silence."""
 
 import ipaddress
 import os
 import sys
 
-# Where among the arguments of each of Python's events the address of the other end stands.
-_PLACES = {
-    "socket.connect": 1,
-    "socket.sendto": 1,
-    "socket.sendmsg": 1,
-    "socket.getaddrinfo": 0,
-    "socket.gethostbyname": 0,
-}
+# Where the address stands among the arguments of each of Python's events.
+_PLACES = {"socket.connect": 1, "socket.sendto": 1, "socket.sendmsg": 1}
+_PLACES |= {"socket.getaddrinfo": 0, "socket.gethostbyname": 0}
 
 
 def _is_near(address):
