@@ -59,7 +59,7 @@ def test_no_file_names_a_package_registry_or_a_folder_of_somebodys_machine():
     # Written so that this file does not name them itself.
     registries = "pypi[.]org|python[h]osted|download[.]pytorch|npm[j]s|[.]anaconda|[.]debian"
     folders = r"(?<![\w.])/(ro[o]t|h[o]me|w[o]rk|U[s]ers)/"
-    for path in tracked(".", ":!*.gz", ":!*.png", ":!*.gif", ":!*.jpg"):
+    for path in tracked(".", ":!*.gz", ":!*.png", ":!*.gif", ":!*.jpg", ":!*.pt"):
         text = path.read_text(encoding="utf-8")
         assert not re.search(registries, text), path
         assert path.parent == ROOT / "tests" or not re.search(folders, text), path
@@ -163,15 +163,15 @@ def test_the_house_stays_small():
     read = [path for path in others if path.parent.name != "benchmark" and path.stem != "checkup"]
     definitions = [one for path in package for one in ast.parse(path.read_bytes()).body]
     table = [
-        ("lines of the package", sum(map(lines.get, package)), 6_040),
-        ("bytes of the package", sum(path.stat().st_size for path in package), 274_000),
+        ("lines of the package", sum(map(lines.get, package)), 6_000),
+        ("bytes of the package", sum(path.stat().st_size for path in package), 272_000),
         ("lines that a learner reads", sum(map(lines.get, read)), 3_400),
         ("lines for each of 50 exercises", sum(map(lines.get, exercises)) / 50, 46),
         ("lines of the longest of them", max(map(lines.get, exercises)), 400),
         ("lines of the longest other module", max(map(lines.get, others)), 300),
         ("public names", sum(getattr(one, "name", "_")[0] != "_" for one in definitions), 120),
-        ("lines of the tests", sum(map(lines.get, tests)), 7_000),
-        ("bytes of the tests", sum(path.stat().st_size for path in tests), 304_500),
+        ("lines of the tests", sum(map(lines.get, tests)), 6_700),
+        ("bytes of the tests", sum(path.stat().st_size for path in tests), 290_700),
     ]
     over = [row for row in table if row[1] > row[2]]
     assert not over, over
@@ -187,12 +187,16 @@ def test_the_benchmarks_table_is_what_it_measured():
         ratio = fraction(row["ratio"]) + " of a `DataLoader`'s" * (row["recipe"] == "loading")
         numbers = [f"{row['epochs']:g}", f"{row['seeds']}", spread, ratio]
         assert cells == [*numbers, f"{row['peak_mb']:,.0f} MB"]
+    ratios = {row["recipe"]: row["ratio"] for row in load_results("recipes")}
+    said = [f"1/{1 / ratios[name]:.0f}" for name in ("fast995", "speedrun")]
+    for text in READMES.values():
+        assert re.findall(r"\b1/\d+", text) == said
 
 
 def test_the_recorded_recipes_are_as_good_and_as_fast_as_the_lesson_says():
     rows = {row["recipe"]: row for row in load_results("recipes")}
     goals = {"fast": (98.8, 20), "fast99": (99.0, 15), "best": (99.6, 1)}
-    goals |= {"fast995": (99.5, 12), "speedrun": (99.0, 90)}
+    goals |= {"fast995": (99.5, 12), "speedrun": (99.0, 100)}
     for name, (accuracy, times) in goals.items():
         assert rows[name]["accuracy"] >= accuracy, name
         assert rows[name]["ratio"] <= 1 / times, name

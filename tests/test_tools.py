@@ -1,3 +1,5 @@
+import json
+
 from copy_lessons import copy_lessons
 import load
 import pen_digits
@@ -48,9 +50,14 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
     (lessons / "images").mkdir(parents=True)
     copied = ["01.ipynb", "02.py", "GLOSSARY.md", "images/01.png"]
 
+    def lesson(text, **output):
+        cell = {"cell_type": "code", "source": text, "outputs": [], "execution_count": None}
+        return json.dumps({"cells": [cell | output]}, indent=1) + "\n"
+
     def write(text):
         for name in [*copied, "cnn.pt", ".hidden.ipynb"]:
             (lessons / name).write_text(text)
+        (lessons / "01.ipynb").write_text(lesson(text, outputs=["an answer"], execution_count=7))
         copy_lessons(lessons, copies)
 
     def read():
@@ -59,7 +66,7 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
         return {name: text for name, text in texts.items() if name != ".copied.json"}
 
     write("old")
-    assert read() == dict.fromkeys(copied, "old")
+    assert read() == dict.fromkeys(copied, "old") | {"01.ipynb": lesson("old")}
     (copies / ".copied.json").write_text('{"01.ip')
     copy_lessons(lessons, copies)
     assert len(read()) == 4
@@ -69,7 +76,8 @@ def test_a_learners_copy_is_renewed_only_while_nobody_has_changed_it(tmp_path, c
     for version, beside in (("new", "01 (new).ipynb"), ("newer", "01 (new) (new).ipynb")):
         write(version)
         assert read()["01.ipynb"] == "my work"
-        assert read()[beside] == read()["02.py"] == read()["images/01.png"] == version
+        assert read()[beside] == lesson(version)
+        assert read()["02.py"] == read()["images/01.png"] == version
         (copies / "01 (new).ipynb").write_text("more work")
     assert read()["01 (new).ipynb"] == "more work"
     assert "your copy stays, the new one is 01 (new).ipynb" in capsys.readouterr().out

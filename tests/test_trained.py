@@ -13,11 +13,9 @@ import torch
 import train_cnn
 
 
-def test_it_reads_digits_that_it_was_not_trained_on():
-    before = torch.get_rng_state()
+def test_it_reads_digits_that_it_was_not_trained_on(random_numbers_stay):
     model = trained_cnn()
     assert (type(model), model.training) == (CNN, False)
-    assert torch.equal(torch.get_rng_state(), before)
     _, test_set = load_datasets()
     answers = predict_all(model, test_set.data[:2000, None] / 255).argmax(dim=1)
     assert (answers == test_set.targets[:2000]).float().mean() > 0.99
@@ -37,14 +35,12 @@ def test_forms_that_mnist_has_few_of_are_read(digit, strokes):
     assert predict(trained_cnn(), pens).argmax() == digit
 
 
-def test_its_recipe_is_what_pytorch_makes_of_it_by_hand(tmp_path, monkeypatch):
-    few = digits(240)
+def test_its_recipe_is_what_pytorch_makes_of_it_by_hand(tmp_path, monkeypatch, one_way_to_reckon):
+    few, file = digits(240), tmp_path / "cnn.pt"
+    small = {"FILE": file, "load_datasets": lambda: (digits(240), few), "DRAWN": 24, "EPOCHS": 3}
+    for name, value in small.items():
+        monkeypatch.setattr(train_cnn, name, value)
     monkeypatch.setattr(sys, "argv", ["train_cnn.py"])
-    monkeypatch.setattr(train_cnn, "FILE", tmp_path / "cnn.pt")
-    monkeypatch.setattr(train_cnn, "load_datasets", lambda: (digits(240), few))
-    monkeypatch.setattr(train_cnn, "DRAWN", 24)
-    monkeypatch.setattr(train_cnn, "EPOCHS", 3)
-    monkeypatch.setenv("MNIST_DEVICE", "cpu")
     train_cnn.main()
 
     images, labels = drawn_digits(24)
@@ -57,5 +53,5 @@ def test_its_recipe_is_what_pytorch_makes_of_it_by_hand(tmp_path, monkeypatch):
     by_hand = CNN()
     cycle(by_hand, pairs, 0.005, smoothing=0.1)
     saved = CNN()
-    assert load_checkpoint(tmp_path / "cnn.pt", saved) == 3
+    assert load_checkpoint(file, saved) == 3
     assert weights(saved) == weights(by_hand)
